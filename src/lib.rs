@@ -1,0 +1,1 @@
+//! A Poundlock node.
