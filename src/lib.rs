@@ -1,1 +1,3 @@
 //! A Poundlock node.
+
+pub mod store;

@@ -1,0 +1,16 @@
+//! An ordered key-value store, the typed records on it, and the files that stand beside it.
+//!
+//! From the bottom up: an [`engine`] keeps bytes under ordered keys and moves from state to state by durable,
+//! atomic commits ([`sled_engine`] on disk, [`memory_engine`] for tests). [`table`] gives keys and values their
+//! types. [`writer`] is the one thread that commits; everybody else reads [`View`](read::View)s, which neither wait
+//! for it nor hold it up. Large bytes are files: [`blobs`] may travel, [`attachments`] never do.
+
+pub mod engine;
+pub mod key;
+pub mod memory_engine;
+pub mod read;
+pub mod sled_engine;
+mod snapshots;
+pub mod table;
+pub mod transaction;
+pub mod writer;
