@@ -1,3 +1,5 @@
-//! A Poundlock node.
+//! A Poundlock node: what it is made of, from the rules outwards. `ARCHITECTURE.md` draws the whole.
 
+pub mod clock;
+pub mod domain;
 pub mod store;

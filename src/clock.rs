@@ -1,0 +1,29 @@
+//! The one place that reads the clock and draws random ids. Everything else is handed what it needs.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::side::Side;
+
+/// The present moment, to the millisecond: finer would say more than anybody needs.
+#[expect(clippy::disallowed_methods, reason = "this is the place that the lint names")]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// A new object's id: sortable by age on a low node, free of any time on a high node.
+pub fn new_id(side: Side) -> Uuid {
+    match side {
+        Side::Low => Uuid::now_v7(),
+        Side::High => Uuid::new_v4(),
+    }
+}
+
+/// 32 random bytes from the operating system.
+pub fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+
+    rand::fill(&mut bytes);
+    bytes
+}

@@ -1,0 +1,26 @@
+//! What things are and which rules hold: plain data and plain functions.
+//!
+//! Nothing here does I/O, reads a clock, draws a random number or is `async`: time, ids and randomness are arguments.
+
+pub mod access;
+pub mod asset;
+pub mod code;
+pub mod dataset;
+pub mod decision;
+pub mod hash;
+pub mod id;
+pub mod job;
+pub mod notification;
+pub mod object;
+pub mod peer;
+pub mod policy;
+pub mod private_data;
+pub mod project;
+pub mod release;
+pub mod request;
+pub mod schema;
+pub mod session;
+pub mod settings;
+pub mod side;
+pub mod text;
+pub mod user;

@@ -1,0 +1,60 @@
+//! Decisions: approve or deny, with who, when and why, and on exactly what.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::hash::Hash;
+use super::id::{AssetId, CodeId, RequestId, UserId};
+use super::object::Revision;
+use super::text::{self, Invalid};
+
+/// The longest reason of a denial, in characters.
+pub use super::text::PROSE_MAX as REASON_MAX;
+
+/// Approve or deny.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The code may run on the private data.
+    Approve,
+    /// It may not.
+    Deny {
+        /// Why; the scientist reads it.
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// A denial; its reason may not be empty.
+    ///
+    /// # Errors
+    /// The reason is empty or too long.
+    pub fn deny(reason: &str) -> Result<Self, Invalid> {
+        Ok(Self::Deny {
+            reason: text::required_prose("reason", reason)?,
+        })
+    }
+}
+
+/// A decision on one revision of a request. Another revision needs another decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The request.
+    pub request: RequestId,
+    /// The revision of it that was seen.
+    pub request_revision: Revision,
+    /// The code.
+    pub code: CodeId,
+    /// The hash of the code that was seen; covers the policies.
+    pub code_hash: Hash,
+    /// The assets that the input policy named.
+    pub assets: Vec<AssetId>,
+    /// Approve or deny.
+    pub verdict: Verdict,
+    /// Who decided.
+    pub by: UserId,
+    /// How they were called then.
+    pub by_name: String,
+    /// The date. Not the time: times of the high side do not travel.
+    pub on: Date,
+}

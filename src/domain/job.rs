@@ -1,0 +1,177 @@
+//! Runs and jobs. A [`Run`] is everything this node knows of one run of code, and stays here; a [`Job`] is the little
+//! of it that the other side may know.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::hash::Hash;
+use super::id::{CodeId, RequestId, UserId};
+use super::release::OutputFormat;
+
+/// Whether a run worked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It returned a result.
+    Succeeded,
+    /// It did not, for whatever reason.
+    Failed,
+}
+
+/// That code ran on private data, and whether it failed. No time, no duration, no size, no reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The request that asked for it.
+    pub request: RequestId,
+    /// The code that ran.
+    pub code: CodeId,
+    /// Whether it worked.
+    pub verdict: Verdict,
+    /// The date of the run.
+    pub on: Date,
+}
+
+/// Which data a run receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Data {
+    /// The mocks of the assets.
+    Mock,
+    /// The private data. On a high node only.
+    Private,
+}
+
+/// The state of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Waits for its turn.
+    Queued,
+    /// Under way.
+    Running,
+    /// Returned a result.
+    Succeeded,
+    /// Raised, crashed, or passed a limit.
+    Failed,
+    /// Stopped at its time limit.
+    TimedOut,
+    /// Stopped by a person.
+    Cancelled,
+    /// The node stopped while it was under way.
+    Interrupted,
+}
+
+impl State {
+    /// Whether the run is over.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// What the other side may know of a run that is over: a cancelled run never happened, and whatever did not
+    /// succeed has failed.
+    pub fn verdict(self) -> Option<Verdict> {
+        match self {
+            Self::Queued | Self::Running | Self::Cancelled => None,
+            Self::Succeeded => Some(Verdict::Succeeded),
+            Self::Failed | Self::TimedOut | Self::Interrupted => Some(Verdict::Failed),
+        }
+    }
+
+    /// The word shown for the state.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed out",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A result, log or failure report that a run left behind: private until it is released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// How it is written.
+    pub format: OutputFormat,
+    /// Its size in bytes.
+    pub length: u64,
+    /// The hash of its exact bytes: what a reviewer sees is what they release.
+    pub hash: Hash,
+}
+
+/// Where a run's result came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// This node ran the code.
+    Sandbox,
+    /// An owner computed the result elsewhere and deposited it.
+    Deposit,
+}
+
+/// One run of code on this node. Never travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The request, where the run answers one.
+    pub request: Option<RequestId>,
+    /// The code.
+    pub code: CodeId,
+    /// Mock or private data.
+    pub data: Data,
+    /// Run here, or deposited.
+    pub origin: Origin,
+    /// Who started it.
+    pub started_by: UserId,
+    /// Where it stands.
+    pub state: State,
+    /// When it was queued.
+    pub queued_at: Timestamp,
+    /// When it began.
+    pub began_at: Option<Timestamp>,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
+    /// What it returned.
+    pub result: Option<Product>,
+    /// What it printed.
+    pub log: Option<Product>,
+    /// Where it failed, as far as a failure report may say it.
+    pub failure_report: Option<Product>,
+}
+
+/// A run cannot go from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the run is {}, and cannot become {}", .from.word(), .to.word())]
+pub struct WrongTurn {
+    /// The state it is in.
+    pub from: State,
+    /// The state it was to enter.
+    pub to: State,
+}
+
+impl Run {
+    /// Moves the run on. States only go forward, and the last one stands.
+    ///
+    /// # Errors
+    /// The run cannot enter that state from the one it is in.
+    pub fn enter(&mut self, to: State, at: Timestamp) -> Result<(), WrongTurn> {
+        let allowed = match (self.state, to) {
+            (State::Queued, State::Running | State::Cancelled | State::Interrupted) => true,
+            (State::Running, next) => next.is_over(),
+            _ => false,
+        };
+        if !allowed {
+            return Err(WrongTurn { from: self.state, to });
+        }
+        if to == State::Running {
+            self.began_at = Some(at);
+        } else {
+            self.ended_at = Some(at);
+        }
+        self.state = to;
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! Which objects a peer is owed, and with which root they travel.
+
+use uuid::Uuid;
+
+use crate::domain::id::NodeId;
+use crate::domain::object::{Body, Kind, Object};
+use crate::domain::side::Side;
+
+/// What the rule needs to know beyond the object itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    /// The home of the request that a decision, job or release answers.
+    pub request_home: Option<NodeId>,
+    /// Whether the dataset, or the asset's dataset, is published to the peer.
+    pub published: bool,
+}
+
+/// Whether `peer` may receive the object from `this_node`. A sender sends only what it is the home of. A low node receives
+/// only answers to its own requests, and the datasets that were published to it.
+pub fn eligible(object: &Object, this_node: NodeId, side: Side, peer: NodeId, facts: Facts) -> bool {
+    if object.home != this_node {
+        return false;
+    }
+    match (side, object.kind()) {
+        (Side::Low, Kind::Job | Kind::Release) => false,
+        (Side::Low, _) => true,
+        (Side::High, Kind::Decision | Kind::Job | Kind::Release) => facts.request_home == Some(peer),
+        (Side::High, Kind::Dataset | Kind::Asset) => facts.published,
+        (Side::High, Kind::User | Kind::Project | Kind::Code | Kind::Request) => false,
+    }
+}
+
+/// The root of the batch that a body travels in, where the body itself tells: people and code travel with the first project
+/// or request that needs them, which only the writer of that project or request knows.
+pub fn root(id: Uuid, body: &Body) -> Option<Uuid> {
+    match body {
+        Body::Project(_) | Body::Request(_) | Body::Job(_) | Body::Dataset(_) => Some(id),
+        Body::Decision(decision) => Some(decision.request.0),
+        Body::Asset(asset) => Some(asset.dataset.0),
+        Body::Release(release) => Some(release.job.0),
+        Body::User(_) | Body::Code(_) => None,
+    }
+}
+
+/// The objects that must be where a root is, and so travel with it unless the peer has them: a project's members and a
+/// request's code.
+pub fn companions(body: &Body) -> Vec<Uuid> {
+    match body {
+        Body::Project(project) => project.members.iter().map(|user| user.0).collect(),
+        Body::Request(request) => vec![request.code.0],
+        Body::User(_)
+        | Body::Code(_)
+        | Body::Decision(_)
+        | Body::Dataset(_)
+        | Body::Asset(_)
+        | Body::Job(_)
+        | Body::Release(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,286 @@
+//! What a bundle's numbers mean: its sequence, the base it builds on, its sender's epoch, and what it acknowledges.
+//!
+//! A sequence counts the bundles from one sender to one recipient within the sender's epoch, from 1. A number is
+//! reserved before the file is written and never used again, so a gap is no harm and the same number with other bytes is
+//! a fork. A base names the newest bundle that the sender knows to be received; 0 says that the bundle builds on none.
+//! Positions are told in these numbers and not in those of the sender's journal, because those would count what happens on
+//! the high side.
+
+use crate::domain::hash::Hash;
+use crate::domain::id::{BundleId, Epoch};
+
+/// The largest step from one sequence to a later one. A stolen key that burns numbers is stopped here.
+pub const STEP_MAX: u64 = 1_000_000;
+
+/// Which bundles of one sender have been received: the highest, and a bit for each of the 64 before it (bit 0 stands for
+/// `highest - 1`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// The highest sequence, 0 for none.
+    pub highest: u64,
+    /// The 64 before it.
+    pub earlier: u64,
+}
+
+impl Received {
+    /// Notes one more.
+    #[must_use]
+    pub fn with(self, sequence: u64) -> Self {
+        if sequence > self.highest {
+            let step = sequence - self.highest;
+            let shifted = if step >= 64 { 0 } else { self.earlier << step };
+            let old_highest = if self.highest > 0 && step <= 64 { 1 << (step - 1) } else { 0 };
+            return Self { highest: sequence, earlier: shifted | old_highest };
+        }
+        let back = self.highest - sequence;
+        if (1..=64).contains(&back) {
+            return Self { earlier: self.earlier | 1 << (back - 1), ..self };
+        }
+        self
+    }
+
+    /// Whether the sequence is among them. One that is more than 64 behind the highest is not known to be.
+    pub fn contains(self, sequence: u64) -> bool {
+        match self.highest.checked_sub(sequence) {
+            Some(0) => sequence > 0,
+            Some(back @ 1..=64) => sequence > 0 && self.earlier & 1 << (back - 1) != 0,
+            _ => false,
+        }
+    }
+}
+
+/// What the header of an arriving bundle says of its place in the order.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The bundle.
+    pub bundle: BundleId,
+    /// Hash of the whole file.
+    pub hash: Hash,
+    /// The sender's epoch.
+    pub epoch: Epoch,
+    /// Its number.
+    pub sequence: u64,
+    /// What it builds on.
+    pub base: u64,
+    /// Our epoch, as the sender knows it.
+    pub recipient_epoch: Epoch,
+}
+
+/// What this node knows of the sender's bundles.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The sender's epoch that a person has confirmed.
+    pub epoch: Epoch,
+    /// Epochs that it has left behind.
+    pub retired: Vec<Epoch>,
+    /// What was received in the confirmed epoch.
+    pub received: Received,
+    /// The bundle that was received under the arrival's epoch and number, if any.
+    pub at_sequence: Option<(BundleId, Hash)>,
+    /// This node's own epoch.
+    pub own_epoch: Epoch,
+}
+
+/// What an acceptable bundle is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Newer than all before.
+    New,
+    /// Older than the newest, and not seen before: a newer one overtook it.
+    Late,
+    /// Received before: it changes nothing.
+    Repeated,
+}
+
+/// Why a bundle is refused for its place in the order.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The sender's store was made or restored anew, and nobody has confirmed that yet.
+    #[error(
+        "the sender's store has a new epoch, {epoch}: it was restored or made anew. Ask its owner whether that is so, \
+         then confirm the epoch with `poundlock pair epoch`"
+    )]
+    UnconfirmedEpoch {
+        /// The epoch in the bundle.
+        epoch: Epoch,
+    },
+    /// The bundle was made before the sender's store was restored.
+    #[error("the bundle is from epoch {epoch}, which its sender has left behind; ask the sender for a new bundle")]
+    RetiredEpoch {
+        /// The epoch in the bundle.
+        epoch: Epoch,
+    },
+    /// Two different bundles bear the same number.
+    #[error(
+        "FORK: number {sequence} was received as bundle {known} (file {known_hash}), and now arrives as bundle {arrived} \
+         (file {arrived_hash}). Two stores write under one identity, or a history was rewritten; import nothing more \
+         from this peer until its owner has explained it"
+    )]
+    Fork {
+        /// The number that both bear.
+        sequence: u64,
+        /// The bundle received before.
+        known: BundleId,
+        /// Its file's hash.
+        known_hash: Hash,
+        /// The bundle that arrives.
+        arrived: BundleId,
+        /// Its file's hash.
+        arrived_hash: Hash,
+    },
+    /// The bundle builds on one that never arrived here.
+    #[error(
+        "the bundle builds on number {base} of its sender, and this node has received {}; ask the sender to export with \
+         --full, or bring the missing bundle",
+        received(*.highest)
+    )]
+    Gap {
+        /// What it builds on.
+        base: u64,
+        /// The highest that this node has.
+        highest: u64,
+    },
+    /// The bundle builds on what this node knew before it was restored.
+    #[error(
+        "the bundle was made for this node's epoch {theirs}, and the node is in {ours} since it was restored; carry a \
+         bundle to the sender, have the new epoch confirmed there, and ask for a new bundle"
+    )]
+    MadeForAnotherEpoch {
+        /// The epoch that the sender knows.
+        theirs: Epoch,
+        /// The epoch that holds.
+        ours: Epoch,
+    },
+    /// The number is too far ahead.
+    #[error("the bundle's number {sequence} is more than {STEP_MAX} beyond {highest}; its sender's key may be in other hands")]
+    Jump {
+        /// The number.
+        sequence: u64,
+        /// The highest received.
+        highest: u64,
+    },
+}
+
+fn received(highest: u64) -> String {
+    if highest == 0 { "none of its bundles".to_owned() } else { format!("its bundles only up to number {highest}") }
+}
+
+/// Finds a bundle's place in the order of its sender's bundles.
+///
+/// # Errors
+/// Says why it is refused; nothing may change then.
+pub fn place(arrival: &Arrival, known: &Known) -> Result<Place, Refused> {
+    if let Some((bundle, hash)) = known.at_sequence {
+        if hash == arrival.hash && bundle == arrival.bundle {
+            return Ok(Place::Repeated);
+        }
+        return Err(Refused::Fork {
+            sequence: arrival.sequence,
+            known: bundle,
+            known_hash: hash,
+            arrived: arrival.bundle,
+            arrived_hash: arrival.hash,
+        });
+    }
+    if known.retired.contains(&arrival.epoch) {
+        return Err(Refused::RetiredEpoch { epoch: arrival.epoch });
+    }
+    if arrival.epoch != known.epoch {
+        return Err(Refused::UnconfirmedEpoch { epoch: arrival.epoch });
+    }
+    if arrival.recipient_epoch != known.own_epoch && arrival.base != 0 {
+        return Err(Refused::MadeForAnotherEpoch { theirs: arrival.recipient_epoch, ours: known.own_epoch });
+    }
+    let highest = known.received.highest;
+    if arrival.base > highest {
+        return Err(Refused::Gap { base: arrival.base, highest });
+    }
+    if arrival.sequence > highest.saturating_add(STEP_MAX) {
+        return Err(Refused::Jump { sequence: arrival.sequence, highest });
+    }
+    Ok(if arrival.sequence > highest { Place::New } else { Place::Late })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_bitmap_knows_the_last_65(sequences in prop::collection::vec(1u64..300, 0..80), asked in 0u64..310) {
+            let mut received = Received::default();
+            let mut set = BTreeSet::new();
+            let mut forgotten = BTreeSet::new();
+            for sequence in sequences {
+                // A number that arrives more than 64 behind the highest is not noted.
+                if received.highest > sequence + 64 {
+                    forgotten.insert(sequence);
+                }
+                received = received.with(sequence);
+                set.insert(sequence);
+            }
+            let highest = set.iter().max().copied().unwrap_or(0);
+            prop_assert_eq!(received.highest, highest);
+            let in_window = asked > 0 && asked + 64 >= highest;
+            if in_window && !forgotten.contains(&asked) {
+                prop_assert_eq!(received.contains(asked), set.contains(&asked));
+            }
+            if !in_window {
+                prop_assert!(!received.contains(asked));
+            }
+        }
+    }
+
+    fn id(n: u128) -> Uuid {
+        Uuid::from_u128(n)
+    }
+
+    fn arrival(sequence: u64, base: u64) -> Arrival {
+        Arrival {
+            bundle: BundleId(id(u128::from(sequence))),
+            hash: Hash([u8::try_from(sequence % 256).unwrap(); 32]),
+            epoch: Epoch(id(1)),
+            sequence,
+            base,
+            recipient_epoch: Epoch(id(9)),
+        }
+    }
+
+    fn known(highest: u64) -> Known {
+        let received = (1..=highest).fold(Received::default(), Received::with);
+        Known { epoch: Epoch(id(1)), retired: vec![Epoch(id(0))], received, at_sequence: None, own_epoch: Epoch(id(9)) }
+    }
+
+    #[test]
+    fn order_does_not_matter_but_ground_does() {
+        assert_eq!(place(&arrival(5, 3), &known(3)), Ok(Place::New));
+        assert_eq!(place(&arrival(4, 3), &known(5)), Ok(Place::Late));
+        assert_eq!(place(&arrival(5, 4), &known(3)), Err(Refused::Gap { base: 4, highest: 3 }));
+        assert!(matches!(place(&arrival(2_000_000, 0), &known(3)), Err(Refused::Jump { .. })));
+    }
+
+    #[test]
+    fn one_number_stands_for_one_file() {
+        let first = arrival(2, 0);
+        let seen = Known { at_sequence: Some((first.bundle, first.hash)), ..known(3) };
+        assert_eq!(place(&first, &seen), Ok(Place::Repeated));
+        let other = Arrival { hash: Hash([9; 32]), ..first };
+        let fork = place(&other, &seen).unwrap_err().to_string();
+        assert!(fork.contains(&first.hash.to_string()) && fork.contains(&other.hash.to_string()));
+    }
+
+    #[test]
+    fn epochs_are_confirmed_by_a_person() {
+        let other = |n| Arrival { epoch: Epoch(id(n)), ..arrival(1, 0) };
+        assert!(matches!(place(&other(2), &known(0)), Err(Refused::UnconfirmedEpoch { .. })));
+        assert!(matches!(place(&other(0), &known(0)), Err(Refused::RetiredEpoch { .. })));
+        let restored = Known { own_epoch: Epoch(id(8)), ..known(3) };
+        assert!(matches!(place(&arrival(4, 3), &restored), Err(Refused::MadeForAnotherEpoch { .. })));
+        assert_eq!(place(&arrival(4, 0), &restored), Ok(Place::New), "a full bundle is always possible");
+    }
+}
