@@ -12,6 +12,7 @@ pub mod id;
 pub mod job;
 pub mod notification;
 pub mod object;
+pub mod outline;
 pub mod peer;
 pub mod policy;
 pub mod private_data;

@@ -1,0 +1,186 @@
+//! The outline of submitted Python source, and the rule that says whether it may be submitted.
+//!
+//! The outline is made inside the sandbox by CPython's own parser; nothing of the source runs for it. The rule is pure,
+//! so that the person who submits and the person who reviews are told the same.
+
+mod rule;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use rule::{CodeProblem, check_code};
+
+/// What source defines, and what of it runs when it is imported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outline {
+    /// The functions at module level, in order.
+    pub functions: Vec<Function>,
+    /// Every statement at module level, in order.
+    pub statements: Vec<Statement>,
+    /// Every module imported anywhere in the source.
+    pub imports: Vec<Import>,
+}
+
+/// A function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// The line of its `def`.
+    pub line: u32,
+    /// Whether it is an `async def`.
+    pub is_async: bool,
+    /// Whether its body yields: calling it computes nothing.
+    pub is_generator: bool,
+    /// Its named parameters, in order.
+    pub parameters: Vec<Parameter>,
+    /// The name behind `*`, if it takes any number of positional arguments.
+    pub varargs: Option<String>,
+    /// The name behind `**`, if it takes any keyword arguments.
+    pub kwargs: Option<String>,
+}
+
+/// A named parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// How it can be passed.
+    pub kind: ParameterKind,
+    /// Whether it has a default value.
+    pub has_default: bool,
+}
+
+/// How a parameter can be passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// Before a `/`: by position only.
+    PositionalOnly,
+    /// By position or by name.
+    PositionalOrKeyword,
+    /// After a `*`: by name only.
+    KeywordOnly,
+}
+
+/// A statement at module level or in the body of a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// Its first line (of a decorated definition: the line of the `def` or `class`).
+    pub line: u32,
+    /// What it is.
+    pub kind: StatementKind,
+    /// The names that it binds.
+    pub binds: Vec<String>,
+    /// The expressions that run when the statement does, apart from bodies of functions.
+    pub evaluated: Vec<Evaluated>,
+    /// The statements in the body of a class.
+    pub body: Vec<Statement>,
+}
+
+/// What a statement is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatementKind {
+    /// `import` or `from … import`.
+    Import,
+    /// A string that stands alone.
+    Docstring,
+    /// An assignment to plain names, or a bare annotation of one.
+    Assignment,
+    /// `def`.
+    Function,
+    /// `async def`.
+    AsyncFunction,
+    /// `class`.
+    Class,
+    /// `pass`, or `...`.
+    Nothing,
+    /// Anything else, by the name of CPython's syntax node, e.g. `For`.
+    Other(String),
+}
+
+/// An expression that runs when its statement does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluated {
+    /// Its line.
+    pub line: u32,
+    /// Where it stands.
+    pub place: Place,
+    /// What it is made of.
+    pub form: Form,
+    /// The dotted name, where the form is one; of a called decorator the name that is called.
+    pub name: Option<String>,
+}
+
+/// Where an expression stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The right side of an assignment.
+    Value,
+    /// After `@`.
+    Decorator,
+    /// A parameter's default value.
+    Default,
+    /// A base of a class.
+    Base,
+    /// A keyword argument of a class, such as `metaclass=`.
+    ClassKeyword,
+    /// An annotation.
+    Annotation,
+}
+
+/// What an expression is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Numbers, strings, bytes, `True`, `False`, `None`, `...`, signed numbers, and lists, tuples, sets and dicts of them.
+    Literal,
+    /// A name, or names joined by dots.
+    Name,
+    /// Names, literals, subscripts and `|` of them, as annotations are written.
+    Type,
+    /// A name called with literals and names only.
+    Call,
+    /// Anything else.
+    Other,
+}
+
+/// An imported module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// The module as it is written.
+    pub module: String,
+    /// The line.
+    pub line: u32,
+}
+
+/// Why source does not parse, in CPython's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(deny_unknown_fields)]
+pub struct SyntaxProblem {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for SyntaxProblem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "line {}, column {}: {}",
+            self.line, self.column, self.message
+        )
+    }
+}
