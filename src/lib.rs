@@ -1,6 +1,8 @@
 //! A Poundlock node: what it is made of, from the rules outwards. `ARCHITECTURE.md` draws the whole.
 
+pub mod acts;
 pub mod clock;
 pub mod domain;
 pub mod runtime;
 pub mod store;
+pub mod sync;

@@ -158,7 +158,10 @@ mod tests {
 
     fn graph(edges: &[(u128, Vec<u128>)]) -> Graph {
         Graph::from_edges(edges.iter().map(|(root, needs)| {
-            (Uuid::from_u128(*root), needs.iter().map(|need| Uuid::from_u128(*need)).collect())
+            (
+                Uuid::from_u128(*root),
+                needs.iter().map(|need| Uuid::from_u128(*need)).collect(),
+            )
         }))
     }
 

@@ -31,7 +31,12 @@ pub fn difference(before: Option<&Body>, after: &Body, hide_code: bool) -> Vec<A
         .filter_map(|name| {
             let was = before.get(&name).cloned().unwrap_or(Value::Null);
             let is = after.get(&name).cloned().unwrap_or(Value::Null);
-            (was != is).then(|| Attribute { text_diff: text_diff(&was, &is), name, before: was, after: is })
+            (was != is).then(|| Attribute {
+                text_diff: text_diff(&was, &is),
+                name,
+                before: was,
+                after: is,
+            })
         })
         .collect()
 }
@@ -79,7 +84,11 @@ mod tests {
         assert_eq!(names, ["hash", "source"]);
         let diff = changes[1].text_diff.as_deref().unwrap();
         assert!(diff.contains("-    return 1") && diff.contains("+    return 2"));
-        assert!(difference(Some(&old), &new, true).iter().all(|change| change.name != "source"));
+        assert!(
+            difference(Some(&old), &new, true)
+                .iter()
+                .all(|change| change.name != "source")
+        );
         assert!(difference(Some(&old), &old, false).is_empty());
     }
 }

@@ -99,7 +99,10 @@ pub fn compare(
     }
     if arrived.number == 0 {
         let problem = "revisions count from 1".to_owned();
-        return Err(Dishonest::Invalid { id: arrived.id, problem });
+        return Err(Dishonest::Invalid {
+            id: arrived.id,
+            problem,
+        });
     }
     let Some(known) = known else { return Ok(News::New) };
     if known.kind != arrived.kind {
@@ -109,7 +112,11 @@ pub fn compare(
         return from_another_home(arrived, this_node, known);
     }
     if known.digest == arrived.digest {
-        return Ok(if arrived.number > known.number { News::Newer } else { News::Same });
+        return Ok(if arrived.number > known.number {
+            News::Newer
+        } else {
+            News::Same
+        });
     }
     if known.under != arrived.under {
         return Ok(News::Forked);
@@ -117,7 +124,10 @@ pub fn compare(
     match arrived.number.cmp(&known.number) {
         std::cmp::Ordering::Greater => Ok(News::Newer),
         std::cmp::Ordering::Less => Ok(News::Older),
-        std::cmp::Ordering::Equal => Err(Dishonest::Fork { id: arrived.id, number: arrived.number }),
+        std::cmp::Ordering::Equal => Err(Dishonest::Fork {
+            id: arrived.id,
+            number: arrived.number,
+        }),
     }
 }
 
@@ -132,7 +142,11 @@ fn from_another_home(
     if !may_move {
         return Err(Dishonest::NotTheHome(arrived.id));
     }
-    Ok(if arrived.number > known.number { News::Newer } else { News::Forked })
+    Ok(if arrived.number > known.number {
+        News::Newer
+    } else {
+        News::Forked
+    })
 }
 
 /// Checks what the home must have checked before it sent: a bundle that breaks a rule was not made by an honest node, and
@@ -153,7 +167,9 @@ pub fn check_body(id: Uuid, body: &Body) -> Result<(), Dishonest> {
         Body::Code(code) => check_code(code),
         Body::Request(request) => text::required_prose("reason", &request.reason).map(drop),
         Body::Decision(decision) => match &decision.verdict {
-            crate::domain::decision::Verdict::Deny { reason } => text::required_prose("reason", reason).map(drop),
+            crate::domain::decision::Verdict::Deny { reason } => {
+                text::required_prose("reason", reason).map(drop)
+            }
             crate::domain::decision::Verdict::Approve => text::name("by_name", &decision.by_name).map(drop),
         },
         Body::Dataset(dataset) => text::name("name", &dataset.name)
@@ -167,7 +183,10 @@ pub fn check_body(id: Uuid, body: &Body) -> Result<(), Dishonest> {
         Body::Job(_) => Ok(()),
         Body::Release(release) => text::name("by_name", &release.by_name).map(drop),
     };
-    checked.map_err(|invalid| Dishonest::Invalid { id, problem: invalid.to_string() })
+    checked.map_err(|invalid| Dishonest::Invalid {
+        id,
+        problem: invalid.to_string(),
+    })
 }
 
 fn check_code(code: &Code) -> Result<(), text::Invalid> {
@@ -179,7 +198,10 @@ fn check_code(code: &Code) -> Result<(), text::Invalid> {
         return Err(text::Invalid::new("source", "is too long"));
     }
     if !code.hash_is_true() {
-        return Err(text::Invalid::new("hash", "is not that of the source and its policies"));
+        return Err(text::Invalid::new(
+            "hash",
+            "is not that of the source and its policies",
+        ));
     }
     Ok(())
 }
@@ -204,7 +226,13 @@ mod tests {
     }
 
     fn known(home: NodeId, kind: Kind, epoch: u128, number: u64, digest: u8) -> KnownRevision {
-        KnownRevision { home, kind, under: Epoch(Uuid::from_u128(epoch)), number, digest: Hash([digest; 32]) }
+        KnownRevision {
+            home,
+            kind,
+            under: Epoch(Uuid::from_u128(epoch)),
+            number,
+            digest: Hash([digest; 32]),
+        }
     }
 
     fn news(arrived: &ArrivedRevision, known: &KnownRevision) -> Result<News, Dishonest> {
@@ -217,20 +245,36 @@ mod tests {
         assert_eq!(news(&arrived(Kind::Request, 1, 4, 4), &have), Ok(News::Newer));
         assert_eq!(news(&arrived(Kind::Request, 1, 2, 2), &have), Ok(News::Older));
         assert_eq!(news(&arrived(Kind::Request, 1, 3, 3), &have), Ok(News::Same));
-        assert!(matches!(news(&arrived(Kind::Request, 1, 3, 9), &have), Err(Dishonest::Fork { .. })));
+        assert!(matches!(
+            news(&arrived(Kind::Request, 1, 3, 9), &have),
+            Err(Dishonest::Fork { .. })
+        ));
         assert_eq!(news(&arrived(Kind::Request, 2, 9, 9), &have), Ok(News::Forked));
         assert_eq!(news(&arrived(Kind::Request, 2, 3, 3), &have), Ok(News::Same));
     }
 
     #[test]
     fn only_the_home_writes_and_only_datasets_move() {
-        let elsewhere = ArrivedRevision { home: OTHER, ..arrived(Kind::Request, 1, 1, 1) };
-        assert!(matches!(compare(&elsewhere, SENDER, HERE, None), Err(Dishonest::NotTheHome(_))));
+        let elsewhere = ArrivedRevision {
+            home: OTHER,
+            ..arrived(Kind::Request, 1, 1, 1)
+        };
+        assert!(matches!(
+            compare(&elsewhere, SENDER, HERE, None),
+            Err(Dishonest::NotTheHome(_))
+        ));
         let request = known(HERE, Kind::Request, 1, 1, 1);
-        assert!(matches!(news(&arrived(Kind::Request, 1, 2, 2), &request), Err(Dishonest::NotTheHome(_))));
+        assert!(matches!(
+            news(&arrived(Kind::Request, 1, 2, 2), &request),
+            Err(Dishonest::NotTheHome(_))
+        ));
         let dataset = known(HERE, Kind::Dataset, 1, 1, 1);
         assert_eq!(news(&arrived(Kind::Dataset, 1, 2, 2), &dataset), Ok(News::Newer));
-        assert_eq!(news(&arrived(Kind::Dataset, 1, 1, 2), &dataset), Ok(News::Forked), "a later change here");
+        assert_eq!(
+            news(&arrived(Kind::Dataset, 1, 1, 2), &dataset),
+            Ok(News::Forked),
+            "a later change here"
+        );
         let anothers = known(OTHER, Kind::Dataset, 1, 1, 1);
         assert!(news(&arrived(Kind::Dataset, 1, 2, 2), &anothers).is_err());
         assert!(news(&arrived(Kind::Asset, 1, 2, 2), &dataset).is_err());

@@ -8,46 +8,10 @@
 
 use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, Epoch};
+use crate::domain::peer::Received;
 
 /// The largest step from one sequence to a later one. A stolen key that burns numbers is stopped here.
 pub const STEP_MAX: u64 = 1_000_000;
-
-/// Which bundles of one sender have been received: the highest, and a bit for each of the 64 before it (bit 0 stands for
-/// `highest - 1`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Received {
-    /// The highest sequence, 0 for none.
-    pub highest: u64,
-    /// The 64 before it.
-    pub earlier: u64,
-}
-
-impl Received {
-    /// Notes one more.
-    #[must_use]
-    pub fn with(self, sequence: u64) -> Self {
-        if sequence > self.highest {
-            let step = sequence - self.highest;
-            let shifted = if step >= 64 { 0 } else { self.earlier << step };
-            let old_highest = if self.highest > 0 && step <= 64 { 1 << (step - 1) } else { 0 };
-            return Self { highest: sequence, earlier: shifted | old_highest };
-        }
-        let back = self.highest - sequence;
-        if (1..=64).contains(&back) {
-            return Self { earlier: self.earlier | 1 << (back - 1), ..self };
-        }
-        self
-    }
-
-    /// Whether the sequence is among them. One that is more than 64 behind the highest is not known to be.
-    pub fn contains(self, sequence: u64) -> bool {
-        match self.highest.checked_sub(sequence) {
-            Some(0) => sequence > 0,
-            Some(back @ 1..=64) => sequence > 0 && self.earlier & 1 << (back - 1) != 0,
-            _ => false,
-        }
-    }
-}
 
 /// What the header of an arriving bundle says of its place in the order.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +69,9 @@ pub enum Refused {
         epoch: Epoch,
     },
     /// The bundle was made before the sender's store was restored.
-    #[error("the bundle is from epoch {epoch}, which its sender has left behind; ask the sender for a new bundle")]
+    #[error(
+        "the bundle is from epoch {epoch}, which its sender has left behind; ask the sender for a new bundle"
+    )]
     RetiredEpoch {
         /// The epoch in the bundle.
         epoch: Epoch,
@@ -152,7 +118,9 @@ pub enum Refused {
         ours: Epoch,
     },
     /// The number is too far ahead.
-    #[error("the bundle's number {sequence} is more than {STEP_MAX} beyond {highest}; its sender's key may be in other hands")]
+    #[error(
+        "the bundle's number {sequence} is more than {STEP_MAX} beyond {highest}; its sender's key may be in other hands"
+    )]
     Jump {
         /// The number.
         sequence: u64,
@@ -162,7 +130,11 @@ pub enum Refused {
 }
 
 fn received(highest: u64) -> String {
-    if highest == 0 { "none of its bundles".to_owned() } else { format!("its bundles only up to number {highest}") }
+    if highest == 0 {
+        "none of its bundles".to_owned()
+    } else {
+        format!("its bundles only up to number {highest}")
+    }
 }
 
 /// Finds a bundle's place in the order of its sender's bundles.
@@ -189,52 +161,36 @@ pub fn place(arrival: &Arrival, known: &Known) -> Result<Place, Refused> {
         return Err(Refused::UnconfirmedEpoch { epoch: arrival.epoch });
     }
     if arrival.recipient_epoch != known.own_epoch && arrival.base != 0 {
-        return Err(Refused::MadeForAnotherEpoch { theirs: arrival.recipient_epoch, ours: known.own_epoch });
+        return Err(Refused::MadeForAnotherEpoch {
+            theirs: arrival.recipient_epoch,
+            ours: known.own_epoch,
+        });
     }
     let highest = known.received.highest;
     if arrival.base > highest {
-        return Err(Refused::Gap { base: arrival.base, highest });
+        return Err(Refused::Gap {
+            base: arrival.base,
+            highest,
+        });
     }
     if arrival.sequence > highest.saturating_add(STEP_MAX) {
-        return Err(Refused::Jump { sequence: arrival.sequence, highest });
+        return Err(Refused::Jump {
+            sequence: arrival.sequence,
+            highest,
+        });
     }
-    Ok(if arrival.sequence > highest { Place::New } else { Place::Late })
+    Ok(if arrival.sequence > highest {
+        Place::New
+    } else {
+        Place::Late
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
-
-    proptest! {
-        #[test]
-        fn the_bitmap_knows_the_last_65(sequences in prop::collection::vec(1u64..300, 0..80), asked in 0u64..310) {
-            let mut received = Received::default();
-            let mut set = BTreeSet::new();
-            let mut forgotten = BTreeSet::new();
-            for sequence in sequences {
-                // A number that arrives more than 64 behind the highest is not noted.
-                if received.highest > sequence + 64 {
-                    forgotten.insert(sequence);
-                }
-                received = received.with(sequence);
-                set.insert(sequence);
-            }
-            let highest = set.iter().max().copied().unwrap_or(0);
-            prop_assert_eq!(received.highest, highest);
-            let in_window = asked > 0 && asked + 64 >= highest;
-            if in_window && !forgotten.contains(&asked) {
-                prop_assert_eq!(received.contains(asked), set.contains(&asked));
-            }
-            if !in_window {
-                prop_assert!(!received.contains(asked));
-            }
-        }
-    }
 
     fn id(n: u128) -> Uuid {
         Uuid::from_u128(n)
@@ -253,34 +209,71 @@ mod tests {
 
     fn known(highest: u64) -> Known {
         let received = (1..=highest).fold(Received::default(), Received::with);
-        Known { epoch: Epoch(id(1)), retired: vec![Epoch(id(0))], received, at_sequence: None, own_epoch: Epoch(id(9)) }
+        Known {
+            epoch: Epoch(id(1)),
+            retired: vec![Epoch(id(0))],
+            received,
+            at_sequence: None,
+            own_epoch: Epoch(id(9)),
+        }
     }
 
     #[test]
     fn order_does_not_matter_but_ground_does() {
         assert_eq!(place(&arrival(5, 3), &known(3)), Ok(Place::New));
         assert_eq!(place(&arrival(4, 3), &known(5)), Ok(Place::Late));
-        assert_eq!(place(&arrival(5, 4), &known(3)), Err(Refused::Gap { base: 4, highest: 3 }));
-        assert!(matches!(place(&arrival(2_000_000, 0), &known(3)), Err(Refused::Jump { .. })));
+        assert_eq!(
+            place(&arrival(5, 4), &known(3)),
+            Err(Refused::Gap { base: 4, highest: 3 })
+        );
+        assert!(matches!(
+            place(&arrival(2_000_000, 0), &known(3)),
+            Err(Refused::Jump { .. })
+        ));
     }
 
     #[test]
     fn one_number_stands_for_one_file() {
         let first = arrival(2, 0);
-        let seen = Known { at_sequence: Some((first.bundle, first.hash)), ..known(3) };
+        let seen = Known {
+            at_sequence: Some((first.bundle, first.hash)),
+            ..known(3)
+        };
         assert_eq!(place(&first, &seen), Ok(Place::Repeated));
-        let other = Arrival { hash: Hash([9; 32]), ..first };
+        let other = Arrival {
+            hash: Hash([9; 32]),
+            ..first
+        };
         let fork = place(&other, &seen).unwrap_err().to_string();
         assert!(fork.contains(&first.hash.to_string()) && fork.contains(&other.hash.to_string()));
     }
 
     #[test]
     fn epochs_are_confirmed_by_a_person() {
-        let other = |n| Arrival { epoch: Epoch(id(n)), ..arrival(1, 0) };
-        assert!(matches!(place(&other(2), &known(0)), Err(Refused::UnconfirmedEpoch { .. })));
-        assert!(matches!(place(&other(0), &known(0)), Err(Refused::RetiredEpoch { .. })));
-        let restored = Known { own_epoch: Epoch(id(8)), ..known(3) };
-        assert!(matches!(place(&arrival(4, 3), &restored), Err(Refused::MadeForAnotherEpoch { .. })));
-        assert_eq!(place(&arrival(4, 0), &restored), Ok(Place::New), "a full bundle is always possible");
+        let other = |n| Arrival {
+            epoch: Epoch(id(n)),
+            ..arrival(1, 0)
+        };
+        assert!(matches!(
+            place(&other(2), &known(0)),
+            Err(Refused::UnconfirmedEpoch { .. })
+        ));
+        assert!(matches!(
+            place(&other(0), &known(0)),
+            Err(Refused::RetiredEpoch { .. })
+        ));
+        let restored = Known {
+            own_epoch: Epoch(id(8)),
+            ..known(3)
+        };
+        assert!(matches!(
+            place(&arrival(4, 3), &restored),
+            Err(Refused::MadeForAnotherEpoch { .. })
+        ));
+        assert_eq!(
+            place(&arrival(4, 0), &restored),
+            Ok(Place::New),
+            "a full bundle is always possible"
+        );
     }
 }

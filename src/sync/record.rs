@@ -295,9 +295,24 @@ pub fn digest(id: Uuid, home: NodeId, deleted: bool, body: &Body) -> Result<Hash
         body: B,
     }
     let bytes = match (Upward::of(body), Downward::of(body)) {
-        (Ok(body), _) => cbor::to_deterministic_vec(&Digested { id, home, deleted, body })?,
-        (_, Ok(body)) => cbor::to_deterministic_vec(&Digested { id, home, deleted, body })?,
-        (Err(_), Err(_)) => cbor::to_deterministic_vec(&Digested { id, home, deleted, body: () })?,
+        (Ok(body), _) => cbor::to_deterministic_vec(&Digested {
+            id,
+            home,
+            deleted,
+            body,
+        })?,
+        (_, Ok(body)) => cbor::to_deterministic_vec(&Digested {
+            id,
+            home,
+            deleted,
+            body,
+        })?,
+        (Err(_), Err(_)) => cbor::to_deterministic_vec(&Digested {
+            id,
+            home,
+            deleted,
+            body: (),
+        })?,
     };
     Ok(Hash::derive("poundlock revision 1", &bytes))
 }
@@ -352,7 +367,9 @@ impl From<CodeRecord> for Code {
             author: record.author,
             source: record.source,
             entry_point: record.entry_point,
-            input_policy: InputPolicy { parameters: record.parameters },
+            input_policy: InputPolicy {
+                parameters: record.parameters,
+            },
             output_policy: record.output_policy,
             hash: record.hash,
         }

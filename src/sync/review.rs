@@ -59,10 +59,15 @@ pub fn plan(
             return Err(PlanError::Ignored(root));
         }
         if in_inbox.contains(&root) {
-            if let Some(missing) =
-                graph.needs(root).iter().find(|need| !in_inbox.contains(need) && !present(**need))
+            if let Some(missing) = graph
+                .needs(root)
+                .iter()
+                .find(|need| !in_inbox.contains(need) && !present(**need))
             {
-                return Err(PlanError::Waits { root, missing: *missing });
+                return Err(PlanError::Waits {
+                    root,
+                    missing: *missing,
+                });
             }
             order.push(root);
         }
@@ -70,10 +75,17 @@ pub fn plan(
     // A batch whose root is not in it and not in the store waits too: a decision for a request that is not there.
     for batch in pending.iter().filter(|batch| order.contains(&batch.root)) {
         if !batch.members.iter().any(|member| member.id == batch.root) && !present(batch.root) {
-            return Err(PlanError::Waits { root: batch.root, missing: batch.root });
+            return Err(PlanError::Waits {
+                root: batch.root,
+                missing: batch.root,
+            });
         }
     }
-    let also = order.iter().copied().filter(|root| !roots.contains(root)).collect();
+    let also = order
+        .iter()
+        .copied()
+        .filter(|root| !roots.contains(root))
+        .collect();
     Ok(Plan { roots: order, also })
 }
 
@@ -90,7 +102,11 @@ pub fn unignoring(roots: &[Uuid], pending: &[Batch], ignored: &BTreeSet<Uuid>) -
 
 /// The ignored set after a bundle has brought changes to the batches `touched`: an ignored batch shows again when its own
 /// objects change, unless something that it needs is still ignored; and what needs an ignored batch is ignored with it.
-pub fn after_arrival(touched: &BTreeSet<Uuid>, pending: &[Batch], ignored: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
+pub fn after_arrival(
+    touched: &BTreeSet<Uuid>,
+    pending: &[Batch],
+    ignored: &BTreeSet<Uuid>,
+) -> BTreeSet<Uuid> {
     let graph = Graph::of(pending);
     let mut after: BTreeSet<Uuid> = ignored.difference(touched).copied().collect();
     // Needs first, so that one pass carries the state all the way down.
@@ -131,8 +147,15 @@ pub fn check_seen(present: impl IntoIterator<Item = Seen>, seen: &[Seen]) -> Res
     let changed: Vec<_> = present
         .into_iter()
         .filter_map(|now| {
-            let then = seen.iter().find(|seen| seen.id == now.id).map(|seen| seen.revision);
-            (then != Some(now.revision)).then_some(Changed { id: now.id, seen: then, present: now.revision })
+            let then = seen
+                .iter()
+                .find(|seen| seen.id == now.id)
+                .map(|seen| seen.revision);
+            (then != Some(now.revision)).then_some(Changed {
+                id: now.id,
+                seen: then,
+                present: now.revision,
+            })
         })
         .collect();
     if changed.is_empty() { Ok(()) } else { Err(changed) }

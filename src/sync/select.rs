@@ -63,7 +63,10 @@ pub fn select(
     let stopped: Vec<Uuid> = selection.kept_back.keys().copied().collect();
     for stop in stopped {
         for dependent in graph.dependents([stop]) {
-            selection.kept_back.entry(dependent).or_insert(KeptBack::Needs(stop));
+            selection
+                .kept_back
+                .entry(dependent)
+                .or_insert(KeptBack::Needs(stop));
         }
     }
     for batch in batches {
@@ -76,7 +79,11 @@ pub fn select(
         }
     }
     let owed: BTreeSet<Uuid> = batches.iter().map(|batch| batch.root).collect();
-    selection.taken = graph.needed_first(wanted).into_iter().filter(|root| owed.contains(root)).collect();
+    selection.taken = graph
+        .needed_first(wanted)
+        .into_iter()
+        .filter(|root| owed.contains(root))
+        .collect();
     let taken: BTreeSet<Uuid> = selection.taken.iter().copied().collect();
     for root in owed.difference(&taken) {
         selection.kept_back.entry(*root).or_insert(KeptBack::Filtered);
@@ -121,7 +128,10 @@ mod tests {
 
     #[test]
     fn a_filter_brings_what_the_chosen_need() {
-        let filters = Filters { requester: Some("Ada@Example.org".into()), ..Filters::default() };
+        let filters = Filters {
+            requester: Some("Ada@Example.org".into()),
+            ..Filters::default()
+        };
         let selection = select(&world(), &filters, &BTreeSet::new(), requester);
         assert_eq!(selection.taken, ids(&[1, 2]));
         assert_eq!(selection.kept_back.len(), 2);
@@ -132,16 +142,35 @@ mod tests {
         let held = ids(&[3]).into_iter().collect();
         let selection = select(&world(), &Filters::default(), &held, requester);
         assert_eq!(selection.taken, ids(&[1, 2]));
-        assert_eq!(selection.kept_back[&Uuid::from_u128(4)], KeptBack::Needs(Uuid::from_u128(3)));
+        assert_eq!(
+            selection.kept_back[&Uuid::from_u128(4)],
+            KeptBack::Needs(Uuid::from_u128(3))
+        );
         let all = ids(&[1]).into_iter().collect();
-        assert!(select(&world(), &Filters::default(), &all, requester).taken.is_empty());
+        assert!(
+            select(&world(), &Filters::default(), &all, requester)
+                .taken
+                .is_empty()
+        );
     }
 
     #[test]
     fn kinds_are_included_and_excluded() {
-        let include = Filters { include: [Kind::Job].into(), ..Filters::default() };
-        assert_eq!(select(&world(), &include, &BTreeSet::new(), requester).taken, ids(&[1, 3, 4]));
-        let exclude = Filters { exclude: [Kind::Job].into(), ..Filters::default() };
-        assert_eq!(select(&world(), &exclude, &BTreeSet::new(), requester).taken, ids(&[1, 2, 3]));
+        let include = Filters {
+            include: [Kind::Job].into(),
+            ..Filters::default()
+        };
+        assert_eq!(
+            select(&world(), &include, &BTreeSet::new(), requester).taken,
+            ids(&[1, 3, 4])
+        );
+        let exclude = Filters {
+            exclude: [Kind::Job].into(),
+            ..Filters::default()
+        };
+        assert_eq!(
+            select(&world(), &exclude, &BTreeSet::new(), requester).taken,
+            ids(&[1, 2, 3])
+        );
     }
 }

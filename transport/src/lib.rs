@@ -1,1 +1,1 @@
-//! The bundle file.
+pub mod cbor;

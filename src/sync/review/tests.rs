@@ -10,7 +10,10 @@ fn id(n: u128) -> Uuid {
 }
 
 fn revision(number: u64) -> Revision {
-    Revision { number, digest: Hash([0; 32]) }
+    Revision {
+        number,
+        digest: Hash([0; 32]),
+    }
 }
 
 fn batch(root: u128, needs: &[u128]) -> Batch {
@@ -52,10 +55,16 @@ fn a_batch_waits_for_what_has_not_arrived() {
     let inbox = vec![batch(4, &[3])];
     assert_eq!(
         plan(&[id(4)], &inbox, &set(&[]), |_| false),
-        Err(PlanError::Waits { root: id(4), missing: id(3) })
+        Err(PlanError::Waits {
+            root: id(4),
+            missing: id(3)
+        })
     );
     assert!(plan(&[id(4)], &inbox, &set(&[]), |need| need == id(3)).is_ok());
-    assert_eq!(plan(&[id(9)], &inbox, &set(&[]), |_| true), Err(PlanError::NotPending(id(9))));
+    assert_eq!(
+        plan(&[id(9)], &inbox, &set(&[]), |_| true),
+        Err(PlanError::NotPending(id(9)))
+    );
 }
 
 #[test]
@@ -63,28 +72,65 @@ fn a_decision_waits_for_its_request() {
     let mut decision = batch(3, &[]);
     decision.members[0].id = id(30);
     let inbox = [decision];
-    assert!(matches!(plan(&[id(3)], &inbox, &set(&[]), |_| false), Err(PlanError::Waits { .. })));
+    assert!(matches!(
+        plan(&[id(3)], &inbox, &set(&[]), |_| false),
+        Err(PlanError::Waits { .. })
+    ));
     assert!(plan(&[id(3)], &inbox, &set(&[]), |root| root == id(3)).is_ok());
 }
 
 #[test]
 fn ignoring_goes_all_the_way_down_and_unignoring_all_the_way_up() {
     assert_eq!(ignoring(&[id(1)], &inbox()), set(&[1, 2, 3, 4]));
-    assert_eq!(unignoring(&[id(4)], &inbox(), &set(&[1, 2, 3, 4])), set(&[1, 3, 4]), "its sibling stays ignored");
+    assert_eq!(
+        unignoring(&[id(4)], &inbox(), &set(&[1, 2, 3, 4])),
+        set(&[1, 3, 4]),
+        "its sibling stays ignored"
+    );
 }
 
 #[test]
 fn an_ignored_batch_shows_again_when_its_own_objects_change() {
     let ignored = set(&[1, 2]);
-    assert_eq!(after_arrival(&set(&[1]), &inbox(), &ignored), set(&[2]), "what depended on it stays ignored");
-    assert_eq!(after_arrival(&set(&[2]), &inbox(), &ignored), set(&[1, 2]), "its project is still ignored");
-    assert_eq!(after_arrival(&set(&[3, 4]), &inbox(), &ignored), set(&[1, 2, 3, 4]), "later dependents are ignored too");
+    assert_eq!(
+        after_arrival(&set(&[1]), &inbox(), &ignored),
+        set(&[2]),
+        "what depended on it stays ignored"
+    );
+    assert_eq!(
+        after_arrival(&set(&[2]), &inbox(), &ignored),
+        set(&[1, 2]),
+        "its project is still ignored"
+    );
+    assert_eq!(
+        after_arrival(&set(&[3, 4]), &inbox(), &ignored),
+        set(&[1, 2, 3, 4]),
+        "later dependents are ignored too"
+    );
 }
 
 #[test]
 fn the_difference_to_what_was_seen_is_told() {
-    let now = [Seen { id: id(1), revision: revision(2) }, Seen { id: id(2), revision: revision(1) }];
-    let seen = [Seen { id: id(1), revision: revision(1) }, Seen { id: id(2), revision: revision(1) }];
+    let now = [
+        Seen {
+            id: id(1),
+            revision: revision(2),
+        },
+        Seen {
+            id: id(2),
+            revision: revision(1),
+        },
+    ];
+    let seen = [
+        Seen {
+            id: id(1),
+            revision: revision(1),
+        },
+        Seen {
+            id: id(2),
+            revision: revision(1),
+        },
+    ];
     let changed = check_seen(now, &seen).unwrap_err();
     assert_eq!(changed.len(), 1);
     assert_eq!((changed[0].id, changed[0].seen), (id(1), Some(revision(1))));

@@ -1,0 +1,423 @@
+//! Objects in the store: written with their history, indexes, journal entry and what peers are owed of them, all in the
+//! transaction of the caller.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use poundlock_transport::cbor::CborError;
+
+use super::read::Read;
+use super::table::TableError;
+use super::tables::{
+    BY_KIND, CHILDREN, DELIVERED, HISTORY, JOURNAL, NAMES, NODE, OBJECTS, OUTBOX, OWED, PEERS, PUBLISHED,
+};
+use super::transaction::Tx;
+use crate::domain::id::{Epoch, NodeId, UserId};
+use crate::domain::notification::{Event, Notification};
+use crate::domain::object::{BODY_MAX, Body, Kind, Object, Revision};
+use crate::domain::peer::{Owed, Peer, Pending, Trust};
+use crate::domain::side::Side;
+use crate::sync::eligible::{self, Facts};
+use crate::sync::record;
+
+/// Where and when a change is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Here {
+    /// This node.
+    pub node: NodeId,
+    /// Its side.
+    pub side: Side,
+    /// The epoch of its store.
+    pub epoch: Epoch,
+    /// The moment of the change.
+    pub now: Timestamp,
+}
+
+/// A record cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The table could not be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The body holds what no bundle can carry.
+    #[error(transparent)]
+    Encoding(#[from] CborError),
+    /// Another object bears the name.
+    #[error("there is a {} named {name:?} already; choose another name", .kind.word())]
+    NameTaken {
+        /// The kind of both.
+        kind: Kind,
+        /// The name, folded.
+        name: String,
+    },
+    /// This node is not the object's home.
+    #[error("the {} {id} has its home on another node, which alone may change it", .kind.word())]
+    NotTheHome {
+        /// The object's kind.
+        kind: Kind,
+        /// The object.
+        id: Uuid,
+    },
+    /// The body is too large.
+    #[error("the {} takes {length} bytes; at most {BODY_MAX} are allowed", .kind.word())]
+    TooLarge {
+        /// The object's kind.
+        kind: Kind,
+        /// Its length, encoded.
+        length: usize,
+    },
+    /// `init` did not finish.
+    #[error("the store holds no node; run `poundlock init` in an empty folder")]
+    NoNode,
+}
+
+impl Here {
+    /// This node, at `now`.
+    ///
+    /// # Errors
+    /// The store cannot be read, or `init` did not finish.
+    pub fn at(read: &impl Read, now: Timestamp) -> Result<Self, RecordError> {
+        let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+        Ok(Self {
+            node: node.id,
+            side: node.side,
+            epoch: node.epoch,
+            now,
+        })
+    }
+}
+
+/// The newest revision of an object.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn object(read: &(impl Read + ?Sized), id: Uuid) -> Result<Option<Object>, TableError> {
+    read.get(&OBJECTS, &id)
+}
+
+/// The objects of one kind that belong to a parent, oldest first, at most `limit` after the one named.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn children(read: &impl Read, parent: Uuid, kind: Kind) -> Result<Vec<Object>, TableError> {
+    let mut ids = Vec::new();
+    read.for_each(&CHILDREN, &(parent, kind as u8), |(_, _, _, id), ()| {
+        ids.push(id);
+        Ok::<_, TableError>(())
+    })?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(object(read, id)?);
+    }
+    Ok(found)
+}
+
+/// The id of the object with a unique name, if there is one.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn named(
+    read: &impl Read,
+    home: NodeId,
+    kind: Kind,
+    parent: Option<Uuid>,
+    folded: &str,
+) -> Result<Option<Uuid>, TableError> {
+    read.get(
+        &NAMES,
+        &(home.0, kind as u8, parent.unwrap_or_default(), folded.to_owned()),
+    )
+}
+
+/// Writes a new object or the next revision of one, whose home is this node. The same content again changes nothing.
+///
+/// # Errors
+/// The home is elsewhere, the name is taken, the body is too large, or the store fails.
+pub fn write(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    id: Uuid,
+    body: Body,
+    deleted: bool,
+) -> Result<Object, RecordError> {
+    write_from(tx, here, id, body, deleted, |object| object.home == here.node)
+}
+
+/// Takes over a low-born dataset or asset: its home passes to this node.
+///
+/// # Errors
+/// As [`write`].
+pub fn adopt(tx: &mut Tx<'_>, here: &Here, id: Uuid, body: Body) -> Result<Object, RecordError> {
+    write_from(tx, here, id, body, false, |_| true)
+}
+
+fn write_from(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    id: Uuid,
+    body: Body,
+    deleted: bool,
+    may_write: impl Fn(&Object) -> bool,
+) -> Result<Object, RecordError> {
+    let kind = body.kind();
+    let before = object(tx, id)?;
+    if before
+        .as_ref()
+        .is_some_and(|before| !may_write(before) || before.kind() != kind)
+    {
+        return Err(RecordError::NotTheHome { kind, id });
+    }
+    check_size(&body)?;
+    let digest = record::digest(id, here.node, deleted, &body)?;
+    // The digest covers what travels; what does not (a person's role) counts as a change too.
+    if let Some(before) = &before
+        && before.revision.digest == digest
+        && before.body == body
+    {
+        return Ok(before.clone());
+    }
+    let object = Object {
+        id,
+        home: here.node,
+        epoch: here.epoch,
+        revision: Revision {
+            number: before.as_ref().map_or(1, |before| before.revision.number + 1),
+            digest,
+        },
+        deleted,
+        created_at: before.as_ref().map_or(here.now, |before| before.created_at),
+        updated_at: here.now,
+        body,
+    };
+    let position = replace(tx, before.as_ref(), &object, Unique::Checked)?;
+    owe_everybody(tx, here, &object, position)?;
+    Ok(object)
+}
+
+/// Takes a reviewed record of a peer into the store.
+///
+/// # Errors
+/// The store fails.
+pub fn take(tx: &mut Tx<'_>, here: &Here, id: Uuid, pending: Pending) -> Result<Object, RecordError> {
+    let before = object(tx, id)?;
+    let object = Object {
+        id,
+        home: pending.home,
+        epoch: pending.under,
+        revision: pending.revision,
+        deleted: pending.deleted,
+        created_at: before.as_ref().map_or(here.now, |before| before.created_at),
+        updated_at: here.now,
+        body: pending.body,
+    };
+    replace(tx, before.as_ref(), &object, Unique::ByItsHome)?;
+    if before.is_some_and(|before| before.home == here.node) {
+        // Adopted: what was owed of it is no longer this node's to send.
+        for (peer, _) in peers(tx)? {
+            tx.delete(&OWED, &(peer, id))?;
+        }
+    }
+    Ok(object)
+}
+
+fn check_size(body: &Body) -> Result<(), RecordError> {
+    // The record adds little to the body, and the stored object a little more: both must fit under the bound.
+    let mut counted = Vec::new();
+    let length = match ciborium::into_writer(body, &mut counted) {
+        Ok(()) => counted.len(),
+        Err(_) => usize::MAX,
+    };
+    if length + 1024 > BODY_MAX {
+        return Err(RecordError::TooLarge {
+            kind: body.kind(),
+            length,
+        });
+    }
+    Ok(())
+}
+
+/// Puts an object in the place of the one before it, with its history, indexes and journal entry.
+fn replace(
+    tx: &mut Tx<'_>,
+    before: Option<&Object>,
+    object: &Object,
+    unique: Unique,
+) -> Result<u64, RecordError> {
+    let position = tx.last(&JOURNAL)?.map_or(1, |(position, _)| position + 1);
+    tx.put(&JOURNAL, &position, &(object.id, object.revision))?;
+    match before {
+        Some(before) => tx.put(&HISTORY, &(object.id, position), before)?,
+        None => {
+            let at = milliseconds(object.created_at);
+            tx.put(&BY_KIND, &(object.kind() as u8, at, object.id), &())?;
+            if let Some(parent) = object.body.parent() {
+                tx.put(&CHILDREN, &(parent, object.kind() as u8, at, object.id), &())?;
+            }
+        }
+    }
+    move_name(tx, before, object, unique)?;
+    tx.put(&OBJECTS, &object.id, object)?;
+    Ok(position)
+}
+
+/// Who sees to it that a name is unique.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unique {
+    /// This node, on writing.
+    Checked,
+    /// The object's home has: two names that were swapped there must not block each other here.
+    ByItsHome,
+}
+
+/// A tombstone gives its name free.
+fn move_name(
+    tx: &mut Tx<'_>,
+    before: Option<&Object>,
+    object: &Object,
+    unique: Unique,
+) -> Result<(), RecordError> {
+    let key = |object: &Object| {
+        let name = object.body.unique_name().filter(|_| !object.deleted)?;
+        Some((
+            object.home.0,
+            object.kind() as u8,
+            object.body.parent().unwrap_or_default(),
+            name,
+        ))
+    };
+    let (old, new) = (before.and_then(key), key(object));
+    if let Some(old) = old.filter(|old| Some(old) != new.as_ref())
+        && tx.get(&NAMES, &old)? == Some(object.id)
+    {
+        tx.delete(&NAMES, &old)?;
+    }
+    if let Some(new) = new {
+        let taken = tx.get(&NAMES, &new)?.is_some_and(|holder| holder != object.id);
+        if taken && unique == Unique::Checked {
+            return Err(RecordError::NameTaken {
+                kind: object.kind(),
+                name: new.3,
+            });
+        }
+        tx.put(&NAMES, &new, &object.id)?;
+    }
+    Ok(())
+}
+
+/// Milliseconds since 1970, for keys that sort by age.
+pub fn milliseconds(at: Timestamp) -> u64 {
+    u64::try_from(at.as_millisecond()).unwrap_or(0)
+}
+
+/// Every peer of this node.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn peers(read: &impl Read) -> Result<Vec<(Uuid, Peer)>, TableError> {
+    read.range_from(&PEERS, None, usize::MAX)
+}
+
+/// Notes what of a change each paired peer is owed.
+fn owe_everybody(tx: &mut Tx<'_>, here: &Here, object: &Object, position: u64) -> Result<(), RecordError> {
+    for (peer, known) in peers(tx)? {
+        if known.trust == Trust::Paired {
+            owe(tx, here, peer, object, position)?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes that a peer is owed an object, if it may have it. People and code are owed once a project or a request needs
+/// them; that root also brings them when they have changed.
+///
+/// # Errors
+/// The store fails.
+pub fn owe(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    peer: Uuid,
+    object: &Object,
+    position: u64,
+) -> Result<(), RecordError> {
+    let facts = facts(tx, peer, object)?;
+    if !eligible::eligible(object, here.node, here.side, NodeId(peer), facts) {
+        return Ok(());
+    }
+    let root = match eligible::root(object.id, &object.body) {
+        Some(root) => Some(root),
+        None => known_root(tx, peer, object.id)?,
+    };
+    let Some(root) = root else { return Ok(()) };
+    tx.put(&OWED, &(peer, object.id), &Owed { position, root })?;
+    for companion in eligible::companions(&object.body) {
+        let Some(needed) = self::object(tx, companion)?.filter(|needed| needed.home == here.node) else {
+            continue;
+        };
+        let delivered = tx.get(&DELIVERED, &(peer, companion))?;
+        let up_to_date = delivered.is_some_and(|delivered| delivered.revision == needed.revision);
+        if !up_to_date && tx.get(&OWED, &(peer, companion))?.is_none() {
+            tx.put(&OWED, &(peer, companion), &Owed { position, root })?;
+        }
+    }
+    Ok(())
+}
+
+fn known_root(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Uuid>, TableError> {
+    if let Some(owed) = read.get(&OWED, &(peer, id))? {
+        return Ok(Some(owed.root));
+    }
+    Ok(read.get(&DELIVERED, &(peer, id))?.map(|delivered| delivered.root))
+}
+
+fn facts(read: &impl Read, peer: Uuid, object: &Object) -> Result<Facts, TableError> {
+    let request = match &object.body {
+        Body::Decision(decision) => Some(decision.request),
+        Body::Job(job) => Some(job.request),
+        Body::Release(release) => Some(release.request),
+        _ => None,
+    };
+    let dataset = match &object.body {
+        Body::Dataset(_) => Some(object.id),
+        Body::Asset(asset) => Some(asset.dataset.0),
+        _ => None,
+    };
+    let request_home = match request {
+        Some(request) => self::object(read, request.0)?.map(|request| request.home),
+        None => None,
+    };
+    let published = match dataset {
+        Some(dataset) => read.contains(&PUBLISHED, &(dataset, peer))?,
+        None => false,
+    };
+    Ok(Facts {
+        request_home,
+        published,
+    })
+}
+
+/// Adds to the outbox, in the transaction of the cause.
+///
+/// # Errors
+/// The store fails.
+pub fn notify(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    event: Event,
+    about: Option<Uuid>,
+    requester: Option<UserId>,
+) -> Result<(), TableError> {
+    let Some(audience) = event.audience(requester) else {
+        return Ok(());
+    };
+    let number = tx.last(&OUTBOX)?.map_or(1, |(number, _)| number + 1);
+    tx.put(
+        &OUTBOX,
+        &number,
+        &Notification {
+            event,
+            audience,
+            about,
+            at: here.now,
+        },
+    )
+}

@@ -1,0 +1,74 @@
+//! Every table of a node, in one place. A table's number is its first key byte and never changes its meaning.
+
+use uuid::Uuid;
+
+use super::table::Table;
+use crate::domain::job::Run;
+use crate::domain::notification::Notification;
+use crate::domain::object::{Object, Revision};
+use crate::domain::peer::{Arrived, CarriedObject, Owed, Peer, Pending, Reviewed, Sent};
+use crate::domain::private_data::PrivateData;
+use crate::domain::session::{Credentials, Session};
+use crate::domain::settings::{Node, Settings};
+
+/// The node's own record.
+pub const NODE: Table<(), Node> = Table::new(1, "node", 1);
+/// The owner's settings.
+pub const SETTINGS: Table<(), Settings> = Table::new(2, "settings", 1);
+
+/// The newest revision of every object.
+pub const OBJECTS: Table<Uuid, Object> = Table::new(10, "objects", 1);
+/// Replaced revisions, by object and the journal's position of the change that replaced them.
+pub const HISTORY: Table<(Uuid, u64), Object> = Table::new(11, "history", 1);
+/// Objects by kind and the milliseconds of their first sight.
+pub const BY_KIND: Table<(u8, u64, Uuid), ()> = Table::new(12, "by_kind", 1);
+/// Objects by parent, kind and the milliseconds of their first sight.
+pub const CHILDREN: Table<(Uuid, u8, u64, Uuid), ()> = Table::new(13, "children", 1);
+/// Unique names: home, kind, parent (nil where there is none), folded name.
+pub const NAMES: Table<(Uuid, u8, Uuid, String), Uuid> = Table::new(14, "names", 1);
+/// What changed: position to object and revision. Stays on this node.
+pub const JOURNAL: Table<u64, (Uuid, Revision)> = Table::new(15, "journal", 1);
+
+/// Password hashes, by user.
+pub const CREDENTIALS: Table<Uuid, Credentials> = Table::new(20, "credentials", 1);
+/// Sessions, by the hash of their token.
+pub const SESSIONS: Table<[u8; 32], Session> = Table::new(21, "sessions", 1);
+
+/// Runs of code on this node.
+pub const RUNS: Table<Uuid, Run> = Table::new(30, "runs", 1);
+/// Runs by request and the milliseconds of their queueing. A run without a request stands under its code.
+pub const RUNS_OF: Table<(Uuid, u64, Uuid), ()> = Table::new(31, "runs_of", 1);
+/// Runs that are not over, in the order of their queueing.
+pub const RUNS_OPEN: Table<(u64, Uuid), ()> = Table::new(32, "runs_open", 1);
+/// Private data attached to assets, by asset. Empty on a low node.
+pub const PRIVATE_DATA: Table<Uuid, PrivateData> = Table::new(33, "private_data", 1);
+
+/// Peers, by node.
+pub const PEERS: Table<Uuid, Peer> = Table::new(40, "peers", 1);
+/// Datasets published to a peer: dataset, peer.
+pub const PUBLISHED: Table<(Uuid, Uuid), ()> = Table::new(41, "published", 1);
+/// What a peer is owed: peer, object.
+pub const OWED: Table<(Uuid, Uuid), Owed> = Table::new(42, "owed", 1);
+/// The newest revision of each object that a peer has acknowledged: peer, object.
+pub const DELIVERED: Table<(Uuid, Uuid), CarriedObject> = Table::new(43, "delivered", 1);
+/// Bundles made for a peer: peer, this node's epoch, number.
+pub const SENT: Table<(Uuid, Uuid, u64), Sent> = Table::new(44, "sent", 1);
+/// What each bundle carries: peer, this node's epoch, number, object.
+pub const CARRIED: Table<(Uuid, Uuid, u64, Uuid), CarriedObject> = Table::new(45, "carried", 1);
+/// In which bundles an object went: object, peer, this node's epoch, number.
+pub const CARRIED_IN: Table<(Uuid, Uuid, Uuid, u64), ()> = Table::new(46, "carried_in", 1);
+/// Batches that a person holds back from a peer: peer, root.
+pub const HELD: Table<(Uuid, Uuid), ()> = Table::new(47, "held", 1);
+/// Bundles received: peer, its epoch, number.
+pub const ARRIVED: Table<(Uuid, Uuid, u64), Arrived> = Table::new(48, "arrived", 1);
+/// What waits for review: peer, object.
+pub const INBOX: Table<(Uuid, Uuid), Pending> = Table::new(49, "inbox", 1);
+/// Superseded revisions that were never applied: peer, object, number of the bundle that brought them.
+pub const INBOX_SUPERSEDED: Table<(Uuid, Uuid, u64), Pending> = Table::new(50, "inbox_superseded", 1);
+/// Ignored batches: peer, root.
+pub const IGNORED: Table<(Uuid, Uuid), ()> = Table::new(51, "ignored", 1);
+/// The last review of a batch: peer, root.
+pub const REVIEWED: Table<(Uuid, Uuid), Reviewed> = Table::new(52, "reviewed", 1);
+
+/// Notifications to be delivered, by journal position and a counter within it.
+pub const OUTBOX: Table<u64, Notification> = Table::new(60, "outbox", 1);
