@@ -31,6 +31,8 @@ pub struct Here {
     pub epoch: Epoch,
     /// The moment of the change.
     pub now: Timestamp,
+    /// Random bytes for the audit entries of this change.
+    pub random: [u8; 32],
 }
 
 /// A record cannot be read or written.
@@ -72,11 +74,11 @@ pub enum RecordError {
 }
 
 impl Here {
-    /// This node, at `now`.
+    /// This node, at `now`. `random` is fresh for every change.
     ///
     /// # Errors
     /// The store cannot be read, or `init` did not finish.
-    pub fn at(read: &impl Read, now: Timestamp) -> Result<Self, RecordError> {
+    pub fn at(read: &impl Read, now: Timestamp, random: [u8; 32]) -> Result<Self, RecordError> {
         let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
         Ok(Self {
             node: node.id,
