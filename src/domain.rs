@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod asset;
+pub mod audit;
 pub mod code;
 pub mod dataset;
 pub mod decision;

@@ -5,9 +5,14 @@
 //! types. [`writer`] is the one thread that commits; everybody else reads [`View`](read::View)s, which neither wait
 //! for it nor hold it up. Large bytes are files: [`blobs`] may travel, [`attachments`] never do.
 
+pub mod attachments;
+pub mod audit;
+pub mod blobs;
 pub mod engine;
 pub mod key;
 pub mod memory_engine;
+pub mod migration;
+pub mod node_folder;
 pub mod read;
 pub mod records;
 pub mod sled_engine;
@@ -15,4 +20,5 @@ mod snapshots;
 pub mod table;
 pub mod tables;
 pub mod transaction;
+mod whole_file;
 pub mod writer;

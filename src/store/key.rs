@@ -70,6 +70,22 @@ impl Key for Uuid {
     }
 }
 
+/// Makes keys of newtypes whose one public field is a key: `newtype_keys!(UserId, ProjectId);`.
+macro_rules! newtype_keys {
+    ($($name:ty),+ $(,)?) => {$(
+        impl $crate::store::key::Key for $name {
+            fn encode(&self, out: &mut Vec<u8>) -> Result<(), $crate::store::key::KeyError> {
+                $crate::store::key::Key::encode(&self.0, out)
+            }
+
+            fn decode(input: &mut &[u8]) -> Result<Self, $crate::store::key::KeyError> {
+                $crate::store::key::Key::decode(input).map(Self)
+            }
+        }
+    )+};
+}
+pub(crate) use newtype_keys;
+
 macro_rules! unsigned_keys {
     ($($number:ty),+) => {$(
         impl Key for $number {

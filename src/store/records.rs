@@ -85,6 +85,7 @@ impl Here {
             side: node.side,
             epoch: node.epoch,
             now,
+            random,
         })
     }
 }

@@ -1,0 +1,173 @@
+//! Files that are there whole or not at all.
+//!
+//! Bytes go to a file in an `incoming` folder. Only when all are written, and on the disk, does the file get its
+//! name, by a rename within the file system; then every folder on the way is synced. A crash before the rename
+//! leaves a file in `incoming`, which the next opening removes; after it, the file is there whole.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use thiserror::Error;
+use uuid::Uuid;
+
+const INCOMING: &str = "incoming";
+const LOCK: &str = "lock";
+
+/// Why a folder of whole files cannot be opened.
+#[derive(Debug, Error)]
+pub enum OpenFolderError {
+    #[error("another poundlock is using the folder {}; stop it first", .0.display())]
+    InUse(PathBuf),
+    #[error("the folder {} cannot be used", folder.display())]
+    Io { folder: PathBuf, source: io::Error },
+}
+
+/// A folder of whole files, held against other processes until it is dropped: nobody else may sweep its `incoming`.
+#[derive(Debug)]
+pub(super) struct WholeFiles {
+    root: PathBuf,
+    incoming: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl WholeFiles {
+    /// Opens the folder, makes it (0700) if it is missing, and removes what a crash left unfinished.
+    pub(super) fn open(root: &Path) -> Result<Self, OpenFolderError> {
+        let failed = |source| OpenFolderError::Io {
+            folder: root.to_path_buf(),
+            source,
+        };
+        let incoming = root.join(INCOMING);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&incoming)
+            .map_err(failed)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(root.join(LOCK))
+            .map_err(failed)?;
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+            Errno::EWOULDBLOCK => OpenFolderError::InUse(root.to_path_buf()),
+            other => failed(other.into()),
+        })?;
+        sweep(&incoming).map_err(failed)?;
+        sync_folder(root).map_err(failed)?;
+        if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent).map_err(failed)?;
+        }
+        Ok(Self {
+            root: root.to_path_buf(),
+            incoming,
+            _lock: lock,
+        })
+    }
+
+    /// Begins a file. It vanishes if it is dropped unfinished.
+    pub(super) fn begin(&self) -> io::Result<Unfinished> {
+        let path = self.incoming.join(Uuid::new_v4().simple().to_string());
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Unfinished {
+            file,
+            path: Some(path),
+        })
+    }
+
+    /// Where the file with this relative name is, or would be.
+    pub(super) fn path(&self, name: &Path) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Gives the file its name, in place of any that has it. Once this returns, the file is on the disk.
+    pub(super) fn finish(&self, mut unfinished: Unfinished, name: &Path) -> io::Result<()> {
+        unfinished.file.flush()?;
+        unfinished.file.sync_all()?;
+        let target = self.root.join(name);
+        let folder = target.parent().unwrap_or(&self.root);
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let Some(path) = unfinished.path.take() else {
+            return Ok(());
+        };
+        if let Err(error) = fs::rename(&path, &target) {
+            unfinished.path = Some(path);
+            return Err(error);
+        }
+        self.sync_up(folder)
+    }
+
+    /// Removes the file with this relative name; whether there was one. Once this returns, it is gone from the disk.
+    pub(super) fn remove(&self, name: &Path) -> io::Result<bool> {
+        let target = self.root.join(name);
+        match fs::remove_file(&target) {
+            Ok(()) => {
+                self.sync_up(target.parent().unwrap_or(&self.root))?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Syncs a folder and those above it up to the root. All of them each time: one that an earlier process made
+    /// and did not live to sync looks like any other.
+    fn sync_up(&self, folder: &Path) -> io::Result<()> {
+        for folder in folder
+            .ancestors()
+            .take_while(|folder| folder.starts_with(&self.root))
+        {
+            sync_folder(folder)?;
+        }
+        Ok(())
+    }
+}
+
+/// A file on its way.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    file: File,
+    path: Option<PathBuf>,
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // What cannot be removed now is swept at the next opening.
+            let _left = fs::remove_file(path);
+        }
+    }
+}
+
+/// Puts a folder's list of names on the disk.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn sweep(incoming: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(incoming)? {
+        let entry = entry?;
+        tracing::info!(file = ?entry.file_name(), "removing a file that a crash left unfinished");
+        fs::remove_file(entry.path())?;
+    }
+    Ok(())
+}
