@@ -265,3 +265,6 @@ pub(crate) fn check_batch(batch: &Batch) -> Result<(), CommitError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(crate) mod contract;

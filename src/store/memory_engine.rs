@@ -122,3 +122,42 @@ impl EngineView for MemoryView {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::engine::contract::{engine_contract, put};
+
+    engine_contract!(MemoryEngine::new());
+
+    #[test]
+    fn a_view_that_holds_up_too_much_expires() {
+        let engine = MemoryEngine::with_snapshot_bytes(1000);
+        put(&engine, b"a", &[0; 400]);
+        let old = engine.view().unwrap();
+        put(&engine, b"a", &[1; 400]);
+        let newer = engine.view().unwrap();
+        put(&engine, b"a", &[2; 400]);
+        assert_eq!(old.get(b"a").unwrap().unwrap().value, [0; 400]);
+        put(&engine, b"a", &[3; 400]);
+        assert!(matches!(old.get(b"a"), Err(EngineError::ViewExpired)));
+        assert!(matches!(
+            old.range(&KeyRange::all(), Direction::Ascending, 1),
+            Err(EngineError::ViewExpired)
+        ));
+        assert_eq!(newer.get(b"a").unwrap().unwrap().value, [1; 400]);
+    }
+
+    #[test]
+    fn nothing_is_held_once_views_are_gone() {
+        let engine = MemoryEngine::new();
+        put(&engine, b"a", &[0; 400]);
+        let view = engine.view().unwrap();
+        put(&engine, b"a", &[1; 400]);
+        assert_ne!(engine.snapshots.held(), 0);
+        drop(view);
+        assert_eq!(engine.snapshots.held(), 0);
+        put(&engine, b"a", &[2; 400]);
+        assert_eq!(engine.snapshots.held(), 0);
+    }
+}

@@ -380,3 +380,6 @@ fn read_watermark(mut file: &File) -> io::Result<u64> {
         0
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,16 @@ impl Snapshots {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let state = self.lock();
+        assert_eq!(
+            state.held == 0,
+            state.replaced.is_empty() && state.commits.is_empty()
+        );
+        state.held
+    }
+
     /// A panic while the table was locked can only be an allocation failure or a bug in this file; the state is
     /// then still whole, because each method changes it in steps that readers tolerate.
     fn lock(&self) -> MutexGuard<'_, State> {
