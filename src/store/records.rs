@@ -12,6 +12,8 @@ use super::tables::{
     BY_KIND, CHILDREN, DELIVERED, HISTORY, JOURNAL, NAMES, NODE, OBJECTS, OUTBOX, OWED, PEERS, PUBLISHED,
 };
 use super::transaction::Tx;
+use crate::domain::audit;
+use crate::domain::hash::Hash;
 use crate::domain::id::{Epoch, NodeId, UserId};
 use crate::domain::notification::{Event, Notification};
 use crate::domain::object::{BODY_MAX, Body, Kind, Object, Revision};
@@ -68,6 +70,9 @@ pub enum RecordError {
         /// Its length, encoded.
         length: usize,
     },
+    /// The audit chain could not be continued.
+    #[error(transparent)]
+    Audit(#[from] super::audit::AuditError),
     /// `init` did not finish.
     #[error("the store holds no node; run `poundlock init` in an empty folder")]
     NoNode,
@@ -423,4 +428,48 @@ pub fn notify(
             at: here.now,
         },
     )
+}
+
+/// Adds to the audit chain, in the transaction of the cause. `details` are words and numbers that tell what was done;
+/// never private bytes, nor anything computed from them.
+///
+/// # Errors
+/// The store fails.
+pub fn audit(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    actor: audit::Actor,
+    action: audit::Action,
+    subjects: &[Uuid],
+    details: &[(&str, String)],
+) -> Result<(), RecordError> {
+    let place = super::audit::head(tx)?.sequence;
+    // One act may write several entries: each gets bytes of its own.
+    let nonce = Hash::derive(
+        "poundlock audit nonce 1",
+        &[&here.random[..], &place.to_le_bytes()].concat(),
+    );
+    let subjects = subjects.iter().copied().take(audit::MAX_SUBJECTS).collect();
+    let detail = details
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), shortened(value)))
+        .collect();
+    let fields = audit::Fields {
+        at: here.now,
+        actor,
+        action,
+        subjects,
+        detail,
+    };
+    super::audit::append(tx, fields, nonce.0)?;
+    Ok(())
+}
+
+/// Cut to what an entry holds, at a character's edge.
+fn shortened(value: &str) -> String {
+    let mut end = value.len().min(audit::MAX_DETAIL_VALUE_BYTES);
+    while !value.is_char_boundary(end) {
+        end -= 1;
+    }
+    value[..end].to_owned()
 }
