@@ -5,6 +5,10 @@
 //! runs as well on the engine in memory, where the property tests play whole histories. Actors and handlers call acts and
 //! hold no rules.
 
+pub mod inbox;
+pub mod outgoing;
+pub mod peers;
+
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -97,8 +97,8 @@ pub struct Peer {
     pub unconfirmed_epoch: Option<Epoch>,
     /// The number of the last bundle made for it in this node's epoch.
     pub last_sequence: u64,
-    /// The bundles of this node that it has acknowledged in this node's epoch.
-    pub acknowledged: Received,
+    /// The newest bundle of this node's epoch that it has acknowledged; 0 for none.
+    pub acknowledged: u64,
     /// Its bundles that were received in its epoch.
     pub received: Received,
     /// The head of its audit chain as its newest bundle had it; echoed in the next bundle to it.
@@ -109,7 +109,7 @@ impl Peer {
     /// What this node must forget of the order of bundles when its own store gets a new epoch.
     pub fn begin_own_epoch(&mut self) {
         self.last_sequence = 0;
-        self.acknowledged = Received::default();
+        self.acknowledged = 0;
     }
 
     /// Takes up the peer's new epoch, which a person has confirmed. Nothing has been received in it yet, and what was
@@ -119,7 +119,7 @@ impl Peer {
         self.epoch = epoch;
         self.unconfirmed_epoch = None;
         self.received = Received::default();
-        self.acknowledged = Received::default();
+        self.acknowledged = 0;
         self.audit_head = None;
     }
 }

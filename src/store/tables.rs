@@ -70,5 +70,8 @@ pub const IGNORED: Table<(Uuid, Uuid), ()> = Table::new(51, "ignored", 1);
 /// The last review of a batch: peer, root.
 pub const REVIEWED: Table<(Uuid, Uuid), Reviewed> = Table::new(52, "reviewed", 1);
 
+/// Blobs that a peer has acknowledged: peer, hash.
+pub const HAS_BLOB: Table<(Uuid, [u8; 32]), ()> = Table::new(53, "has_blob", 1);
+
 /// Notifications to be delivered, by journal position and a counter within it.
 pub const OUTBOX: Table<u64, Notification> = Table::new(60, "outbox", 1);

@@ -6,6 +6,7 @@ use crate::domain::code::{Code, SOURCE_MAX};
 use crate::domain::hash::Hash;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::object::{Body, Kind};
+use crate::domain::side::Side;
 use crate::domain::text;
 
 /// The newest revision that this node knows of an object, applied or waiting in the inbox.
@@ -92,6 +93,7 @@ pub fn compare(
     arrived: &ArrivedRevision,
     sender: NodeId,
     this_node: NodeId,
+    side: Side,
     known: Option<&KnownRevision>,
 ) -> Result<News, Dishonest> {
     if arrived.home != sender {
@@ -109,17 +111,17 @@ pub fn compare(
         return Err(Dishonest::OtherKind(arrived.id));
     }
     if known.home != sender {
-        return from_another_home(arrived, this_node, known);
-    }
-    if known.digest == arrived.digest {
-        return Ok(if arrived.number > known.number {
-            News::Newer
-        } else {
-            News::Same
-        });
+        return from_another_home(arrived, this_node, side, known);
     }
     if known.under != arrived.under {
-        return Ok(News::Forked);
+        return Ok(if known.digest == arrived.digest {
+            News::Same
+        } else {
+            News::Forked
+        });
+    }
+    if known.digest == arrived.digest && arrived.number <= known.number {
+        return Ok(News::Same);
     }
     match arrived.number.cmp(&known.number) {
         std::cmp::Ordering::Greater => Ok(News::Newer),
@@ -136,16 +138,17 @@ pub fn compare(
 fn from_another_home(
     arrived: &ArrivedRevision,
     this_node: NodeId,
+    side: Side,
     known: &KnownRevision,
 ) -> Result<News, Dishonest> {
     let may_move = matches!(arrived.kind, Kind::Dataset | Kind::Asset) && known.home == this_node;
     if !may_move {
         return Err(Dishonest::NotTheHome(arrived.id));
     }
-    Ok(if arrived.number > known.number {
-        News::Newer
-    } else {
-        News::Forked
+    Ok(match side {
+        Side::High => News::AdoptedHere,
+        Side::Low if arrived.number > known.number => News::Newer,
+        Side::Low => News::Forked,
     })
 }
 
@@ -236,7 +239,7 @@ mod tests {
     }
 
     fn news(arrived: &ArrivedRevision, known: &KnownRevision) -> Result<News, Dishonest> {
-        compare(arrived, SENDER, HERE, Some(known))
+        compare(arrived, SENDER, HERE, Side::Low, Some(known))
     }
 
     #[test]
@@ -260,7 +263,7 @@ mod tests {
             ..arrived(Kind::Request, 1, 1, 1)
         };
         assert!(matches!(
-            compare(&elsewhere, SENDER, HERE, None),
+            compare(&elsewhere, SENDER, HERE, Side::Low, None),
             Err(Dishonest::NotTheHome(_))
         ));
         let request = known(HERE, Kind::Request, 1, 1, 1);
@@ -275,6 +278,8 @@ mod tests {
             Ok(News::Forked),
             "a later change here"
         );
+        let back = compare(&arrived(Kind::Dataset, 1, 9, 9), SENDER, HERE, Side::High, Some(&dataset));
+        assert_eq!(back, Ok(News::AdoptedHere), "an adopted dataset does not go back");
         let anothers = known(OTHER, Kind::Dataset, 1, 1, 1);
         assert!(news(&arrived(Kind::Dataset, 1, 2, 2), &anothers).is_err());
         assert!(news(&arrived(Kind::Asset, 1, 2, 2), &dataset).is_err());

@@ -1,0 +1,391 @@
+//! What goes to a peer: the preview of what it is owed, and the parcel that a bundle is written from.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use poundlock_transport::cbor;
+use uuid::Uuid;
+
+use super::Refusal;
+use super::peers::{owe_everything, paired};
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit;
+use crate::domain::hash::Hash;
+use crate::domain::id::{BundleId, Epoch};
+use crate::domain::object::{Body, Kind, Object};
+use crate::domain::peer::{CarriedObject, Peer, Received, Sent};
+use crate::domain::side::Side;
+use crate::store::read::Read;
+use crate::store::records::{self, Here, RecordError};
+use crate::store::tables::{
+    CARRIED, CARRIED_IN, CHILDREN, DELIVERED, HAS_BLOB, HELD, HISTORY, OWED, PEERS, SENT,
+};
+use crate::store::transaction::Tx;
+use crate::sync::batch::{self, Batch, Change, Member};
+use crate::sync::eligible;
+use crate::sync::record::{Carried, Direction, Downward, Upward};
+use crate::sync::select::{self, Filters, Selection};
+
+/// What a peer is owed, and what of it the filters and holds let go.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    /// The batches, in the order in which they came to be owed.
+    pub batches: Vec<Batch>,
+    /// Which of them a bundle would take now.
+    pub selection: Selection,
+}
+
+/// Everything that a bundle to a peer holds, but for the bytes of its blobs.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// The peer.
+    pub peer: Peer,
+    /// The bundle's id.
+    pub bundle: BundleId,
+    /// This node's epoch.
+    pub epoch: Epoch,
+    /// The bundle's number.
+    pub sequence: u64,
+    /// The newest bundle that the peer is known to have; 0 for a full bundle.
+    pub base: u64,
+    /// What this node has received of the peer's.
+    pub received: Received,
+    /// The head of this node's audit chain.
+    pub audit_head: Hash,
+    /// The records, encoded.
+    pub records: Vec<Vec<u8>>,
+    /// The blobs that the peer does not have, with their lengths.
+    pub blobs: BTreeMap<Hash, u64>,
+}
+
+/// Shows what a peer is owed as batches. The cost follows what is owed, not what is stored.
+///
+/// `include_same` also lists the objects of those batches that the peer has already.
+///
+/// # Errors
+/// The actor may not sync, or the store fails.
+pub fn preview(
+    read: &impl Read,
+    actor: &Actor,
+    peer: Uuid,
+    filters: &Filters,
+    include_same: bool,
+) -> Result<Preview, Refusal> {
+    actor.require(Permission::Sync)?;
+    paired(read, peer)?;
+    let batches = owed_batches(read, peer, include_same)?;
+    let held: BTreeSet<Uuid> = read
+        .range_prefix(&HELD, &peer, None, usize::MAX)?
+        .into_iter()
+        .map(|((_, root), ())| root)
+        .collect();
+    let mut people = BTreeMap::new();
+    if filters.requester.is_some() {
+        for batch in &batches {
+            if let Some(email) = requester(read, batch.root)? {
+                people.insert(batch.root, email);
+            }
+        }
+    }
+    let selection = select::select(&batches, filters, &held, |root| people.get(&root).cloned());
+    Ok(Preview { batches, selection })
+}
+
+fn owed_batches(read: &impl Read, peer: Uuid, include_same: bool) -> Result<Vec<Batch>, Refusal> {
+    let mut roots: BTreeMap<Uuid, (u64, BTreeSet<Uuid>)> = BTreeMap::new();
+    read.for_each(&OWED, &peer, |(_, id), owed| {
+        let (position, members) = roots.entry(owed.root).or_insert((owed.position, BTreeSet::new()));
+        *position = (*position).min(owed.position);
+        members.insert(id);
+        Ok::<_, Refusal>(())
+    })?;
+    let mut ordered: Vec<_> = roots
+        .into_iter()
+        .map(|(root, (position, members))| (position, root, members))
+        .collect();
+    ordered.sort_by_key(|(position, root, _)| (*position, *root));
+    let mut batches = Vec::with_capacity(ordered.len());
+    for (_, root, mut members) in ordered {
+        let Some(root_object) = records::object(read, root)? else {
+            continue;
+        };
+        if include_same {
+            members.insert(root);
+            members.extend(eligible::companions(&root_object.body));
+            read.for_each(&CHILDREN, &root, |(_, _, _, id), ()| {
+                members.insert(id);
+                Ok::<_, Refusal>(())
+            })?;
+        }
+        batches.push(batch(read, peer, &root_object, members)?);
+    }
+    Ok(batches)
+}
+
+fn batch(read: &impl Read, peer: Uuid, root: &Object, members: BTreeSet<Uuid>) -> Result<Batch, Refusal> {
+    let mut found = Vec::with_capacity(members.len());
+    for id in members {
+        let Some(object) = records::object(read, id)? else {
+            continue;
+        };
+        let own_batch = eligible::root(id, &object.body).is_none_or(|own| own == root.id);
+        let delivered = read.get(&DELIVERED, &(peer, id))?;
+        let change = match delivered {
+            None if read.contains(&OWED, &(peer, id))? => Change::New,
+            Some(delivered) if delivered.revision != object.revision => Change::Modified,
+            _ => Change::Same,
+        };
+        if own_batch {
+            found.push((object.created_at, member(&object, change)));
+        }
+    }
+    found.sort_by_key(|(at, member)| (member.id != root.id, *at, member.kind, member.id));
+    let needs = batch::needs(&root.body, |id| {
+        records::object(read, id)
+            .ok()
+            .flatten()
+            .map(|object| Cow::Owned(object.body))
+    });
+    Ok(Batch {
+        root: root.id,
+        kind: root.kind(),
+        title: root.body.title(),
+        members: found.into_iter().map(|(_, member)| member).collect(),
+        needs,
+    })
+}
+
+fn member(object: &Object, change: Change) -> Member {
+    Member {
+        id: object.id,
+        kind: object.kind(),
+        title: object.body.title(),
+        revision: object.revision,
+        change,
+        deleted: object.deleted,
+    }
+}
+
+/// The address of the person whose request a root is or answers.
+fn requester(read: &impl Read, root: Uuid) -> Result<Option<String>, Refusal> {
+    let body = |id| Ok::<_, Refusal>(records::object(read, id)?.map(|object| object.body));
+    let request = match body(root)? {
+        Some(Body::Job(job)) => body(job.request.0)?,
+        other => other,
+    };
+    let Some(Body::Request(request)) = request else {
+        return Ok(None);
+    };
+    Ok(match body(request.requester.0)? {
+        Some(Body::User(user)) => Some(user.email.as_str().to_owned()),
+        _ => None,
+    })
+}
+
+/// The revision of an object that the peer is known to have, for showing what changed.
+///
+/// # Errors
+/// The store fails.
+pub fn delivered_body(read: &impl Read, peer: Uuid, object: &Object) -> Result<Option<Body>, Refusal> {
+    let Some(delivered) = read.get(&DELIVERED, &(peer, object.id))? else {
+        return Ok(None);
+    };
+    if delivered.revision == object.revision {
+        return Ok(Some(object.body.clone()));
+    }
+    let history = read.range_prefix(&HISTORY, &object.id, None, usize::MAX)?;
+    Ok(history
+        .into_iter()
+        .map(|(_, old)| old)
+        .find(|old| old.revision == delivered.revision)
+        .map(|old| old.body))
+}
+
+/// Packs what the peer is owed, under the filters and holds: reserves the bundle's number, notes what it carries, and
+/// hands out the encoded records as they are at this moment. A crash before the file is written wastes the number, and
+/// nothing else: what was to go stays owed until a bundle that carried it is acknowledged.
+///
+/// `full` builds on nothing and carries all that the peer may have.
+///
+/// # Errors
+/// The actor may not sync, the peer is not paired, or the store fails.
+pub fn pack(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    peer: Uuid,
+    filters: &Filters,
+    full: bool,
+    bundle: BundleId,
+) -> Result<Parcel, Refusal> {
+    if full {
+        actor.require(Permission::Sync)?;
+        paired(tx, peer)?;
+        owe_everything(tx, here, peer)?;
+    }
+    let preview = preview(tx, actor, peer, filters, false)?;
+    let mut known = paired(tx, peer)?;
+    known.last_sequence += 1;
+    let sequence = known.last_sequence;
+    let by_root: BTreeMap<Uuid, &Batch> = preview.batches.iter().map(|batch| (batch.root, batch)).collect();
+    let (mut encoded, mut blobs) = (Vec::new(), BTreeMap::new());
+    for batch in preview
+        .selection
+        .taken
+        .iter()
+        .filter_map(|root| by_root.get(root))
+    {
+        for member in &batch.members {
+            let object =
+                records::object(tx, member.id)?.ok_or_else(|| Refusal::no(member.kind, member.id))?;
+            encoded.push(encode(here.side, &object, batch.root)?);
+            for (blob, length) in object.body.blobs() {
+                if full || !tx.contains(&HAS_BLOB, &(peer, blob.0))? {
+                    blobs.insert(blob, length);
+                }
+            }
+            let carried = CarriedObject {
+                revision: object.revision,
+                root: batch.root,
+            };
+            tx.put(&CARRIED, &(peer, here.epoch.0, sequence, object.id), &carried)?;
+            tx.put(&CARRIED_IN, &(object.id, peer, here.epoch.0, sequence), &())?;
+        }
+    }
+    let carried = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
+    let sent = Sent {
+        bundle,
+        file: None,
+        at: here.now,
+        acknowledged: false,
+        carried,
+    };
+    tx.put(&SENT, &(peer, here.epoch.0, sequence), &sent)?;
+    tx.put(&PEERS, &peer, &known)?;
+    let details = [
+        ("peer", known.name.clone()),
+        ("bundle", bundle.to_string()),
+        ("sequence", sequence.to_string()),
+        ("objects", encoded.len().to_string()),
+        ("blobs", blobs.len().to_string()),
+    ];
+    let who = audit::Actor::User(actor.user.0);
+    records::audit(
+        tx,
+        here,
+        who,
+        audit::Action::BUNDLE_EXPORTED,
+        &[peer, bundle.0],
+        &details,
+    )?;
+    Ok(Parcel {
+        bundle,
+        epoch: here.epoch,
+        sequence,
+        base: if full { 0 } else { known.acknowledged },
+        received: known.received,
+        audit_head: crate::store::audit::head(tx)?.hash,
+        records: encoded,
+        blobs,
+        peer: known,
+    })
+}
+
+/// Encodes what of an object travels from this side. A high node has no way to encode what must not go down.
+fn encode(side: Side, object: &Object, root: Uuid) -> Result<Vec<u8>, Refusal> {
+    match side {
+        Side::Low => encode_as::<Upward>(object, root),
+        Side::High => encode_as::<Downward>(object, root),
+    }
+}
+
+fn encode_as<D: Direction>(object: &Object, root: Uuid) -> Result<Vec<u8>, Refusal> {
+    let body =
+        D::of(&object.body).map_err(|error| Refusal::conflict("does_not_travel", error.to_string()))?;
+    let carried = Carried {
+        id: object.id,
+        home: object.home,
+        number: object.revision.number,
+        deleted: object.deleted,
+        root,
+        body,
+    };
+    Ok(cbor::to_deterministic_vec(&carried).map_err(RecordError::from)?)
+}
+
+/// Notes that a bundle has been written, read back and found whole.
+///
+/// # Errors
+/// The number was never reserved, or the store fails.
+pub fn written(tx: &mut Tx<'_>, here: &Here, peer: Uuid, sequence: u64, file: Hash) -> Result<(), Refusal> {
+    let key = (peer, here.epoch.0, sequence);
+    let mut sent = tx.get(&SENT, &key)?.ok_or_else(|| Refusal::NotFound {
+        what: "bundle",
+        id: sequence.to_string(),
+    })?;
+    sent.file = Some(file);
+    tx.put(&SENT, &key, &sent)?;
+    Ok(())
+}
+
+/// Takes in what a peer acknowledges. What a newly acknowledged bundle carried, and has not changed since, is owed no
+/// more.
+///
+/// # Errors
+/// The peer acknowledges a bundle that was never made, or the store fails.
+pub fn acknowledge(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    peer: &mut Peer,
+    epoch: Option<Epoch>,
+    received: Received,
+) -> Result<(), Refusal> {
+    if epoch != Some(here.epoch) {
+        return Ok(());
+    }
+    if received.highest > peer.last_sequence {
+        return Err(Refusal::conflict(
+            "acknowledges_unknown",
+            format!(
+                "{} acknowledges bundle {} of this node, which has made only {}: this node's store was set back without \
+                 a new epoch; run `poundlock restore`",
+                peer.name, received.highest, peer.last_sequence
+            ),
+        ));
+    }
+    for sequence in received.sequences().collect::<Vec<_>>() {
+        let key = (peer.node.0, here.epoch.0, sequence);
+        let Some(mut sent) = tx.get(&SENT, &key)?.filter(|sent| !sent.acknowledged) else {
+            continue;
+        };
+        sent.acknowledged = true;
+        tx.put(&SENT, &key, &sent)?;
+        for ((_, _, _, id), carried) in tx.range_prefix(&CARRIED, &key, None, usize::MAX)? {
+            settle(tx, peer.node.0, id, carried)?;
+        }
+        peer.acknowledged = peer.acknowledged.max(sequence);
+    }
+    Ok(())
+}
+
+fn settle(tx: &mut Tx<'_>, peer: Uuid, id: Uuid, carried: CarriedObject) -> Result<(), Refusal> {
+    let Some(object) = records::object(tx, id)? else {
+        return Ok(());
+    };
+    if object.revision == carried.revision {
+        tx.delete(&OWED, &(peer, id))?;
+        for (blob, _) in object.body.blobs() {
+            tx.put(&HAS_BLOB, &(peer, blob.0), &())?;
+        }
+    }
+    let newer = tx
+        .get(&DELIVERED, &(peer, id))?
+        .is_none_or(|before| before.revision.number < carried.revision.number);
+    if newer {
+        tx.put(&DELIVERED, &(peer, id), &carried)?;
+    }
+    Ok(())
+}
+
+/// The kinds of root that a person may name in a filter.
+pub const ROOT_KINDS: [Kind; 4] = [Kind::Project, Kind::Dataset, Kind::Request, Kind::Job];

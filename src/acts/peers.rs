@@ -1,0 +1,371 @@
+//! Whom a node exchanges bundles with: pairing, rotation, epochs, revocation, and what is held back.
+
+use uuid::Uuid;
+
+use super::Refusal;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit;
+use crate::domain::id::{Epoch, NodeId};
+use crate::domain::object::Kind;
+use crate::domain::peer::{Peer, Received, Trust};
+use crate::domain::side::Side;
+use crate::store::read::Read;
+use crate::store::records::{self, Here, RecordError};
+use crate::store::tables::{BY_KIND, DELIVERED, HAS_BLOB, HELD, JOURNAL, NODE, OBJECTS, PEERS};
+use crate::store::transaction::Tx;
+
+/// A peer's public identity, as its file says it; the transport has checked the file's own signature.
+#[derive(Clone, Debug)]
+pub struct Introduction {
+    /// The peer.
+    pub node: NodeId,
+    /// Its side.
+    pub side: Side,
+    /// How it calls itself.
+    pub name: String,
+    /// The epoch of its store.
+    pub epoch: Epoch,
+    /// The text of the file.
+    pub identity: String,
+}
+
+/// Finds a peer.
+///
+/// # Errors
+/// There is none, or the store fails.
+pub fn peer(read: &impl Read, id: Uuid) -> Result<Peer, Refusal> {
+    read.get(&PEERS, &id)?.ok_or_else(|| Refusal::NotFound {
+        what: "peer",
+        id: id.to_string(),
+    })
+}
+
+/// Finds a peer that is paired.
+///
+/// # Errors
+/// It is unconfirmed or revoked.
+pub fn paired(read: &impl Read, id: Uuid) -> Result<Peer, Refusal> {
+    let peer = peer(read, id)?;
+    match peer.trust {
+        Trust::Paired => Ok(peer),
+        Trust::Unconfirmed => Err(Refusal::conflict(
+            "peer_unconfirmed",
+            format!(
+                "compare the fingerprint of {} by voice and confirm it first: `poundlock pair confirm`",
+                peer.name
+            ),
+        )),
+        Trust::Revoked => Err(Refusal::conflict(
+            "peer_revoked",
+            format!("the pairing with {} was revoked", peer.name),
+        )),
+    }
+}
+
+/// Reads in a peer's identity. Nothing is exchanged with it until a person has confirmed the fingerprint.
+///
+/// # Errors
+/// The peer stands on this node's own side, is this node, or is known under other keys.
+pub fn introduce(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    introduced: Introduction,
+) -> Result<Peer, Refusal> {
+    actor.require(Permission::ManageInfrastructure)?;
+    if introduced.node == here.node || introduced.side != here.side.opposite() {
+        let detail = format!(
+            "a {} node pairs with a {} node",
+            here.side.word(),
+            here.side.opposite().word()
+        );
+        return Err(Refusal::conflict("wrong_side", detail));
+    }
+    let id = introduced.node.0;
+    match tx.get(&PEERS, &id)? {
+        Some(known) if known.identity == introduced.identity => return Ok(known),
+        Some(known) if known.trust != Trust::Unconfirmed => {
+            return Err(Refusal::conflict(
+                "peer_known",
+                format!(
+                    "{} is known with other keys or another epoch; use `poundlock pair rotate` or `pair epoch`",
+                    known.name
+                ),
+            ));
+        }
+        _ => {}
+    }
+    let peer = Peer {
+        node: introduced.node,
+        name: introduced.name,
+        side: introduced.side,
+        identity: introduced.identity,
+        trust: Trust::Unconfirmed,
+        successor: None,
+        epoch: introduced.epoch,
+        retired_epochs: Vec::new(),
+        unconfirmed_epoch: None,
+        last_sequence: 0,
+        acknowledged: 0,
+        received: Received::default(),
+        audit_head: None,
+    };
+    tx.put(&PEERS, &id, &peer)?;
+    Ok(peer)
+}
+
+/// Confirms that two people have compared the fingerprint by voice. `given` is what the person typed, `true_one` what the
+/// keys give. From now on the peer is owed what it may have.
+///
+/// # Errors
+/// The fingerprints differ.
+pub fn confirm(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: Uuid,
+    given: &str,
+    true_one: &str,
+) -> Result<Peer, Refusal> {
+    actor.require(Permission::ManageInfrastructure)?;
+    let mut peer = peer(tx, id)?;
+    check_fingerprint(given, true_one)?;
+    if peer.trust == Trust::Revoked {
+        return Err(Refusal::conflict(
+            "peer_revoked",
+            format!("the pairing with {} was revoked", peer.name),
+        ));
+    }
+    if peer.trust == Trust::Unconfirmed {
+        peer.trust = Trust::Paired;
+        tx.put(&PEERS, &id, &peer)?;
+        owe_everything(tx, here, id)?;
+        let details = [("peer", peer.name.clone()), ("fingerprint", true_one.to_owned())];
+        records::audit(
+            tx,
+            here,
+            audit::Actor::User(actor.user.0),
+            audit::Action::PEER_PAIRED,
+            &[id],
+            &details,
+        )?;
+    }
+    Ok(peer)
+}
+
+fn check_fingerprint(given: &str, true_one: &str) -> Result<(), Refusal> {
+    let bare = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .collect::<String>()
+            .to_lowercase()
+    };
+    if bare(given).is_empty() || bare(given) != bare(true_one) {
+        return Err(Refusal::conflict(
+            "fingerprint_differs",
+            "the fingerprint is not that of these keys: somebody may have exchanged the file on its way; do not pair",
+        ));
+    }
+    Ok(())
+}
+
+/// Notes that the peer's old key hands over to new keys. `identity` is the new identity's text; a person confirms its
+/// fingerprint with [`confirm_rotation`].
+///
+/// # Errors
+/// The peer is not paired.
+pub fn propose_rotation(tx: &mut Tx<'_>, actor: &Actor, id: Uuid, identity: String) -> Result<Peer, Refusal> {
+    actor.require(Permission::ManageInfrastructure)?;
+    let mut peer = paired(tx, id)?;
+    peer.successor = Some(identity);
+    tx.put(&PEERS, &id, &peer)?;
+    Ok(peer)
+}
+
+/// Takes up the peer's new keys; the old ones are refused from now on.
+///
+/// # Errors
+/// No rotation is proposed, or the fingerprints differ.
+pub fn confirm_rotation(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: Uuid,
+    given: &str,
+    true_one: &str,
+) -> Result<Peer, Refusal> {
+    actor.require(Permission::ManageInfrastructure)?;
+    let mut peer = paired(tx, id)?;
+    check_fingerprint(given, true_one)?;
+    let Some(successor) = peer.successor.take() else {
+        return Err(Refusal::conflict(
+            "no_rotation",
+            "no rotation of this peer's keys waits to be confirmed",
+        ));
+    };
+    peer.identity = successor;
+    tx.put(&PEERS, &id, &peer)?;
+    let details = [("peer", peer.name.clone()), ("fingerprint", true_one.to_owned())];
+    records::audit(
+        tx,
+        here,
+        audit::Actor::User(actor.user.0),
+        audit::Action::PEER_KEY_ROTATED,
+        &[id],
+        &details,
+    )?;
+    Ok(peer)
+}
+
+/// Ends the trust in a peer. What waits in its inbox cannot be applied any more; what was applied stays.
+///
+/// # Errors
+/// There is no such peer.
+pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: Uuid) -> Result<Peer, Refusal> {
+    actor.require(Permission::ManageInfrastructure)?;
+    let mut peer = peer(tx, id)?;
+    if peer.trust != Trust::Revoked {
+        peer.trust = Trust::Revoked;
+        peer.successor = None;
+        tx.put(&PEERS, &id, &peer)?;
+        let details = [("peer", peer.name.clone())];
+        records::audit(
+            tx,
+            here,
+            audit::Actor::User(actor.user.0),
+            audit::Action::PEER_REVOKED,
+            &[id],
+            &details,
+        )?;
+    }
+    Ok(peer)
+}
+
+/// Confirms that the peer's store was restored or made anew. Everything that it was sent may be lost there, and is owed
+/// again.
+///
+/// # Errors
+/// The epoch is not the one that a bundle of the peer has named.
+pub fn confirm_epoch(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: Uuid,
+    epoch: Epoch,
+) -> Result<Peer, Refusal> {
+    actor.require(Permission::ManageInfrastructure)?;
+    let mut peer = paired(tx, id)?;
+    if peer.epoch == epoch {
+        return Ok(peer);
+    }
+    if peer.unconfirmed_epoch != Some(epoch) {
+        return Err(Refusal::conflict(
+            "epoch_unknown",
+            format!(
+                "no bundle of {} has named the epoch {epoch}; import its newest bundle first",
+                peer.name
+            ),
+        ));
+    }
+    peer.begin_epoch(epoch);
+    tx.put(&PEERS, &id, &peer)?;
+    forget_deliveries(tx, id)?;
+    owe_everything(tx, here, id)?;
+    let details = [("peer", peer.name.clone()), ("epoch", epoch.to_string())];
+    records::audit(
+        tx,
+        here,
+        audit::Actor::User(actor.user.0),
+        audit::Action::PEER_EPOCH_CONFIRMED,
+        &[id],
+        &details,
+    )?;
+    Ok(peer)
+}
+
+/// Holds a batch back from a peer, or lets it go. What is held stays owed.
+///
+/// # Errors
+/// The peer is not paired.
+pub fn hold(tx: &mut Tx<'_>, actor: &Actor, peer: Uuid, root: Uuid, held: bool) -> Result<(), Refusal> {
+    actor.require(Permission::Sync)?;
+    paired(tx, peer)?;
+    if held {
+        tx.put(&HELD, &(peer, root), &())?;
+    } else {
+        tx.delete(&HELD, &(peer, root))?;
+    }
+    Ok(())
+}
+
+/// Gives the store a new epoch, as after a restore: what peers have of it is no longer known, and all is owed again.
+///
+/// # Errors
+/// The store fails.
+pub fn begin_epoch(tx: &mut Tx<'_>, here: &Here, epoch: Epoch) -> Result<Here, Refusal> {
+    let mut node = tx.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+    node.epoch = epoch;
+    tx.put(&NODE, &(), &node)?;
+    let here = Here { epoch, ..*here };
+    for (id, mut peer) in records::peers(tx)? {
+        peer.begin_own_epoch();
+        tx.put(&PEERS, &id, &peer)?;
+        if peer.trust == Trust::Paired {
+            forget_deliveries(tx, id)?;
+            owe_everything(tx, &here, id)?;
+        }
+    }
+    let details = [("epoch", epoch.to_string())];
+    records::audit(
+        tx,
+        &here,
+        audit::Actor::Node,
+        audit::Action::STORE_RESTORED,
+        &[here.node.0],
+        &details,
+    )?;
+    Ok(here)
+}
+
+fn forget_deliveries(tx: &mut Tx<'_>, peer: Uuid) -> Result<(), Refusal> {
+    let delivered = tx.range_prefix(&DELIVERED, &peer, None, usize::MAX)?;
+    for (key, _) in delivered {
+        tx.delete(&DELIVERED, &key)?;
+    }
+    let blobs = tx.range_prefix(&HAS_BLOB, &peer, None, usize::MAX)?;
+    for (key, ()) in blobs {
+        tx.delete(&HAS_BLOB, &key)?;
+    }
+    Ok(())
+}
+
+/// Owes a peer all that it may have, as when it is new or has lost what it had. Costs as much as there is to owe.
+///
+/// # Errors
+/// The store fails.
+pub fn owe_everything(tx: &mut Tx<'_>, here: &Here, peer: Uuid) -> Result<(), Refusal> {
+    let position = tx.last(&JOURNAL)?.map_or(0, |(position, _)| position);
+    // People and code come along with the projects and requests that need them.
+    let kinds = [
+        Kind::Project,
+        Kind::Dataset,
+        Kind::Asset,
+        Kind::Request,
+        Kind::Decision,
+        Kind::Job,
+        Kind::Release,
+    ];
+    for kind in kinds {
+        let mut ids = Vec::new();
+        tx.for_each(&BY_KIND, &(kind as u8), |(_, _, id), ()| {
+            ids.push(id);
+            Ok::<_, Refusal>(())
+        })?;
+        for id in ids {
+            if let Some(object) = tx.get(&OBJECTS, &id)? {
+                records::owe(tx, here, peer, &object, position)?;
+            }
+        }
+    }
+    Ok(())
+}
