@@ -1,1 +1,1 @@
-pub mod cbor;
+//! The bundle file.
