@@ -269,3 +269,6 @@ fn name(object: Uuid, role: Role) -> PathBuf {
         .iter()
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

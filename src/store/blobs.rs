@@ -224,3 +224,6 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, BlobError> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

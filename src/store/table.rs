@@ -127,14 +127,23 @@ pub(super) fn encode_body<B: Serialize>(
             reason: error.to_string(),
         }
     })?;
-    // The envelope takes 13 bytes at most: a map, two keys and a version.
-    if stored.len() > MAX_BODY_BYTES + 13 {
+    if stored.len() > MAX_BODY_BYTES + envelope_bytes(schema) {
         return Err(TableError::TooLarge {
             table,
             bytes: stored.len(),
         });
     }
     Ok(stored)
+}
+
+/// What the envelope adds to a body: a map's head, `v` and `body` with a head each, and the version.
+const fn envelope_bytes(schema: u16) -> usize {
+    let version = match schema {
+        0..24 => 1,
+        24..256 => 2,
+        256.. => 3,
+    };
+    1 + 2 + 5 + version
 }
 
 /// Unwraps a body that must be of version `schema`; migrations read with it too.

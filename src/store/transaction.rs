@@ -225,3 +225,6 @@ impl ReadBytes for Tx<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -297,3 +297,6 @@ fn write_group(
     }
     next
 }
+
+#[cfg(test)]
+mod tests;

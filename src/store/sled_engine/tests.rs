@@ -192,6 +192,12 @@ fn damage_is_an_error_and_never_an_older_state() {
     drop(engine);
     let written = std::fs::read(folder.path().join(DATA_FILE)).unwrap();
     let used = written.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let undamaged = tempfile::tempdir().unwrap();
+    copy_folder(folder.path(), undamaged.path());
+    assert_eq!(
+        value(&SledEngine::open(undamaged.path()).unwrap(), &[1]),
+        Some(vec![35; 300])
+    );
     let (mut refused, mut intact) = (0, 0);
     for at in (0..used).step_by(used / 60 + 1) {
         let damaged = tempfile::tempdir().unwrap();
