@@ -9,6 +9,7 @@ pub mod attachments;
 pub mod audit;
 pub mod blobs;
 pub mod engine;
+mod folder_lock;
 pub mod key;
 pub mod memory_engine;
 pub mod migration;

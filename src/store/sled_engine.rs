@@ -18,11 +18,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::engine::{
     Batch, CommitError, Direction, Engine, EngineError, EngineView, Entry, KeyRange, Versioned, check_batch,
     hex,
 };
+use super::folder_lock::FolderLock;
 use super::snapshots::{Snapshot, Snapshots};
 
 /// sled's data file within its folder.
@@ -39,6 +41,9 @@ const FORMAT: u8 = 1;
 
 /// A quarter of this must hold twenty of the longest values with their keys.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long the threads of an earlier engine in this process may take to leave.
+const LEAVING_TIME: Duration = Duration::from_secs(5);
 
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -76,6 +81,7 @@ pub struct SledEngine {
     /// The revision of the newest commit; held while one is under way.
     last: Mutex<u64>,
     syncs: AtomicU64,
+    _lock: FolderLock,
 }
 
 impl SledEngine {
@@ -94,6 +100,7 @@ impl SledEngine {
     /// As [`Self::open`].
     pub fn open_with(folder: &Path, barrier: Box<dyn Barrier>) -> Result<Self, EngineError> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let lock = FolderLock::take(folder)?.ok_or_else(|| EngineError::InUse(folder.to_path_buf()))?;
         let db = open_sled(folder)?;
         let data = File::open(folder.join(DATA_FILE))?;
         let watermark = OpenOptions::new()
@@ -121,6 +128,7 @@ impl SledEngine {
             data,
             watermark,
             barrier,
+            _lock: lock,
         };
         engine.settle_files(last)?;
         Ok(engine)
@@ -288,17 +296,27 @@ impl EngineView for SledView {
     }
 }
 
+/// Opens sled in a folder whose lock is held.
 fn open_sled(folder: &Path) -> Result<sled::Db, EngineError> {
     let config = sled::Config::new()
         .path(folder)
         .segment_size(SEGMENT_BYTES)
         .cache_capacity(CACHE_BYTES);
-    match catch_unwind(AssertUnwindSafe(|| config.open())) {
-        Ok(opened) => opened.map_err(|error| from_sled(folder, error)),
-        Err(_panic) => Err(EngineError::Damaged {
-            folder: folder.to_path_buf(),
-            reason: "its files cannot be understood".to_owned(),
-        }),
+    let given_up = Instant::now() + LEAVING_TIME;
+    loop {
+        let opened =
+            catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_panic| EngineError::Damaged {
+                folder: folder.to_path_buf(),
+                reason: "its files cannot be understood".to_owned(),
+            })?;
+        match opened.map_err(|error| from_sled(folder, error)) {
+            // The folder is this engine's, so what holds sled's file are the threads of an earlier one in this
+            // process: sled does not wait for them when it is dropped.
+            Err(EngineError::InUse(_)) if Instant::now() < given_up => {
+                std::thread::sleep(Duration::from_millis(2))
+            }
+            opened => return opened,
+        }
     }
 }
 

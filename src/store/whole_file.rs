@@ -9,13 +9,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::folder_lock::FolderLock;
+
 const INCOMING: &str = "incoming";
-const LOCK: &str = "lock";
 
 /// Why a folder of whole files cannot be opened.
 #[derive(Debug, Error)]
@@ -31,7 +30,7 @@ pub enum OpenFolderError {
 pub(super) struct WholeFiles {
     root: PathBuf,
     incoming: PathBuf,
-    _lock: Flock<File>,
+    _lock: FolderLock,
 }
 
 impl WholeFiles {
@@ -47,17 +46,8 @@ impl WholeFiles {
             .mode(0o700)
             .create(&incoming)
             .map_err(failed)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(root.join(LOCK))
-            .map_err(failed)?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            Errno::EWOULDBLOCK => OpenFolderError::InUse(root.to_path_buf()),
-            other => failed(other.into()),
-        })?;
+        let lock = FolderLock::take(root).map_err(failed)?;
+        let lock = lock.ok_or_else(|| OpenFolderError::InUse(root.to_path_buf()))?;
         sweep(&incoming).map_err(failed)?;
         sync_folder(root).map_err(failed)?;
         if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
