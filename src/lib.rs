@@ -1,8 +1,10 @@
 //! A Poundlock node: what it is made of, from the rules outwards. `ARCHITECTURE.md` draws the whole.
 
+pub mod actors;
 pub mod acts;
 pub mod clock;
 pub mod domain;
+pub mod node;
 pub mod runtime;
 pub mod store;
 pub mod sync;

@@ -21,5 +21,5 @@ mod snapshots;
 pub mod table;
 pub mod tables;
 pub mod transaction;
-mod whole_file;
+pub mod whole_file;
 pub mod writer;

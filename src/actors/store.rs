@@ -1,0 +1,194 @@
+//! The store while the node runs: one actor hands transactions to the thread that commits them, and a handle reads
+//! beside it.
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture, Supervised, Supervisor};
+use jiff::Timestamp;
+
+use super::ActError;
+use crate::acts::Refusal;
+use crate::clock;
+use crate::store::read::View;
+use crate::store::records::Here;
+use crate::store::transaction::Tx;
+use crate::store::writer::{TransactError, Writer};
+
+/// Reads the time. [`clock::now`], except in tests.
+pub type Clock = fn() -> Timestamp;
+
+/// Owns the engine: serialises writes through its [`Writer`].
+#[derive(Debug)]
+pub struct Store {
+    writer: Writer,
+}
+
+impl Actor for Store {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Store {}
+
+type Act<T> = Box<dyn FnOnce(&mut Tx<'_>) -> Result<T, Refusal> + Send>;
+
+/// Run this transaction; answer once it is on the disk.
+pub struct Transact<T> {
+    act: Act<T>,
+}
+
+impl<T> Transact<T> {
+    /// Wraps an act.
+    pub fn new(act: impl FnOnce(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static) -> Self {
+        Self { act: Box::new(act) }
+    }
+}
+
+impl<T> Debug for Transact<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Transact")
+    }
+}
+
+impl<T: Send + 'static> Message for Transact<T> {
+    type Result = Result<T, ActError>;
+}
+
+impl<T: Send + 'static> Handler<Transact<T>> for Store {
+    type Result = ResponseFuture<Result<T, ActError>>;
+
+    fn handle(&mut self, message: Transact<T>, _: &mut Context<Self>) -> Self::Result {
+        // Queued now, in the order of the mailbox; the actor does not wait for the disk.
+        let committed = self.writer.transact_async(message.act);
+        Box::pin(async { committed.await.map_err(ActError::from) })
+    }
+}
+
+impl From<TransactError<Refusal>> for ActError {
+    fn from(error: TransactError<Refusal>) -> Self {
+        match error {
+            TransactError::Refused(refusal) => Self::Refusal(refusal),
+            TransactError::Busy => Self::Busy,
+            TransactError::Closed => Self::Stopping,
+            TransactError::Commit(cause) => Self::Internal(anyhow::Error::new(cause)),
+            TransactError::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// What everything else reads and writes the store with. Clones share one address, so that the mailbox stays bounded.
+#[derive(Clone)]
+pub struct StoreHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    actor: Addr<Store>,
+    writer: Writer,
+    clock: Clock,
+}
+
+impl Debug for StoreHandle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("StoreHandle")
+    }
+}
+
+impl StoreHandle {
+    /// Starts the actor under a supervisor, on the arbiter of the caller.
+    pub fn start(writer: Writer, clock: Clock) -> Self {
+        let owned = writer.clone();
+        let actor = Supervisor::start(move |_| Store { writer: owned });
+        Self {
+            shared: Arc::new(Shared { actor, writer, clock }),
+        }
+    }
+
+    /// The present moment, as the node's clock has it.
+    pub fn now(&self) -> Timestamp {
+        (self.shared.clock)()
+    }
+
+    /// Runs a transaction and waits until it is on the disk. It must be quick: all other writes wait for it.
+    ///
+    /// # Errors
+    /// The act refused, or the store could not write; see [`ActError`] for what is known then.
+    pub async fn transact<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, ActError> {
+        self.shared.actor.send(Transact::new(act)).await?
+    }
+
+    /// As [`Self::transact`], for acts, which are told where and when they happen.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>, &Here) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, ActError> {
+        self.transact(self.placed(act)).await
+    }
+
+    /// As [`Self::transact`], for a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub fn transact_blocking<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, ActError> {
+        Ok(self.shared.writer.transact(act)?)
+    }
+
+    /// As [`Self::act`], for a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub fn act_blocking<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>, &Here) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, ActError> {
+        self.transact_blocking(self.placed(act))
+    }
+
+    fn placed<T>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>, &Here) -> Result<T, Refusal> + Send + 'static,
+    ) -> impl FnOnce(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static {
+        let (now, random) = (self.now(), clock::random_bytes());
+        move |tx| {
+            let here = Here::at(tx, now, random)?;
+            act(tx, &here)
+        }
+    }
+
+    /// Reads one committed state, on a thread that may block, beside all writes.
+    ///
+    /// # Errors
+    /// What `reading` refuses, or the store cannot be read.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        reading: impl FnOnce(&View) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, ActError> {
+        let handle = self.clone();
+        actix_web::rt::task::spawn_blocking(move || handle.read_blocking(reading))
+            .await
+            .map_err(ActError::internal)?
+    }
+
+    /// As [`Self::read`], for a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_blocking<T>(&self, reading: impl FnOnce(&View) -> Result<T, Refusal>) -> Result<T, ActError> {
+        let view = self.shared.writer.view().map_err(ActError::internal)?;
+        Ok(reading(&view)?)
+    }
+
+    /// Writes what waits and ends the committing thread. Later writes get [`ActError::Stopping`].
+    pub fn close_blocking(&self) {
+        self.shared.writer.close();
+    }
+}

@@ -1,0 +1,215 @@
+//! A node while it runs: what handlers and actors share, how it starts and how it stops.
+
+mod config;
+
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::actors::StoreHandle;
+use crate::actors::store::Clock;
+use crate::clock;
+use crate::domain::settings;
+use crate::domain::side::Side;
+use crate::runtime::Runtime;
+use crate::store::attachments::Attachments;
+use crate::store::blobs::Blobs;
+use crate::store::engine::{Engine, EngineError};
+use crate::store::migration::{MigrateError, migrate};
+use crate::store::node_folder::{NodeFolder, NodeFolderError, PrivateData};
+use crate::store::read::{Read, View};
+use crate::store::records::RecordError;
+use crate::store::sled_engine::SledEngine;
+use crate::store::tables::NODE;
+use crate::store::whole_file::OpenFolderError;
+use crate::store::writer::{Writer, WriterLimits};
+
+pub use config::{Config, ConfigError, Python, Runtime as RuntimeSettings, Server};
+
+/// What everything in a running node shares. Clones are one: they hold the same addresses, so that mailboxes stay
+/// bounded.
+#[derive(Clone, Debug)]
+pub struct Node {
+    parts: Arc<Parts>,
+}
+
+/// What a [`Node`] gives access to.
+#[derive(Debug)]
+pub struct Parts {
+    /// Reads and writes the store.
+    pub store: StoreHandle,
+    /// Open bytes.
+    pub blobs: Arc<Blobs>,
+    /// Private bytes; none on a low node.
+    pub attachments: Option<Arc<Attachments>>,
+    /// Runs code.
+    pub runtime: Arc<Runtime>,
+    /// The node's folder.
+    pub folder: NodeFolder,
+    /// What the administrator of the machine has configured.
+    pub config: Config,
+    /// The node's side, as the store has it.
+    pub side: Side,
+}
+
+impl Deref for Node {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+/// A node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder is not a node's, or others can get at it.
+    #[error(transparent)]
+    Folder(#[from] NodeFolderError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The store cannot be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The files beside the store cannot be used.
+    #[error(transparent)]
+    Files(#[from] OpenFolderError),
+    /// The store holds no node, or cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The configuration and the store do not agree.
+    #[error("poundlock.toml says that this is a {} node, and its store that it is a {} one", configured.word(), stored.word())]
+    OtherSide {
+        /// What the configuration says.
+        configured: Side,
+        /// What the store says.
+        stored: Side,
+    },
+    /// The system gives no thread, or a file cannot be read.
+    #[error("the node cannot start")]
+    Io(#[from] io::Error),
+}
+
+/// A node whose files are open and checked, and that does nothing yet.
+#[derive(Debug)]
+pub struct Opened {
+    folder: NodeFolder,
+    config: Config,
+    engine: Arc<dyn Engine>,
+    blobs: Arc<Blobs>,
+    attachments: Option<Arc<Attachments>>,
+    runtime: Arc<Runtime>,
+    node: settings::Node,
+}
+
+/// Opens a node's folder, brings its store up to date, and probes the sandbox. Blocks for a few seconds.
+///
+/// # Errors
+/// Says what is wrong with the folder, and the mend.
+pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
+    let private_data = if config.side.holds_private_data() {
+        PrivateData::Held
+    } else {
+        PrivateData::NotHeld
+    };
+    let folder = NodeFolder::open(root, private_data)?;
+    let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
+    migrate(&engine, &[])?;
+    let view = View::new(engine.view()?);
+    let node = view
+        .get(&NODE, &())
+        .map_err(RecordError::from)?
+        .ok_or(RecordError::NoNode)?;
+    if node.side != config.side {
+        return Err(StartError::OtherSide {
+            configured: config.side,
+            stored: node.side,
+        });
+    }
+    let blobs = Arc::new(Blobs::open(&folder.blobs())?);
+    let attachments = folder
+        .private()
+        .map(|private| Attachments::open(&private).map(Arc::new))
+        .transpose()?;
+    let python = config.python(std::env::var_os("PATH").as_deref());
+    let runtime = Arc::new(Runtime::probe(python, config.sandbox(folder.root())));
+    Ok(Opened {
+        folder,
+        config,
+        engine,
+        blobs,
+        attachments,
+        runtime,
+        node,
+    })
+}
+
+impl Opened {
+    /// Starts the actors, on the arbiter of the caller.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(self) -> Result<Running, StartError> {
+        self.start_with(clock::now)
+    }
+
+    /// As [`Self::start`], by another clock.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(self, clock: Clock) -> Result<Running, StartError> {
+        let writer = Writer::start(self.engine, WriterLimits::default())?;
+        let store = StoreHandle::start(writer, clock);
+        let parts = Parts {
+            store,
+            blobs: self.blobs,
+            attachments: self.attachments,
+            runtime: self.runtime,
+            folder: self.folder,
+            config: self.config,
+            side: self.node.side,
+        };
+        Ok(Running {
+            node: Node {
+                parts: Arc::new(parts),
+            },
+        })
+    }
+}
+
+/// A node whose actors run.
+#[derive(Debug)]
+pub struct Running {
+    node: Node,
+}
+
+impl Running {
+    /// What handlers share.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Finishes what is under way and stops the actors. What still runs after the configured grace is stopped and marked as
+    /// interrupted.
+    pub async fn stop(self) {
+        let store = self.node.store.clone();
+        let closed = actix_web::rt::task::spawn_blocking(move || store.close_blocking()).await;
+        if let Err(error) = closed {
+            tracing::error!(%error, "the store did not close");
+        }
+    }
+}
+
+/// Opens and starts a node: [`open`], then [`Opened::start`].
+///
+/// # Errors
+/// As both.
+pub async fn start(root: &Path, config: Config) -> Result<Running, StartError> {
+    let root = root.to_path_buf();
+    let opened = actix_web::rt::task::spawn_blocking(move || open(&root, config))
+        .await
+        .map_err(io::Error::other)??;
+    opened.start()
+}

@@ -1,0 +1,290 @@
+//! `poundlock.toml`: what the administrator of the machine decides. What the owner of the node decides is in the store.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::side::Side;
+use crate::runtime::{Limits, PythonConfig, SandboxConfig};
+
+/// The configuration of a node. A key that is not known is an error that names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The node's side; `init` wrote it, and it must agree with the store.
+    pub side: Side,
+    /// How the node is reached.
+    #[serde(default)]
+    pub server: Server,
+    /// How it runs code.
+    #[serde(default)]
+    pub runtime: Runtime,
+}
+
+/// How the node is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// The address and port to listen on. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The longest upload, in bytes.
+    pub upload_bytes: u64,
+    /// Seconds that requests and running jobs get to finish when the node is told to stop.
+    pub stop_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8460),
+            upload_bytes: 1 << 40,
+            stop_seconds: 30,
+        }
+    }
+}
+
+impl Server {
+    /// How long what is under way gets to finish.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.stop_seconds)
+    }
+}
+
+/// How the node runs code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Runtime {
+    /// Runs that may be under way at once.
+    pub jobs_at_once: u16,
+    /// The user and group that code runs as where the node is started as root; see [`SandboxConfig::user`].
+    pub sandbox_user: u32,
+    /// The program that enters the sandbox; this one, where nothing else is named.
+    pub launcher: Option<PathBuf>,
+    /// The interpreter.
+    pub python: Python,
+    /// What one run may use.
+    pub limits: Limits,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self {
+            jobs_at_once: 2,
+            sandbox_user: SandboxConfig::new("").user,
+            launcher: None,
+            python: Python::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The interpreter that runs code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Python {
+    /// The CPython executable; the first `python3` of the search path where none is named.
+    pub interpreter: Option<PathBuf>,
+    /// Further folders that it needs; see [`PythonConfig::extra_folders`].
+    pub extra_folders: Vec<PathBuf>,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// A key is unknown, missing or of the wrong type.
+    #[error("{origin}: {problem}")]
+    Wrong {
+        /// The file, or the environment.
+        origin: String,
+        /// Which key, and what is wrong with it.
+        problem: String,
+    },
+    /// The value of a variable does not fit.
+    #[error("the environment variable {variable} does not fit: {problem}")]
+    Variable {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// The variables that override the file, each with the place of its value.
+const VARIABLES: [(&str, &[&str]); 8] = [
+    ("POUNDLOCK_LISTEN", &["server", "listen"]),
+    ("POUNDLOCK_UPLOAD_BYTES", &["server", "upload_bytes"]),
+    ("POUNDLOCK_STOP_SECONDS", &["server", "stop_seconds"]),
+    ("POUNDLOCK_JOBS_AT_ONCE", &["runtime", "jobs_at_once"]),
+    ("POUNDLOCK_SANDBOX_USER", &["runtime", "sandbox_user"]),
+    ("POUNDLOCK_PYTHON", &["runtime", "python", "interpreter"]),
+    (
+        "POUNDLOCK_RUN_WALL_SECONDS",
+        &["runtime", "limits", "wall_seconds"],
+    ),
+    (
+        "POUNDLOCK_RUN_MEMORY_BYTES",
+        &["runtime", "limits", "memory_bytes"],
+    ),
+];
+
+impl Config {
+    /// The configuration of a new node.
+    pub fn new(side: Side) -> Self {
+        Self {
+            side,
+            server: Server::default(),
+            runtime: Runtime::default(),
+        }
+    }
+
+    /// Reads the file, and overrides it by the variables that `variable` knows (in a program: `std::env::var`).
+    ///
+    /// # Errors
+    /// The file cannot be read, or names the key that is wrong.
+    pub fn load(path: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Self::parse(&text, &path.display().to_string(), variable)
+    }
+
+    fn parse(
+        text: &str,
+        origin: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let wrong = |error: toml::de::Error| ConfigError::Wrong {
+            origin: origin.to_owned(),
+            problem: error.to_string(),
+        };
+        // Read as it stands first, so that an error points into the file.
+        let _: Self = toml::from_str(text).map_err(wrong)?;
+        let mut table: toml::Table = toml::from_str(text).map_err(wrong)?;
+        for (name, place) in VARIABLES {
+            if let Some(value) = variable(name) {
+                set(&mut table, place, &value);
+                // One by one, so that the error can name the variable.
+                Self::deserialize(table.clone()).map_err(|error| ConfigError::Variable {
+                    variable: name,
+                    problem: error.message().to_owned(),
+                })?;
+            }
+        }
+        Self::deserialize(table).map_err(wrong)
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// A path is not UTF-8.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+
+    /// The interpreter to run code with. `search_path` is the value of `PATH`, for a configuration that names none.
+    pub fn python(&self, search_path: Option<&std::ffi::OsStr>) -> PythonConfig {
+        let configured = &self.runtime.python;
+        let mut python = match &configured.interpreter {
+            Some(interpreter) => PythonConfig::new(interpreter),
+            None => search_path
+                .and_then(PythonConfig::found_in)
+                .unwrap_or_else(|| PythonConfig::new("/usr/bin/python3")),
+        };
+        python.extra_folders.clone_from(&configured.extra_folders);
+        python
+    }
+
+    /// The way into the sandbox, for a node in `folder`.
+    pub fn sandbox(&self, folder: &Path) -> SandboxConfig {
+        let mut sandbox = SandboxConfig::new(folder);
+        sandbox.user = self.runtime.sandbox_user;
+        if let Some(launcher) = &self.runtime.launcher {
+            sandbox.launcher.clone_from(launcher);
+        }
+        sandbox
+    }
+}
+
+/// Puts a variable's value at its place: a whole number where it is one, text else.
+fn set(table: &mut toml::Table, place: &[&str], value: &str) {
+    let [key] = place else {
+        if let [outer, inner @ ..] = place {
+            let entry = table.entry(*outer).or_insert_with(|| toml::Table::new().into());
+            if let Some(table) = entry.as_table_mut() {
+                set(table, inner, value);
+            }
+        }
+        return;
+    };
+    let value = value
+        .parse::<i64>()
+        .map_or_else(|_| value.into(), toml::Value::Integer);
+    table.insert((*key).to_owned(), value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::parse(text, "poundlock.toml", |asked| {
+            let found = variables.iter().find(|(name, _)| *name == asked);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut config = Config::new(Side::High);
+        config.runtime.python.interpreter = Some("/opt/python/bin/python3".into());
+        config.runtime.limits.wall_seconds = 7;
+        assert_eq!(parse(&config.to_toml().unwrap(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        for text in [
+            "side = \"low\"\nlissen = 1",
+            "side = \"low\"\n[server]\nlissen = 1",
+            "side = \"low\"\n[runtime.limits]\nlissen = 1",
+        ] {
+            assert!(
+                parse(text, &[]).unwrap_err().to_string().contains("lissen"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn variables_override_the_file() {
+        let text = "side = \"low\"\n[server]\nlisten = \"127.0.0.1:1\"";
+        let config = parse(
+            text,
+            &[
+                ("POUNDLOCK_LISTEN", "127.0.0.1:0"),
+                ("POUNDLOCK_JOBS_AT_ONCE", "5"),
+                ("POUNDLOCK_PYTHON", "/p"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.server.listen.port(), 0);
+        assert_eq!(config.runtime.jobs_at_once, 5);
+        assert_eq!(
+            config.runtime.python.interpreter.as_deref(),
+            Some(Path::new("/p"))
+        );
+        let wrong = parse(text, &[("POUNDLOCK_JOBS_AT_ONCE", "many")]).unwrap_err();
+        assert!(wrong.to_string().contains("POUNDLOCK_JOBS_AT_ONCE"), "{wrong}");
+    }
+}
