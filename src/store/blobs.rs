@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::whole_file::{OpenFolderError, Unfinished, WholeFiles};
+use super::whole_file::{Complete, OpenFolderError, Unfinished, WholeFiles};
 use crate::domain::hash::Hash;
 
 const COPY_BYTES: usize = 256 * 1024;
@@ -84,6 +84,15 @@ impl Blobs {
             len: 0,
             limit,
         })
+    }
+
+    /// Takes a staged blob into the store. Once this returns it is on the disk under its name.
+    ///
+    /// # Errors
+    /// When the file cannot be moved.
+    pub fn publish(&self, staged: StagedBlob) -> Result<Blob, BlobError> {
+        self.files.publish(staged.complete, &name(&staged.blob.hash))?;
+        Ok(staged.blob)
     }
 
     /// Opens a blob for reading. The content is not checked: see [`Self::verify`].
@@ -192,6 +201,15 @@ impl BlobWriter<'_> {
     /// # Errors
     /// [`BlobError::Unexpected`] if the hash is not the expected one; then nothing is stored.
     pub fn finish(self, expected: Option<&Hash>) -> Result<Blob, BlobError> {
+        let blobs = self.blobs;
+        blobs.publish(self.stage(expected)?)
+    }
+
+    /// Puts the bytes on the disk and leaves the blob staged: nobody can open it until [`Blobs::publish`].
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn stage(self, expected: Option<&Hash>) -> Result<StagedBlob, BlobError> {
         let found = Hash(*self.hasher.finalize().as_bytes());
         if let Some(expected) = expected.filter(|expected| **expected != found) {
             return Err(BlobError::Unexpected {
@@ -199,11 +217,27 @@ impl BlobWriter<'_> {
                 found,
             });
         }
-        self.blobs.files.finish(self.unfinished, &name(&found))?;
-        Ok(Blob {
+        let blob = Blob {
             hash: found,
             len: self.len,
-        })
+        };
+        let complete = self.unfinished.complete()?;
+        Ok(StagedBlob { blob, complete })
+    }
+}
+
+/// A blob whose bytes are on the disk, and that is not in the store yet. Dropped, it leaves nothing behind.
+#[must_use = "the blob is not stored before Blobs::publish()"]
+#[derive(Debug)]
+pub struct StagedBlob {
+    blob: Blob,
+    complete: Complete,
+}
+
+impl StagedBlob {
+    /// Its hash and length.
+    pub fn blob(&self) -> Blob {
+        self.blob
     }
 }
 

@@ -80,17 +80,19 @@ impl WholeFiles {
     }
 
     /// Gives the file its name, in place of any that has it. Once this returns, the file is on the disk.
-    pub(super) fn finish(&self, mut unfinished: Unfinished, name: &Path) -> io::Result<()> {
-        unfinished.file.flush()?;
-        unfinished.file.sync_all()?;
+    pub(super) fn finish(&self, unfinished: Unfinished, name: &Path) -> io::Result<()> {
+        self.publish(unfinished.complete()?, name)
+    }
+
+    /// Gives a complete file its name, in place of any that has it. Once this returns, the name is on the disk too.
+    pub(super) fn publish(&self, mut complete: Complete, name: &Path) -> io::Result<()> {
         let target = self.root.join(name);
         let folder = target.parent().unwrap_or(&self.root);
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let Some(path) = unfinished.path.take() else {
-            return Ok(());
-        };
-        if let Err(error) = fs::rename(&path, &target) {
-            unfinished.path = Some(path);
+        if let Some(path) = complete.path.take()
+            && let Err(error) = fs::rename(&path, &target)
+        {
+            complete.path = Some(path);
             return Err(error);
         }
         self.sync_up(folder)
@@ -127,6 +129,30 @@ impl WholeFiles {
 pub(super) struct Unfinished {
     file: File,
     path: Option<PathBuf>,
+}
+
+impl Unfinished {
+    /// Puts all bytes on the disk and closes the file, which has no name yet.
+    pub(super) fn complete(mut self) -> io::Result<Complete> {
+        self.file.flush()?;
+        self.file.sync_all()?;
+        Ok(Complete { path: self.path.take() })
+    }
+}
+
+/// A file whose bytes are on the disk, and that has no name yet. Dropped, it vanishes.
+#[derive(Debug)]
+pub(super) struct Complete {
+    path: Option<PathBuf>,
+}
+
+impl Drop for Complete {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // What cannot be removed now is swept at the next opening.
+            let _left = fs::remove_file(path);
+        }
+    }
 }
 
 impl Write for Unfinished {
