@@ -9,6 +9,7 @@ use crate::domain::outline::CodeProblem;
 use crate::runtime::NotReady;
 
 pub mod store;
+pub mod syncer;
 
 pub use store::StoreHandle;
 

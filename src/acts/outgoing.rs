@@ -56,7 +56,13 @@ pub struct Parcel {
     pub records: Vec<Vec<u8>>,
     /// The blobs that the peer does not have, with their lengths.
     pub blobs: BTreeMap<Hash, u64>,
+    /// How many batches did not fit and stay owed: another bundle carries them.
+    pub left_over: u64,
 }
+
+/// The most bytes of records that one bundle carries, so that neither side needs memory that grows with what is owed. What does
+/// not fit stays owed, and goes with the next bundle.
+pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Shows what a peer is owed as batches. The cost follows what is owed, not what is stored.
 ///
@@ -227,31 +233,33 @@ pub fn pack(
     let mut known = paired(tx, peer)?;
     known.last_sequence += 1;
     let sequence = known.last_sequence;
-    let by_root: BTreeMap<Uuid, &Batch> = preview.batches.iter().map(|batch| (batch.root, batch)).collect();
-    let (mut encoded, mut blobs) = (Vec::new(), BTreeMap::new());
-    for batch in preview
-        .selection
-        .taken
-        .iter()
-        .filter_map(|root| by_root.get(root))
-    {
+    let mut load = Load {
+        side: here.side,
+        everything: full,
+        records: Vec::new(),
+        blobs: BTreeMap::new(),
+        bytes: 0,
+    };
+    let mut left_over = 0;
+    for batch in loading_order(tx, here, peer, &preview)? {
+        if left_over > 0 || !load.take(tx, peer, batch)? {
+            left_over += 1;
+            continue;
+        }
         for member in &batch.members {
-            let object =
-                records::object(tx, member.id)?.ok_or_else(|| Refusal::no(member.kind, member.id))?;
-            encoded.push(encode(here.side, &object, batch.root)?);
-            for (blob, length) in object.body.blobs() {
-                if full || !tx.contains(&HAS_BLOB, &(peer, blob.0))? {
-                    blobs.insert(blob, length);
-                }
-            }
             let carried = CarriedObject {
-                revision: object.revision,
+                revision: member.revision,
                 root: batch.root,
             };
-            tx.put(&CARRIED, &(peer, here.epoch.0, sequence, object.id), &carried)?;
-            tx.put(&CARRIED_IN, &(object.id, peer, here.epoch.0, sequence), &())?;
+            tx.put(&CARRIED, &(peer, here.epoch.0, sequence, member.id), &carried)?;
+            tx.put(&CARRIED_IN, &(member.id, peer, here.epoch.0, sequence), &())?;
         }
     }
+    let Load {
+        records: encoded,
+        blobs,
+        ..
+    } = load;
     let carried = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
     let sent = Sent {
         bundle,
@@ -287,8 +295,84 @@ pub fn pack(
         audit_head: crate::store::audit::head(tx)?.hash,
         records: encoded,
         blobs,
+        left_over,
         peer: known,
     })
+}
+
+/// The selected batches, needs first; those that no bundle has carried yet before those that one under way carries, so that
+/// what did not fit into one bundle goes with the next, acknowledged or not.
+fn loading_order<'a>(
+    read: &impl Read,
+    here: &Here,
+    peer: Uuid,
+    preview: &'a Preview,
+) -> Result<Vec<&'a Batch>, Refusal> {
+    let by_root: BTreeMap<Uuid, &Batch> = preview.batches.iter().map(|batch| (batch.root, batch)).collect();
+    let (mut fresh, mut under_way) = (Vec::new(), Vec::new());
+    for batch in preview
+        .selection
+        .taken
+        .iter()
+        .filter_map(|root| by_root.get(root))
+    {
+        let mut carried = true;
+        for member in &batch.members {
+            carried = carried && is_under_way(read, here, peer, member)?;
+        }
+        if carried {
+            under_way.push(*batch)
+        } else {
+            fresh.push(*batch)
+        }
+    }
+    fresh.append(&mut under_way);
+    Ok(fresh)
+}
+
+fn is_under_way(read: &impl Read, here: &Here, peer: Uuid, member: &Member) -> Result<bool, Refusal> {
+    let last = read
+        .range_prefix_back(&CARRIED_IN, &(member.id, peer, here.epoch.0), None, 1)?
+        .pop();
+    let Some(((_, _, _, sequence), ())) = last else {
+        return Ok(false);
+    };
+    let carried = read.get(&CARRIED, &(peer, here.epoch.0, sequence, member.id))?;
+    Ok(carried.is_some_and(|carried| carried.revision == member.revision))
+}
+
+/// What a bundle takes on, up to [`RECORD_BYTES_MAX`].
+struct Load {
+    side: Side,
+    everything: bool,
+    records: Vec<Vec<u8>>,
+    blobs: BTreeMap<Hash, u64>,
+    bytes: usize,
+}
+
+impl Load {
+    /// Takes a batch on, if it fits; the first always does.
+    fn take(&mut self, read: &impl Read, peer: Uuid, batch: &Batch) -> Result<bool, Refusal> {
+        let (mut records, mut blobs) = (Vec::new(), Vec::new());
+        for member in &batch.members {
+            let object =
+                records::object(read, member.id)?.ok_or_else(|| Refusal::no(member.kind, member.id))?;
+            records.push(encode(self.side, &object, batch.root)?);
+            for (blob, length) in object.body.blobs() {
+                if self.everything || !read.contains(&HAS_BLOB, &(peer, blob.0))? {
+                    blobs.push((blob, length));
+                }
+            }
+        }
+        let bytes: usize = records.iter().map(Vec::len).sum();
+        if !self.records.is_empty() && self.bytes + bytes > RECORD_BYTES_MAX {
+            return Ok(false);
+        }
+        self.bytes += bytes;
+        self.records.append(&mut records);
+        self.blobs.extend(blobs);
+        Ok(true)
+    }
 }
 
 /// Encodes what of an object travels from this side. A high node has no way to encode what must not go down.

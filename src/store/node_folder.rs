@@ -47,6 +47,7 @@ pub enum NodeFolderError {
 
 const CONFIG: &str = "poundlock.toml";
 const KEYS: &str = "keys";
+const IDENTITY: &str = "node.key";
 const STORE: &str = "store";
 const BLOBS: &str = "blobs";
 const PRIVATE: &str = "private";
@@ -160,6 +161,11 @@ impl NodeFolder {
     #[must_use]
     pub fn private(&self) -> Option<PathBuf> {
         (self.private_data == PrivateData::Held).then(|| self.root.join(PRIVATE))
+    }
+
+    /// The node's secret keys, in one file that only its owner may read.
+    pub fn identity(&self) -> PathBuf {
+        self.keys().join(IDENTITY)
     }
 
     /// Bundles that came in and are not taken over yet.

@@ -136,7 +136,9 @@ impl Unfinished {
     pub(super) fn complete(mut self) -> io::Result<Complete> {
         self.file.flush()?;
         self.file.sync_all()?;
-        Ok(Complete { path: self.path.take() })
+        Ok(Complete {
+            path: self.path.take(),
+        })
     }
 }
 

@@ -278,7 +278,13 @@ mod tests {
             Ok(News::Forked),
             "a later change here"
         );
-        let back = compare(&arrived(Kind::Dataset, 1, 9, 9), SENDER, HERE, Side::High, Some(&dataset));
+        let back = compare(
+            &arrived(Kind::Dataset, 1, 9, 9),
+            SENDER,
+            HERE,
+            Side::High,
+            Some(&dataset),
+        );
         assert_eq!(back, Ok(News::AdoptedHere), "an adopted dataset does not go back");
         let anothers = known(OTHER, Kind::Dataset, 1, 1, 1);
         assert!(news(&arrived(Kind::Dataset, 1, 2, 2), &anothers).is_err());

@@ -97,6 +97,27 @@ pub enum ImportRefused {
     Refusal(#[from] Refusal),
 }
 
+impl From<ImportRefused> for Refusal {
+    fn from(error: ImportRefused) -> Self {
+        let word = match &error {
+            ImportRefused::Order(Refused::UnconfirmedEpoch { .. }) => "bundle_epoch_unconfirmed",
+            ImportRefused::Order(Refused::RetiredEpoch { .. }) => "bundle_epoch_retired",
+            ImportRefused::Order(Refused::Fork { .. }) => "bundle_fork",
+            ImportRefused::Order(Refused::Gap { .. }) => "bundle_gap",
+            ImportRefused::Order(Refused::MadeForAnotherEpoch { .. }) => "bundle_for_another_epoch",
+            ImportRefused::Order(Refused::Jump { .. }) => "bundle_jump",
+            ImportRefused::Dishonest(_) => "bundle_dishonest",
+            ImportRefused::Unreadable(_) => "bundle_record_unreadable",
+            ImportRefused::AuditRewritten(_) => "bundle_audit_rewritten",
+            ImportRefused::Refusal(_) => "",
+        };
+        match error {
+            ImportRefused::Refusal(refusal) => refusal,
+            refused => Self::conflict(word, refused.to_string()),
+        }
+    }
+}
+
 impl From<RecordError> for ImportRefused {
     fn from(error: RecordError) -> Self {
         Self::Refusal(error.into())

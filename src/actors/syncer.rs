@@ -1,0 +1,141 @@
+//! The syncer owns what passes between this node and its peers: it writes bundles, takes them in, and keeps the quarantine and
+//! the spool. One export or import at a time, on a thread that may block; the rules are in `sync`, the acts in `acts`.
+//!
+//! A medium is never touched here: a bundle comes in and goes out as bytes of a request, and the command line on the machine
+//! with the stick reads and writes the stick.
+
+mod export;
+mod import;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix::{Actor, AtomicResponse, Context, Handler, Message, Supervised, WrapFuture};
+use poundlock_transport::{IdentityError, NodeIdentity, PublicIdentity};
+
+pub use export::Exported;
+pub use import::Imported;
+
+use super::{ActError, StoreHandle};
+use crate::domain::access;
+use crate::domain::id::{Epoch, NodeId};
+use crate::domain::peer::Peer;
+use crate::domain::side::Side;
+use crate::store::blobs::Blobs;
+use crate::store::node_folder::NodeFolder;
+use crate::sync::select::Filters;
+
+/// Writes and takes in bundles.
+#[derive(Clone, Debug)]
+pub struct Syncer {
+    store: StoreHandle,
+    blobs: Arc<Blobs>,
+    folder: NodeFolder,
+}
+
+impl Syncer {
+    /// A syncer over the node's store and folders. What an earlier process left in the quarantine was never taken in, and
+    /// goes.
+    ///
+    /// # Errors
+    /// The quarantine cannot be read or cleared.
+    pub fn new(store: StoreHandle, blobs: Arc<Blobs>, folder: NodeFolder) -> std::io::Result<Self> {
+        for entry in std::fs::read_dir(folder.quarantine())? {
+            std::fs::remove_file(entry?.path())?;
+        }
+        Ok(Self { store, blobs, folder })
+    }
+
+    fn identity(&self) -> Result<NodeIdentity, ActError> {
+        NodeIdentity::load(&self.folder.identity()).map_err(ActError::internal)
+    }
+}
+
+impl Actor for Syncer {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Syncer {}
+
+/// Write a bundle for a peer.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Who asks.
+    pub actor: access::Actor,
+    /// The peer.
+    pub peer: NodeId,
+    /// What to take.
+    pub filters: Filters,
+    /// Build on nothing, and carry all that the peer may have.
+    pub full: bool,
+}
+
+impl Message for Export {
+    type Result = Result<Exported, ActError>;
+}
+
+impl Handler<Export> for Syncer {
+    // Atomic: two exports to one peer must not overtake each other.
+    type Result = AtomicResponse<Self, Result<Exported, ActError>>;
+
+    fn handle(&mut self, ask: Export, _: &mut Context<Self>) -> Self::Result {
+        let syncer = self.clone();
+        let work = actix_web::rt::task::spawn_blocking(move || syncer.export(ask));
+        AtomicResponse::new(Box::pin(
+            async { work.await.map_err(ActError::internal)? }.into_actor(self),
+        ))
+    }
+}
+
+/// Take in a bundle that lies in the quarantine. The file is removed, whatever comes of it: the stick still has it.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// Who asks.
+    pub actor: access::Actor,
+    /// Where the copy lies.
+    pub quarantined: PathBuf,
+}
+
+impl Message for Import {
+    type Result = Result<Imported, ActError>;
+}
+
+impl Handler<Import> for Syncer {
+    type Result = AtomicResponse<Self, Result<Imported, ActError>>;
+
+    fn handle(&mut self, ask: Import, _: &mut Context<Self>) -> Self::Result {
+        let syncer = self.clone();
+        let work = actix_web::rt::task::spawn_blocking(move || {
+            let taken_in = syncer.import(&ask.actor, &ask.quarantined);
+            if let Err(error) = std::fs::remove_file(&ask.quarantined) {
+                tracing::error!(%error, "a file stays in the quarantine until the next start");
+            }
+            taken_in
+        });
+        AtomicResponse::new(Box::pin(
+            async { work.await.map_err(ActError::internal)? }.into_actor(self),
+        ))
+    }
+}
+
+/// A peer's public identity, as it was checked when the peer was introduced.
+///
+/// # Errors
+/// The stored text is damaged.
+pub fn public_identity(peer: &Peer) -> Result<PublicIdentity, IdentityError> {
+    PublicIdentity::from_text(&peer.identity)
+}
+
+/// The side of a public identity; none for one that exchanges no bundles.
+pub fn side_of(identity: &PublicIdentity) -> Option<Side> {
+    match identity.side() {
+        poundlock_transport::Side::Low => Some(Side::Low),
+        poundlock_transport::Side::High => Some(Side::High),
+        poundlock_transport::Side::Solo => None,
+    }
+}
+
+/// The epoch that an identity file names.
+pub fn epoch_of(identity: &PublicIdentity) -> Epoch {
+    Epoch(identity.epoch())
+}

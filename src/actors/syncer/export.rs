@@ -1,0 +1,189 @@
+//! Writes one bundle into the spool.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+
+use poundlock_transport::{
+    Acknowledgement, AuditHeads, BlobHash, BundleWriter, ChainHead, Contents, Outgoing, WriteError, Written,
+    default_workers,
+};
+use serde::Serialize;
+
+use super::{Export, Syncer, public_identity};
+use crate::actors::ActError;
+use crate::acts::outgoing::{self, Parcel};
+use crate::acts::{Refusal, peers};
+use crate::clock;
+use crate::domain::hash::Hash;
+use crate::domain::id::{BundleId, NodeId};
+
+/// A bundle that lies in the spool, read back and verified, ready to be carried.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exported {
+    /// The bundle.
+    pub bundle: BundleId,
+    /// For whom it is.
+    pub peer: NodeId,
+    /// Its number.
+    pub sequence: u64,
+    /// What it builds on; 0 for nothing.
+    pub base: u64,
+    /// What was signed.
+    pub hash: Hash,
+    /// The size of the file in bytes.
+    pub size: u64,
+    /// The file's name in the spool.
+    pub name: String,
+    /// How many records it carries.
+    pub records: usize,
+    /// How many blobs.
+    pub blobs: usize,
+    /// How many batches did not fit, and go with the next bundle.
+    pub left_over: u64,
+}
+
+impl Syncer {
+    /// Packs, writes, reads back and notes a bundle. A crash on the way wastes a number and leaves a file in the spool that
+    /// the next export removes.
+    pub(super) fn export(&self, ask: Export) -> Result<Exported, ActError> {
+        let Export {
+            actor,
+            peer,
+            filters,
+            full,
+        } = ask;
+        let bundle = BundleId(clock::new_id(crate::domain::side::Side::High));
+        let parcel = self
+            .store
+            .act_blocking(move |tx, here| outgoing::pack(tx, &actor, here, peer.0, &filters, full, bundle))?;
+        let written = self.write(&parcel)?;
+        let file = Hash(*written.hash.as_bytes());
+        let sequence = parcel.sequence;
+        self.store
+            .act_blocking(move |tx, here| outgoing::written(tx, here, peer.0, sequence, file))?;
+        Ok(Exported {
+            bundle,
+            peer,
+            sequence,
+            base: parcel.base,
+            hash: file,
+            size: written.size,
+            name: written
+                .path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            records: parcel.records.len(),
+            blobs: parcel.blobs.len(),
+            left_over: parcel.left_over,
+        })
+    }
+
+    fn write(&self, parcel: &Parcel) -> Result<Written, ActError> {
+        let from = self.identity()?;
+        let to = public_identity(&parcel.peer).map_err(ActError::internal)?;
+        let target = self.clear_spool(parcel).map_err(ActError::internal)?;
+        let outgoing = header(parcel)?;
+        let mut writer =
+            BundleWriter::create(&target, &from, &to, &outgoing, default_workers()).map_err(refused)?;
+        for record in &parcel.records {
+            writer.record(record).map_err(refused)?;
+        }
+        for (hash, length) in &parcel.blobs {
+            let mut bytes = self.blobs.open_blob(hash).map_err(ActError::internal)?;
+            writer
+                .blob(&BlobHash::from_bytes(hash.0), *length, &mut bytes)
+                .map_err(refused)?;
+        }
+        writer.finish().map_err(refused)
+    }
+
+    /// Removes earlier bundles for the peer from the spool, since what they carried and was not acknowledged is carried
+    /// again, and names the new one.
+    fn clear_spool(&self, parcel: &Parcel) -> std::io::Result<PathBuf> {
+        let spool = self.folder.spool();
+        let prefix = file_prefix(parcel.peer.node);
+        for entry in std::fs::read_dir(&spool)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(spool.join(format!("{prefix}{:06}.bundle", parcel.sequence)))
+    }
+}
+
+/// Names are lower-case letters, digits and dashes, as any file system takes them.
+fn file_prefix(peer: NodeId) -> String {
+    format!("to-{}-", &peer.0.simple().to_string()[..8])
+}
+
+/// Finds an exported file by its name.
+///
+/// # Errors
+/// There is none of that name, or the name is none of an export.
+pub fn spooled(spool: &Path, name: &str) -> Result<PathBuf, Refusal> {
+    let fits = name.len() <= 64
+        && name.starts_with("to-")
+        && Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "bundle")
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.');
+    let path = spool.join(name);
+    match path.try_exists() {
+        Ok(true) if fits => Ok(path),
+        _ => Err(Refusal::NotFound {
+            what: "export",
+            id: name.to_owned(),
+        }),
+    }
+}
+
+fn header(parcel: &Parcel) -> Result<Outgoing, ActError> {
+    let mut contents = Contents::default();
+    for record in &parcel.records {
+        contents.add_record(u64::try_from(record.len()).unwrap_or(u64::MAX));
+    }
+    for length in parcel.blobs.values() {
+        contents.add_blob(*length);
+    }
+    let peer = &parcel.peer;
+    let anything_received = peer.received.highest > 0;
+    Ok(Outgoing {
+        bundle: parcel.bundle.0,
+        sender_epoch: parcel.epoch.0,
+        recipient_epoch: peer.epoch.0,
+        sequence: NonZeroU64::new(parcel.sequence)
+            .ok_or_else(|| ActError::internal(anyhow::anyhow!("a bundle without a number")))?,
+        base: parcel.base,
+        position: parcel.sequence,
+        acknowledgement: Acknowledgement {
+            epoch: anything_received.then_some(peer.epoch.0),
+            highest: peer.received.highest,
+            earlier: peer.received.earlier,
+        },
+        audit: AuditHeads {
+            own: ChainHead::from_bytes(parcel.audit_head.0),
+            echo: peer.audit_head.map(|head| ChainHead::from_bytes(head.0)),
+        },
+        contents,
+    })
+}
+
+fn refused(error: WriteError) -> ActError {
+    match error {
+        WriteError::Exists(_) => Refusal::conflict("export_exists", error.to_string()).into(),
+        other => ActError::internal(other),
+    }
+}
+
+/// Checks that a peer may be sent to before anything is asked of it.
+///
+/// # Errors
+/// It is not paired.
+pub fn check_peer(read: &impl crate::store::read::Read, peer: NodeId) -> Result<(), Refusal> {
+    peers::paired(read, peer.0).map(drop)
+}
