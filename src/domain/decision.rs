@@ -41,6 +41,9 @@ impl Verdict {
 pub struct Decision {
     /// The request.
     pub request: RequestId,
+    /// Counts the decisions of this node on the request, from 1: the highest on a revision is the one that holds. Dates are
+    /// too coarse to tell, and objects arrive on the other side in no order.
+    pub number: u32,
     /// The revision of it that was seen.
     pub request_revision: Revision,
     /// The code.

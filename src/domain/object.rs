@@ -178,6 +178,16 @@ impl Body {
         }
     }
 
+    /// The objects that this one can be found under: its parent, and what else people look for it by.
+    pub fn listed_under(&self) -> Vec<Uuid> {
+        let further = match self {
+            Self::Request(request) => Some(request.code.0),
+            Self::Release(release) => Some(release.request.0),
+            _ => None,
+        };
+        self.parent().into_iter().chain(further).collect()
+    }
+
     /// The name that must be unique among the objects of this kind with the same home, and the same parent where it has
     /// one; without regard to case.
     pub fn unique_name(&self) -> Option<String> {

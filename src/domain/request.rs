@@ -137,8 +137,6 @@ impl Status {
 
 /// Computes the status of a request from the decisions on it: the last one made on the request's present revision
 /// holds. Where both sides have decided on the same revision, the one of `authority` (the high side) outweighs.
-///
-/// `decisions` come in the order in which this node learnt of them.
 pub fn status<'a>(
     request: &Request,
     revision: Revision,
@@ -148,17 +146,15 @@ pub fn status<'a>(
     if request.withdrawn {
         return Status::Withdrawn;
     }
-    let (mut here, mut there) = (None, None);
+    let (mut low, mut high): (Option<&Decision>, Option<&Decision>) = (None, None);
     for (home, decision) in decisions {
-        if decision.request_revision == revision {
-            if authority(home) {
-                there = Some(decision);
-            } else {
-                here = Some(decision);
-            }
+        let standing = if authority(home) { &mut high } else { &mut low };
+        if decision.request_revision == revision && standing.is_none_or(|held| held.number < decision.number)
+        {
+            *standing = Some(decision);
         }
     }
-    match there.or(here).map(|decision| &decision.verdict) {
+    match high.or(low).map(|decision| &decision.verdict) {
         None => Status::Pending,
         Some(Verdict::Approve) => Status::Approved,
         Some(Verdict::Deny { reason }) => Status::Denied {
@@ -218,8 +214,8 @@ pub fn authorise<'a>(
     }
     let standing = own
         .iter()
-        .rev()
-        .find(|(_, decision)| decision.request_revision == revision);
+        .filter(|(_, decision)| decision.request_revision == revision)
+        .max_by_key(|(_, decision)| decision.number);
     match standing {
         Some((_, decision)) if decision.code_hash == code.hash && code.hash_is_true() => Ok(Approval {
             request: RequestId(request_object.id),
@@ -261,9 +257,10 @@ mod tests {
         }
     }
 
-    fn decision(on: u64, verdict: Verdict) -> Decision {
+    fn decision(on: u64, number: u32, verdict: Verdict) -> Decision {
         Decision {
             request: RequestId(Uuid::from_u128(9)),
+            number,
             request_revision: revision(on),
             code: CodeId(Uuid::from_u128(2)),
             code_hash: Hash([0; 32]),
@@ -289,7 +286,7 @@ mod tests {
 
     #[test]
     fn another_revision_needs_another_decision() {
-        let made = [(HIGH, decision(1, Verdict::Approve))];
+        let made = [(HIGH, decision(1, 1, Verdict::Approve))];
         assert_eq!(of(&request(), 1, &made), Status::Approved);
         assert_eq!(of(&request(), 2, &made), Status::Pending);
     }
@@ -298,11 +295,16 @@ mod tests {
     fn the_high_side_outweighs_whatever_the_order() {
         let deny = Verdict::Deny { reason: "no".into() };
         let made = [
-            (HIGH, decision(1, deny.clone())),
-            (LOW, decision(1, Verdict::Approve)),
+            (HIGH, decision(1, 1, deny.clone())),
+            (LOW, decision(1, 2, Verdict::Approve)),
         ];
         assert_eq!(of(&request(), 1, &made), Status::Denied { reason: "no".into() });
-        let changed = [(HIGH, decision(1, deny)), (HIGH, decision(1, Verdict::Approve))];
+        let mut changed = [
+            (HIGH, decision(1, 1, deny)),
+            (HIGH, decision(1, 2, Verdict::Approve)),
+        ];
+        assert_eq!(of(&request(), 1, &changed), Status::Approved);
+        changed.reverse();
         assert_eq!(of(&request(), 1, &changed), Status::Approved);
     }
 

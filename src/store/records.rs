@@ -103,7 +103,7 @@ pub fn object(read: &(impl Read + ?Sized), id: Uuid) -> Result<Option<Object>, T
     read.get(&OBJECTS, &id)
 }
 
-/// The objects of one kind that belong to a parent, oldest first, at most `limit` after the one named.
+/// The objects of one kind that are listed under another, in the order in which this node first saw them.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -256,10 +256,10 @@ fn replace(
     match before {
         Some(before) => tx.put(&HISTORY, &(object.id, position), before)?,
         None => {
-            let at = milliseconds(object.created_at);
-            tx.put(&BY_KIND, &(object.kind() as u8, at, object.id), &())?;
-            if let Some(parent) = object.body.parent() {
-                tx.put(&CHILDREN, &(parent, object.kind() as u8, at, object.id), &())?;
+            let kind = object.kind() as u8;
+            tx.put(&BY_KIND, &(kind, position, object.id), &())?;
+            for parent in object.body.listed_under() {
+                tx.put(&CHILDREN, &(parent, kind, position, object.id), &())?;
             }
         }
     }

@@ -20,9 +20,10 @@ pub const SETTINGS: Table<(), Settings> = Table::new(2, "settings", 1);
 pub const OBJECTS: Table<Uuid, Object> = Table::new(10, "objects", 1);
 /// Replaced revisions, by object and the journal's position of the change that replaced them.
 pub const HISTORY: Table<(Uuid, u64), Object> = Table::new(11, "history", 1);
-/// Objects by kind and the milliseconds of their first sight.
+/// Objects by kind and the journal's position of their first sight.
 pub const BY_KIND: Table<(u8, u64, Uuid), ()> = Table::new(12, "by_kind", 1);
-/// Objects by parent, kind and the milliseconds of their first sight.
+/// Objects by parent, kind and the journal's position of their first sight. A request is listed under its code too, a
+/// release under its request.
 pub const CHILDREN: Table<(Uuid, u8, u64, Uuid), ()> = Table::new(13, "children", 1);
 /// Unique names: home, kind, parent (nil where there is none), folded name.
 pub const NAMES: Table<(Uuid, u8, Uuid, String), Uuid> = Table::new(14, "names", 1);
@@ -36,7 +37,7 @@ pub const SESSIONS: Table<[u8; 32], Session> = Table::new(21, "sessions", 1);
 
 /// Runs of code on this node.
 pub const RUNS: Table<Uuid, Run> = Table::new(30, "runs", 1);
-/// Runs by request and the milliseconds of their queueing. A run without a request stands under its code.
+/// Runs by request, by code, and all of them under the nil id; in the order of the milliseconds of their queueing.
 pub const RUNS_OF: Table<(Uuid, u64, Uuid), ()> = Table::new(31, "runs_of", 1);
 /// Runs that are not over, in the order of their queueing.
 pub const RUNS_OPEN: Table<(u64, Uuid), ()> = Table::new(32, "runs_open", 1);

@@ -136,6 +136,7 @@ pub struct RequestRecord {
 #[serde(deny_unknown_fields)]
 pub struct DecisionRecord {
     request: RequestId,
+    number: u32,
     request_revision: Revision,
     code: CodeId,
     code_hash: Hash,
@@ -339,7 +340,7 @@ allow_list! {
     User <=> UserRecord { name, email, institution, website } kept { role: Role::User };
     Project <=> ProjectRecord { name, description, creator, members, started };
     Request <=> RequestRecord { project, code, requester, reason, runs_wanted, withdrawn, predecessor };
-    Decision <=> DecisionRecord { request, request_revision, code, code_hash, assets, verdict, by, by_name, on };
+    Decision <=> DecisionRecord { request, number, request_revision, code, code_hash, assets, verdict, by, by_name, on };
     Job <=> JobRecord { request, code, verdict, on };
     Release <=> ReleaseRecord { job, request, part, blob, length, format, by_name, on };
     Mock <=> MockRecord { blob, length, format, schema, is_real };
