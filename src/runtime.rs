@@ -8,12 +8,25 @@
 //!
 //! Everything here blocks; call it on a thread that may. Nothing here knows requests, policies or the store.
 
+mod answer;
 mod cancel;
 mod config;
+pub mod format;
+mod frame;
 mod job;
+mod launch;
 mod layer;
+mod layout;
+mod outcome;
+mod outlines;
+mod prepare;
+mod protocol;
+mod readiness;
+pub mod sandbox;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +39,7 @@ pub use job::{
 pub use layer::{Finding, Layer, LayerStatus, Missing, NotReady, Probe, Wanted};
 
 use crate::domain::outline::{Outline, SyntaxProblem};
+use layout::Layout;
 
 /// The Python and the packages that code meets, as the high side publishes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,34 +76,70 @@ pub enum RunError {
         /// What the system answered.
         source: std::io::Error,
     },
+    /// The result could not be kept.
+    #[error("the result could not be written: {0}")]
+    Result(#[source] Box<format::FormatError>),
     /// The sandbox's own processes did not keep to their protocol.
     #[error("the sandbox's monitor ended without a report ({0}); look at the system's log, and try again")]
     Monitor(String),
 }
 
+impl Environment {
+    /// Whether a package is installed. Names of packages are compared without regard to case.
+    fn has(&self, package: &str) -> bool {
+        self.packages
+            .keys()
+            .any(|name| name.eq_ignore_ascii_case(package))
+    }
+}
+
 /// Runs code. Made once, when the node starts; shared by threads.
 #[derive(Debug)]
 pub struct Runtime {
+    sandbox: SandboxConfig,
     layers: Vec<LayerStatus>,
-    probes: Vec<Probe>,
-    environment: Result<Environment, String>,
+    /// The interpreter's folders, and what it told of itself; or why it cannot be used.
+    python: Result<(Layout, Environment), String>,
+    readiness: Result<(), NotReady>,
 }
 
 impl Runtime {
     /// Tries every layer, asks the interpreter inside the sandbox for its versions, and makes all probes. Takes a few
     /// seconds. Never fails: what is missing is told by [`Runtime::readiness`], and a runtime that is not ready refuses
     /// every job.
-    pub fn probe(_python: PythonConfig, _sandbox: SandboxConfig) -> Self {
+    pub fn probe(python: PythonConfig, sandbox: SandboxConfig) -> Self {
+        let layers = readiness::survey(&sandbox);
+        let mut missing = readiness::missing_layers(&layers);
+        let python = if missing.is_empty() {
+            meet(&python, &sandbox)
+        } else {
+            Err("it was not started, because layers of the sandbox are missing".to_owned())
+        };
+        match &python {
+            Ok((layout, _)) => {
+                missing.extend(readiness::missing_probes(&readiness::attempt(layout, &sandbox)))
+            }
+            Err(reason) => missing.push(Missing {
+                what: "the interpreter".to_owned(),
+                reason: reason.clone(),
+            }),
+        }
+        let readiness = if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(NotReady { missing })
+        };
         Self {
-            layers: Vec::new(),
-            probes: Vec::new(),
-            environment: Err("not asked".to_owned()),
+            sandbox,
+            layers,
+            python,
+            readiness,
         }
     }
 
     /// What code meets, if the interpreter answered.
     pub fn environment(&self) -> Option<&Environment> {
-        self.environment.as_ref().ok()
+        self.python.as_ref().ok().map(|(_, environment)| environment)
     }
 
     /// The layers, as they were found when the node started.
@@ -99,7 +149,10 @@ impl Runtime {
 
     /// Makes every probe again: real attempts from inside. Takes a few seconds.
     pub fn check(&self) -> Vec<Probe> {
-        self.probes.clone()
+        match &self.python {
+            Ok((layout, _)) => readiness::attempt(layout, &self.sandbox),
+            Err(reason) => readiness::not_run(reason),
+        }
     }
 
     /// Whether this node runs code.
@@ -107,24 +160,86 @@ impl Runtime {
     /// # Errors
     /// Every layer that is missing, every probe that did not come out as it must, and what is wrong with the interpreter.
     pub fn readiness(&self) -> Result<(), NotReady> {
-        Err(NotReady { missing: Vec::new() })
+        self.readiness.clone()
+    }
+
+    fn ready(&self) -> Result<(&Layout, &Environment), RunError> {
+        self.readiness()?;
+        match &self.python {
+            Ok((layout, environment)) => Ok((layout, environment)),
+            // A runtime without an interpreter is not ready, and was refused above.
+            Err(reason) => Err(RunError::Job(reason.clone())),
+        }
     }
 
     /// Runs a job and waits for its end. The caller's thread blocks for as long as the job's wall-clock limit.
     ///
     /// # Errors
     /// The job did not run, or the node failed around it. A job that ran and failed is an [`Outcome`].
-    pub fn run(&self, _job: &Job, _cancel: &Cancel) -> Result<Run, RunError> {
-        self.readiness()?;
-        Err(RunError::Job("nothing runs".to_owned()))
+    pub fn run(&self, job: &Job, cancel: &Cancel) -> Result<Run, RunError> {
+        let (layout, environment) = self.ready()?;
+        let spec = prepare::spec(job, layout, environment, &self.sandbox)?;
+        let mut log = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&job.log_path)
+            .map_err(|source| RunError::Io {
+                what: format!("creating {}", job.log_path.display()),
+                source,
+            })?;
+        let ran = launch::launch(&self.sandbox.launcher, &spec, &mut log, cancel)?;
+        let outcome = outcome::judge(job, &ran).map_err(|error| RunError::Result(Box::new(error)))?;
+        Ok(Run {
+            outcome,
+            used: ran.used(),
+        })
     }
 
     /// Parses sources with CPython's own parser, in one sandboxed process, without running anything of them.
     ///
     /// # Errors
     /// The sandbox failed. Source that does not parse, or that crashes the parser, is an answer of its own.
-    pub fn outline(&self, _sources: &[String]) -> Result<Vec<Result<Outline, SyntaxProblem>>, RunError> {
-        self.readiness()?;
-        Ok(Vec::new())
+    pub fn outline(&self, sources: &[String]) -> Result<Vec<Result<Outline, SyntaxProblem>>, RunError> {
+        let (layout, _) = self.ready()?;
+        outlines::outline(layout, &self.sandbox, sources)
     }
+}
+
+/// Lays out the interpreter's sandbox and asks it for its versions.
+fn meet(python: &PythonConfig, sandbox: &SandboxConfig) -> Result<(Layout, Environment), String> {
+    #[derive(Deserialize)]
+    struct Versions {
+        python: String,
+        implementation: String,
+        packages: BTreeMap<String, String>,
+    }
+    let layout = layout::layout(python, &sandbox.private_folder).map_err(|error| error.to_string())?;
+    let question = answer::Question {
+        layout: &layout,
+        sandbox,
+        program: protocol::Program::Versions,
+        job: serde_json::Value::Null,
+        inputs: Vec::new(),
+        limits: Limits {
+            wall_seconds: 60,
+            memory_bytes: 1 << 30,
+            ..Limits::default()
+        },
+    };
+    let versions: Versions = question.ask().map_err(|error| error.to_string())?;
+    if versions.implementation != "CPython" {
+        return Err(format!(
+            "{} is {}; only CPython is supported",
+            python.interpreter.display(),
+            versions.implementation
+        ));
+    }
+    Ok((
+        layout,
+        Environment {
+            python: versions.python,
+            packages: versions.packages,
+        },
+    ))
 }

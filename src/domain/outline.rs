@@ -4,6 +4,8 @@
 //! so that the person who submits and the person who reviews are told the same.
 
 mod rule;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

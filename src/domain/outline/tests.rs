@@ -1,0 +1,95 @@
+use super::*;
+
+fn function(name: &str, parameters: &[&str]) -> Function {
+    let parameter = |name: &&str| Parameter {
+        name: (*name).to_owned(),
+        kind: ParameterKind::PositionalOrKeyword,
+        has_default: false,
+    };
+    Function {
+        name: name.to_owned(),
+        line: 3,
+        is_async: false,
+        is_generator: false,
+        parameters: parameters.iter().map(parameter).collect(),
+        varargs: None,
+        kwargs: None,
+    }
+}
+
+fn statement(line: u32, kind: StatementKind, binds: &[&str]) -> Statement {
+    let binds = binds.iter().map(|name| (*name).to_owned()).collect();
+    Statement {
+        line,
+        kind,
+        binds,
+        evaluated: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+/// `import os`, and `def run(x, y)`.
+fn outline() -> Outline {
+    Outline {
+        functions: vec![function("run", &["x", "y"])],
+        statements: vec![
+            statement(1, StatementKind::Import, &["os"]),
+            statement(3, StatementKind::Function, &["run"]),
+        ],
+        imports: vec![Import {
+            module: "os".to_owned(),
+            line: 1,
+        }],
+    }
+}
+
+#[test]
+fn bound_names_may_stand_in_any_order() {
+    assert_eq!(check_code(&outline(), "run", &["y", "x"]), Ok(()));
+}
+
+#[test]
+fn problems_come_by_line_and_name_the_mend() {
+    let mut outline = outline();
+    outline
+        .statements
+        .push(statement(9, StatementKind::Other("While".to_owned()), &[]));
+    let problems = check_code(&outline, "run", &["x", "z"]).unwrap_err();
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "line 3: the parameter y is not bound by the input policy; bind it to an asset or a constant, or remove it",
+            "line 3: the input policy binds z, which is not a parameter of run; add the parameter, or do not bind it",
+            "line 9: a statement that runs at import (While); move it into a function: only imports, definitions and \
+             constants may stand here",
+        ]
+    );
+}
+
+#[test]
+fn a_decorator_of_the_list_is_refused_where_the_source_defines_its_name() {
+    let decorated = |name: &str| {
+        let mut outline = outline();
+        outline.statements[1].evaluated.push(Evaluated {
+            line: 2,
+            place: Place::Decorator,
+            form: Form::Name,
+            name: Some(name.to_owned()),
+        });
+        outline
+    };
+    assert_eq!(check_code(&decorated("lru_cache"), "run", &["x", "y"]), Ok(()));
+    assert!(check_code(&decorated("os.system"), "run", &["x", "y"]).is_err());
+    let mut shadowed = decorated("lru_cache");
+    shadowed
+        .statements
+        .push(statement(5, StatementKind::Assignment, &["lru_cache"]));
+    assert!(check_code(&shadowed, "run", &["x", "y"]).is_err());
+}
+
+#[test]
+fn an_outline_survives_json() {
+    let text = serde_json::to_string(&outline()).unwrap();
+    assert_eq!(serde_json::from_str::<Outline>(&text).unwrap(), outline());
+}

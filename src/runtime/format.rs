@@ -1,0 +1,154 @@
+//! The formats of results and assets: writes again what was parsed, so that nothing but the values is left of a file, and
+//! tells the schema of an asset.
+//!
+//! A format's metadata, comments, footers, unused bytes, values under a null and the payload bits of NaN are not written
+//! again. What carries meaning for the eye alone stays: pixels of an image, the order of keys and columns.
+
+mod columnar;
+mod csv;
+mod json;
+mod npy;
+mod png;
+mod sink;
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use super::job::{AssetFormat, ResultFile, ResultFormat};
+use crate::domain::schema::Schema;
+use sink::Sink;
+
+/// Bytes are not what their format says.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// They do not follow the format, or use a part of it that is not taken.
+    #[error("not {expected}: {problem}")]
+    Malformed {
+        /// The format, with its article.
+        expected: &'static str,
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// There are more of them than allowed.
+    #[error("there are more than {0} bytes")]
+    TooLong(u64),
+    /// They could not be read or written.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+}
+
+impl FormatError {
+    fn malformed(expected: &'static str, problem: impl std::fmt::Display) -> Self {
+        Self::Malformed {
+            expected,
+            problem: problem.to_string(),
+        }
+    }
+
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
+/// Parses `bytes` and writes the values again to a new file at `target`: mode 0600, synced. Nothing is left at `target`
+/// after an error. At most `max` bytes are written.
+///
+/// # Errors
+/// The bytes are malformed, or a file of their values is too long or cannot be written.
+pub(crate) fn write_again(
+    format: ResultFormat,
+    bytes: &[u8],
+    target: &Path,
+    max: u64,
+) -> Result<ResultFile, FormatError> {
+    let mut sink = Sink::create(target, max)?;
+    match format {
+        ResultFormat::Json => json::write_again(bytes, &mut sink)?,
+        ResultFormat::Csv => csv::write_again(bytes, &mut sink)?,
+        ResultFormat::Npy => npy::write_again(bytes, &mut sink)?,
+        ResultFormat::Png => png::write_again(bytes, max, &mut sink)?,
+        ResultFormat::Raw => sink.write(bytes)?,
+        ResultFormat::Parquet | ResultFormat::Arrow => {
+            return Err(FormatError::malformed(
+                "a result",
+                "this format is taken from a file only",
+            ));
+        }
+    }
+    sink.finish(format)
+}
+
+/// Takes a result that an owner computed elsewhere: parses the file at `source` and writes its values again to a new file
+/// at `target`, as is done with a result of the sandbox. `target`'s folder also receives temporary files. At most `max`
+/// bytes are read, and at most `max` written.
+///
+/// # Errors
+/// The file is malformed, too long, or cannot be read, or the new one cannot be written.
+pub fn deposit(
+    format: ResultFormat,
+    source: &Path,
+    target: &Path,
+    max: u64,
+) -> Result<ResultFile, FormatError> {
+    let name = source.display().to_string();
+    let file = File::open(source).map_err(FormatError::io(name.clone()))?;
+    if file.metadata().map_err(FormatError::io(name.clone()))?.len() > max {
+        return Err(FormatError::TooLong(max));
+    }
+    match format {
+        ResultFormat::Json
+        | ResultFormat::Png
+        | ResultFormat::Raw
+        | ResultFormat::Csv
+        | ResultFormat::Npy => {
+            let mut bytes = Vec::new();
+            BufReader::new(file)
+                .take(max)
+                .read_to_end(&mut bytes)
+                .map_err(FormatError::io(name))?;
+            write_again(format, &bytes, target, max)
+        }
+        ResultFormat::Parquet | ResultFormat::Arrow => {
+            let mut sink = Sink::create(target, max)?;
+            columnar::write_again(format, file, &mut sink)?;
+            sink.finish(format)
+        }
+    }
+}
+
+/// Reads an asset through and tells its columns and types, or its element type and shape. A CSV is read whole, line by
+/// line; of the others only header or footer is read.
+///
+/// # Errors
+/// The file is malformed: the message says where.
+pub fn inspect(path: &Path, format: AssetFormat) -> Result<Schema, FormatError> {
+    let file = File::open(path).map_err(FormatError::io(path.display().to_string()))?;
+    match format {
+        AssetFormat::Csv => csv::inspect(BufReader::new(file)),
+        AssetFormat::Parquet => columnar::inspect(file),
+        AssetFormat::Npy => npy::inspect(&mut BufReader::new(&file), || {
+            Ok(file
+                .metadata()
+                .map_err(FormatError::io(path.display().to_string()))?
+                .len())
+        }),
+    }
+}
+
+/// Writes the table of a Parquet file as CSV, for an interpreter that cannot read Parquet.
+///
+/// # Errors
+/// The file is malformed or holds nested columns, or the new one cannot be written.
+pub(crate) fn parquet_to_csv(source: &Path, target: &Path) -> Result<(), FormatError> {
+    let file = File::open(source).map_err(FormatError::io(source.display().to_string()))?;
+    let mut sink = Sink::create(target, u64::MAX)?;
+    columnar::write_csv(file, &mut sink)?;
+    sink.finish(ResultFormat::Csv).map(drop)
+}

@@ -1,0 +1,97 @@
+//! Turns a job into the sandbox that runs it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::config::SandboxConfig;
+use super::format;
+use super::job::{Argument, AssetFormat, Job};
+use super::layout::Layout;
+use super::protocol::{Program, Spec};
+use super::{Environment, RunError};
+
+/// Fewer bytes than this hold no interpreter.
+const MEMORY_MIN: u64 = 64 << 20;
+
+/// Arranges the arguments: assets become descriptors, constants go along as JSON.
+pub(super) fn spec(
+    job: &Job,
+    layout: &Layout,
+    environment: &Environment,
+    sandbox: &SandboxConfig,
+) -> Result<Spec, RunError> {
+    check(job)?;
+    let mut inputs = Vec::new();
+    let mut arguments = Vec::new();
+    for (name, argument) in &job.arguments {
+        arguments.push(match argument {
+            Argument::Constant(value) => json!({ "name": name, "constant": value }),
+            Argument::Asset { path, format } => {
+                let (path, format) = readable(job, environment, path, *format, inputs.len())?;
+                let path = fs::canonicalize(&path).map_err(|source| RunError::Io {
+                    what: format!("the asset {}", path.display()),
+                    source,
+                })?;
+                inputs.push(path);
+                json!({ "name": name, "asset": inputs.len() - 1, "format": format })
+            }
+        });
+    }
+    let told = json!({
+        "source": job.source,
+        "entry_point": job.entry_point,
+        "arguments": Value::Array(arguments),
+        "output_bytes": job.limits.output_bytes,
+    });
+    Ok(Spec {
+        layout: layout.clone(),
+        user: sandbox.user,
+        limits: job.limits,
+        inputs,
+        program: Program::Harness,
+        job: told.to_string(),
+    })
+}
+
+fn check(job: &Job) -> Result<(), RunError> {
+    for (index, (name, _)) in job.arguments.iter().enumerate() {
+        if job.arguments[..index].iter().any(|(earlier, _)| earlier == name) {
+            return Err(RunError::Job(format!("the parameter {name} is bound twice")));
+        }
+    }
+    if job.limits.memory_bytes < MEMORY_MIN {
+        return Err(RunError::Job(format!(
+            "no interpreter runs in less than {MEMORY_MIN} bytes of memory"
+        )));
+    }
+    let zero = [
+        ("wall_seconds", job.limits.wall_seconds),
+        ("scratch_bytes", job.limits.scratch_bytes),
+    ];
+    match zero.into_iter().find(|(_, limit)| *limit == 0) {
+        // To tmpfs a size of zero means no limit.
+        Some((name, _)) => Err(RunError::Job(format!("the limit {name} must not be zero"))),
+        None => Ok(()),
+    }
+}
+
+/// The asset in a format that the interpreter's packages read.
+fn readable(
+    job: &Job,
+    environment: &Environment,
+    path: &Path,
+    format: AssetFormat,
+    number: usize,
+) -> Result<(PathBuf, AssetFormat), RunError> {
+    let reads_parquet =
+        environment.has("pandas") && (environment.has("pyarrow") || environment.has("fastparquet"));
+    if format != AssetFormat::Parquet || reads_parquet {
+        return Ok((path.to_path_buf(), format));
+    }
+    let converted = job.folder.join(format!("input-{number}.csv"));
+    format::parquet_to_csv(path, &converted)
+        .map_err(|error| RunError::Job(format!("the asset {} is no table: {error}", path.display())))?;
+    Ok((converted, AssetFormat::Csv))
+}

@@ -1,0 +1,235 @@
+# Reads the inputs, calls the scientist's function, and hands over what it returned. The node trusts nothing of this: the
+# code that it calls can do whatever this file can.
+import csv
+import io
+import linecache
+import math
+import types
+
+_SOURCE = "<code>"
+_ALLOWED = (
+    "a function may return None, bool, int, float, str, bytes, lists, tuples and dicts of those, a NumPy array of numbers, "
+    "booleans or strings, a pandas DataFrame or Series, or a matplotlib Figure"
+)
+_DEPTH_MAX = 100
+# What pandas takes for a missing value by default.
+_MISSING = frozenset(
+    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
+    + ["NULL", "NaN", "None", "n/a", "nan", "null"]
+)
+
+
+def _module(name):
+    """The module, if the code imported it: a value cannot be of a type whose module was never imported."""
+    return sys.modules.get(name)
+
+
+# Inputs
+
+
+def _value_of(text, kind):
+    if text in _MISSING:
+        return None
+    if kind is bool:
+        return text.lower() == "true"
+    return kind(text)
+
+
+def _kind_of(texts):
+    present = [text for text in texts if text not in _MISSING]
+    for kind in (int, float):
+        try:
+            for text in present:
+                kind(text)
+                if "_" in text:
+                    raise ValueError
+            return kind if present else float
+        except ValueError:
+            continue
+    if present and all(text.lower() in ("true", "false") for text in present):
+        return bool
+    return str
+
+
+def _columns(file):
+    """A table without pandas: a dict of lists, None where a value is missing."""
+    rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+    names = next(rows, [])
+    columns = [[] for _ in names]
+    for row in rows:
+        for column, text in zip(columns, row):
+            column.append(text)
+    result = {}
+    for name, texts in zip(names, columns):
+        kind = _kind_of(texts)
+        result[name] = [_value_of(text, kind) for text in texts]
+    return result
+
+
+def _read_input(descriptor, form):
+    file = open(descriptor, "rb")
+    if form == "npy":
+        import numpy
+
+        return numpy.load(file, allow_pickle=False)
+    try:
+        import pandas
+    except ImportError:
+        return _columns(file)
+    return pandas.read_parquet(file) if form == "parquet" else pandas.read_csv(file)
+
+
+# Results
+
+
+def _plain_float(value):
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _plain_key(key):
+    if isinstance(key, str):
+        return str(key)
+    numpy = _module("numpy")
+    if isinstance(key, (bool, int)) or (numpy and isinstance(key, (numpy.bool_, numpy.integer))):
+        return str(key)
+    raise TypeError(f"a key of a dict is of type {type(key).__name__}; keys may be str, int or bool")
+
+
+def _plain(value, depth=0):
+    """The value in JSON's types. NaN and infinity, which JSON lacks, become strings, as in Protocol Buffers' JSON."""
+    if depth > _DEPTH_MAX:
+        raise ValueError(f"a result may be nested {_DEPTH_MAX} deep, not deeper")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise OverflowError("an int of a result must fit in 64 bits; return it as a str")
+        return int(value)
+    if isinstance(value, float):
+        return _plain_float(float(value))
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        plain = {}
+        for key, item in value.items():
+            name = _plain_key(key)
+            if name in plain:
+                raise ValueError("two keys of a dict are the same once they are written as text")
+            plain[name] = _plain(item, depth + 1)
+        return plain
+    numpy = _module("numpy")
+    if numpy and isinstance(value, numpy.generic) and value.dtype.kind in "biufU":
+        return _plain(value.item(), depth)
+    if numpy and isinstance(value, numpy.ndarray) and value.dtype.kind in "biufU":
+        return _plain(value.tolist(), depth)
+    pandas = _module("pandas")
+    if pandas and (value is getattr(pandas, "NA", None) or value is getattr(pandas, "NaT", None)):
+        return None
+    raise TypeError(f"the result holds a {type(value).__name__}; {_ALLOWED}")
+
+
+def _table(frame):
+    pandas = _module("pandas")
+    index = frame.index
+    counts_up = isinstance(index, pandas.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
+    return frame.to_csv(index=not counts_up, lineterminator="\n").encode("utf-8")
+
+
+def _array(value):
+    numpy = _module("numpy")
+    if value.dtype.kind not in "biufcUS":
+        raise TypeError(f"the result is an array of {value.dtype}; {_ALLOWED}")
+    if value.dtype.kind == "f" and value.dtype.itemsize > 8 or value.dtype.kind == "c" and value.dtype.itemsize > 16:
+        raise TypeError(f"the result is an array of {value.dtype}; convert it to float64 or complex128")
+    buffer = io.BytesIO()
+    little = numpy.require(numpy.asarray(value).astype(value.dtype.newbyteorder("<"), copy=False), requirements="C")
+    numpy.lib.format.write_array(buffer, little, version=(2, 0), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _encode(value):
+    numpy, pandas, figure = _module("numpy"), _module("pandas"), _module("matplotlib.figure")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "raw", bytes(value)
+    if pandas and isinstance(value, pandas.Series):
+        return "csv", _table(value.to_frame(name="value" if value.name is None else value.name))
+    if pandas and isinstance(value, pandas.DataFrame):
+        return "csv", _table(value)
+    if numpy and isinstance(value, numpy.ndarray):
+        return "npy", _array(value)
+    if figure and isinstance(value, figure.Figure):
+        buffer = io.BytesIO()
+        value.savefig(buffer, format="png")
+        return "png", buffer.getvalue()
+    return "json", json.dumps(_plain(value), ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
+# The run
+
+
+def _line_of(error):
+    """The innermost line of the scientist's own source that was running."""
+    line = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _SOURCE:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    if line is None and isinstance(error, SyntaxError) and error.filename == _SOURCE:
+        line = error.lineno
+    return line
+
+
+def _fail(phase, error):
+    import traceback
+
+    try:
+        traceback.print_exception(type(error), error, error.__traceback__)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:
+        pass
+    # Of the classes that this one derives from, the first that Python itself brings; the node checks it again.
+    builtin = next((c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins"), "Exception")
+    _write_frame({"kind": "failure", "phase": phase, "line": _line_of(error), "class": builtin})
+    os._exit(1)
+
+
+def _run():
+    phase = "inputs"
+    try:
+        arguments = {}
+        for argument in _JOB["arguments"]:
+            if "asset" in argument:
+                arguments[argument["name"]] = _read_input(_INPUTS[argument["asset"]], argument["format"])
+            else:
+                arguments[argument["name"]] = argument["constant"]
+        phase = "import"
+        source = _JOB["source"]
+        linecache.cache[_SOURCE] = (len(source), None, source.splitlines(True), _SOURCE)
+        module = types.ModuleType("submission")
+        sys.modules["submission"] = module
+        exec(compile(source, _SOURCE, "exec", dont_inherit=True), module.__dict__)
+        function = module.__dict__[_JOB["entry_point"]]
+        phase = "call"
+        value = function(**arguments)
+        phase = "result"
+        kind, payload = _encode(value)
+        if len(payload) > _JOB["output_bytes"]:
+            raise ValueError(f"the result has {len(payload)} bytes; at most {_JOB['output_bytes']} are allowed")
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException as error:
+        _fail(phase, error)
+    _write_frame({"kind": kind}, payload)
+    # No exit handlers, and no waiting for threads that the code left behind.
+    os._exit(0)
+
+
+_run()

@@ -1,0 +1,200 @@
+# Outlines sources with CPython's own parser. Nothing of a source runs: it is parsed, and its tree is read.
+import ast
+import warnings
+
+warnings.simplefilter("ignore")
+# A tree is walked recursively; a source that nests deeper is told to be too deep.
+sys.setrecursionlimit(5000)
+
+
+def _dotted(node):
+    """The dotted name that an expression is, or None."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    return ".".join([node.id, *reversed(parts)])
+
+
+def _is_literal(node):
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        return isinstance(node.operand, ast.Constant) and type(node.operand.value) in (int, float, complex)
+    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        return all(_is_literal(item) for item in node.elts)
+    if isinstance(node, ast.Dict):
+        return all(key is not None and _is_literal(key) for key in node.keys) and all(map(_is_literal, node.values))
+    return False
+
+
+def _is_type(node):
+    if _is_literal(node) or _dotted(node) is not None:
+        return True
+    if isinstance(node, ast.Subscript):
+        return _is_type(node.value) and _is_type(node.slice)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _is_type(node.left) and _is_type(node.right)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return all(map(_is_type, node.elts))
+    return False
+
+
+def _evaluated(node, place):
+    name = _dotted(node)
+    form = "other"
+    if _is_literal(node):
+        form = "literal"
+    elif name is not None:
+        form = "name"
+    elif _is_type(node):
+        form = "type"
+    elif isinstance(node, ast.Call) and _dotted(node.func) is not None:
+        name = _dotted(node.func)
+        values = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if all(_is_literal(value) or _dotted(value) is not None for value in values):
+            form = "call"
+    return {"line": node.lineno, "place": place, "form": form, "name": name}
+
+
+def _definition_parts(node):
+    """What a function definition evaluates by itself: decorators, defaults, annotations."""
+    arguments = node.args
+    found = [_evaluated(item, "decorator") for item in node.decorator_list]
+    defaults = [*arguments.defaults, *(item for item in arguments.kw_defaults if item is not None)]
+    found += [_evaluated(item, "default") for item in defaults]
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    annotations = [item.annotation for item in every if item is not None] + [node.returns]
+    found += [_evaluated(item, "annotation") for item in annotations if item is not None]
+    return found
+
+
+def _class_parts(node):
+    found = [_evaluated(item, "decorator") for item in node.decorator_list]
+    found += [_evaluated(item, "base") for item in node.bases]
+    found += [_evaluated(item.value, "class_keyword") | {"line": item.value.lineno} for item in node.keywords]
+    for keyword, part in zip(node.keywords, found[len(found) - len(node.keywords):]):
+        if keyword.arg != "metaclass":
+            part["form"], part["name"] = "other", None
+    return found
+
+
+def _target_names(target):
+    """The plain names that an assignment binds, or None if it binds anything else."""
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if isinstance(target, (ast.Tuple, ast.List)):
+        parts = [_target_names(item) for item in target.elts]
+        return None if None in parts else [name for part in parts for name in part]
+    return None
+
+
+def _statement(node):
+    entry = {"line": node.lineno, "kind": {"other": type(node).__name__}, "binds": [], "evaluated": [], "body": []}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        entry["kind"] = "import"
+        whole = isinstance(node, ast.Import)
+        for alias in node.names:
+            entry["binds"].append(alias.asname or (alias.name.split(".")[0] if whole else alias.name))
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        if isinstance(node.value.value, str):
+            entry["kind"] = "docstring"
+        elif node.value.value is ...:
+            entry["kind"] = "nothing"
+    elif isinstance(node, ast.Pass):
+        entry["kind"] = "nothing"
+    elif isinstance(node, ast.Assign):
+        names = [_target_names(target) for target in node.targets]
+        if None not in names:
+            entry["kind"] = "assignment"
+            entry["binds"] = [name for part in names for name in part]
+            entry["evaluated"] = [_evaluated(node.value, "value")]
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        entry["kind"] = "assignment"
+        entry["binds"] = [node.target.id]
+        entry["evaluated"] = [_evaluated(node.annotation, "annotation")]
+        if node.value is not None:
+            entry["evaluated"].append(_evaluated(node.value, "value"))
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        entry["kind"] = "function" if isinstance(node, ast.FunctionDef) else "async_function"
+        entry["binds"] = [node.name]
+        entry["evaluated"] = _definition_parts(node)
+        if getattr(node, "type_params", None):
+            entry["kind"] = {"other": "TypeParameters"}
+    elif isinstance(node, ast.ClassDef):
+        entry["kind"] = "class"
+        entry["binds"] = [node.name]
+        entry["evaluated"] = _class_parts(node)
+        entry["body"] = [_statement(item) for item in node.body]
+        if getattr(node, "type_params", None):
+            entry["kind"] = {"other": "TypeParameters"}
+    return entry
+
+
+def _yields(node):
+    """Whether a function's own body yields, apart from functions and classes inside it."""
+    pending = list(node.body)
+    while pending:
+        item = pending.pop()
+        if isinstance(item, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            pending.extend(ast.iter_child_nodes(item))
+    return False
+
+
+def _function(node):
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    without_default = len(positional) - len(arguments.defaults)
+    parameters = []
+    for index, item in enumerate(positional):
+        kind = "positional_only" if index < len(arguments.posonlyargs) else "positional_or_keyword"
+        parameters.append({"name": item.arg, "kind": kind, "has_default": index >= without_default})
+    for item, default in zip(arguments.kwonlyargs, arguments.kw_defaults):
+        parameters.append({"name": item.arg, "kind": "keyword_only", "has_default": default is not None})
+    return {
+        "name": node.name,
+        "line": node.lineno,
+        "is_async": isinstance(node, ast.AsyncFunctionDef),
+        "is_generator": _yields(node),
+        "parameters": parameters,
+        "varargs": arguments.vararg.arg if arguments.vararg else None,
+        "kwargs": arguments.kwarg.arg if arguments.kwarg else None,
+    }
+
+
+def _imports(tree):
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [{"module": alias.name, "line": node.lineno} for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append({"module": "." * node.level + (node.module or ""), "line": node.lineno})
+    return sorted(found, key=lambda item: item["line"])
+
+
+def _outline(source):
+    try:
+        tree = ast.parse(source, "<code>")
+        # What the parser accepts and the compiler does not, such as a return outside a function.
+        compile(tree, "<code>", "exec", dont_inherit=True)
+        functions = [item for item in tree.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))]
+        outline = {
+            "functions": [_function(item) for item in functions],
+            "statements": [_statement(item) for item in tree.body],
+            "imports": _imports(tree),
+        }
+        return {"outline": outline}
+    except SyntaxError as error:
+        line, column, message = error.lineno or 1, error.offset or 1, error.msg or "it is not Python"
+    except (RecursionError, MemoryError):
+        line, column, message = 1, 1, "it is nested too deeply"
+    except ValueError as error:
+        line, column, message = 1, 1, str(error)
+    return {"problem": {"line": max(line, 1), "column": max(column, 1), "message": message[:500]}}
+
+
+_answer([_outline(source) for source in _JOB["sources"]])

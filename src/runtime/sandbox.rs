@@ -1,0 +1,78 @@
+//! The processes of the node's own program that make a sandbox: started by the node as `poundlock __sandbox`.
+//!
+//! Both are single-threaded when they change namespaces, and neither ever runs untrusted code: the monitor stays outside
+//! and waits, the confined process gives up everything and then becomes the interpreter. Setting up fails closed: a step
+//! that fails ends the process before the interpreter starts.
+
+mod confined;
+mod credentials;
+mod file_system;
+mod monitor;
+mod restrictions;
+mod survey;
+mod system_calls;
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+
+use super::layer::Layer;
+use super::protocol::SetupError;
+
+/// The hidden subcommand by which the node starts these processes.
+pub const SUBCOMMAND: &str = "__sandbox";
+
+/// The stages behind [`SUBCOMMAND`].
+pub(crate) const MONITOR: &str = "monitor";
+pub(crate) const CONFINED: &str = "confined";
+pub(crate) const SURVEY: &str = "survey";
+
+/// Runs one stage of a sandbox: what `poundlock __sandbox <stage>` does. `main` must call it before it starts a thread
+/// or opens a file. Standard input is the socket to the process that started this one; by hand it does nothing useful.
+pub fn enter(stage: Option<&str>) -> ExitCode {
+    let outcome = match stage {
+        Some(MONITOR) => monitor::run(),
+        Some(CONFINED) => confined::run(),
+        Some(SURVEY) => survey::run(),
+        _ => Err(std::io::Error::other(
+            "this command is started by the node itself, to run code in a sandbox",
+        )),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error is the job's log or the terminal of somebody who tried the command by hand.
+            #[expect(clippy::print_stderr, reason = "the only way left to say it")]
+            {
+                eprintln!("poundlock {SUBCOMMAND}: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The socket to the process that started this one. As a file it is written by `write`, which the list of system calls
+/// allows, and not by `send`.
+fn control() -> std::io::Result<File> {
+    Ok(File::from(std::io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+/// Closes every descriptor but the three standard ones: the node may itself have inherited some from whoever started it,
+/// and those are not marked to close on execution.
+fn close_inherited() -> Result<(), SetupError> {
+    let at = || SetupError::at::<std::io::Error>(Layer::MountNamespace, "listing the open descriptors");
+    let listed: Vec<i32> = std::fs::read_dir("/proc/self/fd")
+        .map_err(at())?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for descriptor in listed.into_iter().filter(|descriptor| *descriptor > 2) {
+        // The descriptor of the listing itself is closed already.
+        let _ = nix::unistd::close(descriptor);
+    }
+    Ok(())
+}
+
+/// Opens `/dev/null`.
+fn null() -> std::io::Result<OwnedFd> {
+    Ok(File::options().read(true).write(true).open("/dev/null")?.into())
+}
