@@ -2,6 +2,7 @@
 
 pub mod actors;
 pub mod acts;
+pub mod api;
 pub mod clock;
 pub mod domain;
 pub mod node;

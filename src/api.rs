@@ -1,0 +1,69 @@
+//! REST for scientists and owners, under `/api/v1`, and its description. Thin: take out of the request, call one act,
+//! answer. A thing that the caller may not see is not there (404).
+//!
+//! One file per resource, each with a `configure`; a handler that is routed is described, since both come from the same
+//! line. Errors become problem documents in [`problem`], and nowhere else.
+
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{HttpResponse, web};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub mod accounts;
+pub mod context;
+pub mod extract;
+mod gate;
+mod openapi;
+pub mod page;
+pub mod passwords;
+pub mod problem;
+pub mod sign_in;
+pub mod view;
+
+pub use context::Context;
+pub use extract::{Json, Query};
+pub use page::{List, Page};
+pub use problem::Problem;
+pub use sign_in::{MaybeSignedIn, SignedIn};
+
+/// What a handler returns.
+pub type Answer = Result<HttpResponse, Problem>;
+
+/// Where all addresses begin.
+pub const PREFIX: &str = "/api/v1";
+
+/// Every resource, each in a file of its own.
+fn resources(routes: &mut ServiceConfig<'_>) {
+    routes.configure(accounts::configure).service(openapi::document);
+}
+
+/// Adds the API and its docs to an application. The application must hold a `web::Data<Context>` and what else the
+/// resources ask for.
+pub fn routes(application: &mut web::ServiceConfig) {
+    let api = utoipa_actix_web::scope(PREFIX).configure(resources).map(|scope| {
+        scope
+            .app_data(extract::path_config())
+            .default_service(web::to(openapi::nothing_here))
+            .wrap(from_fn(gate::until_set_up))
+            .wrap(headers())
+    });
+    let docs = web::scope("")
+        .service(openapi::page)
+        .service(openapi::style)
+        .default_service(web::to(openapi::nothing_here))
+        .wrap(from_fn(gate::until_set_up))
+        .wrap(headers());
+    application.service(api).service(docs);
+}
+
+/// What every answer says to browsers: show it as what it is, keep no copy, load nothing, and never in a frame.
+fn headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("Cache-Control", "no-store"))
+        .add(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
+        .add(("Referrer-Policy", "no-referrer"))
+        .add(("Cross-Origin-Resource-Policy", "same-origin"))
+}
+
+#[cfg(test)]
+mod tests;

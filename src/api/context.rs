@@ -1,0 +1,83 @@
+//! What handlers work with: the running node, and what only the API needs beside it.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::web;
+use uuid::Uuid;
+
+use super::passwords::Passwords;
+use super::problem::Problem;
+use crate::clock;
+use crate::node::{Node, Parts};
+use crate::store::read::Read;
+use crate::store::tables::NODE;
+
+/// Shared by all handlers, as `web::Data<Context>`. Everything of the [`Node`] is reached through it.
+#[derive(Debug)]
+pub struct Context {
+    node: Node,
+    passwords: Passwords,
+    /// Once true it stays true, so the store is asked no more.
+    set_up: AtomicBool,
+}
+
+impl Deref for Context {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.node
+    }
+}
+
+impl Context {
+    /// For the handlers of a node.
+    pub fn new(node: Node) -> Self {
+        Self {
+            node,
+            passwords: Passwords::default(),
+            set_up: AtomicBool::new(false),
+        }
+    }
+
+    /// The node itself, for what takes it whole.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Hashes passwords, few at a time.
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    /// The id of something new.
+    pub fn new_id(&self) -> Uuid {
+        clock::new_id(self.side)
+    }
+
+    /// Whether an owner has set the node up.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn is_set_up(&self) -> Result<bool, Problem> {
+        if self.set_up.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let node = self.store.read(|view| Ok(view.get(&NODE, &())?)).await?;
+        let set_up = node.is_some_and(|node| node.is_set_up());
+        self.set_up.store(set_up, Ordering::Relaxed);
+        Ok(set_up)
+    }
+}
+
+/// Runs what may block on a thread of its own.
+///
+/// # Errors
+/// The node is stopping.
+pub async fn off_the_arbiter<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    web::block(work)
+        .await
+        .map_err(|_stopping| Problem::busy("the node is stopping; try again when it runs"))
+}

@@ -1,0 +1,137 @@
+//! Passwords: hashed with Argon2id off the arbiters, a few at a time, and verified in the same time whether an account
+//! exists or not.
+
+use std::sync::{Arc, LazyLock};
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::context::off_the_arbiter;
+use super::problem::Problem;
+use crate::domain::session::Credentials;
+use crate::domain::user::{PASSWORD_MAX, check_password};
+
+/// Hashes under way at once: each takes 19 MiB (OWASP's first choice for Argon2id, which is the crate's default).
+const AT_ONCE: usize = 2;
+/// Hashes that may wait; one more is refused.
+const WAITING_MAX: usize = 64;
+
+/// A password on its way to being hashed: wiped from memory when it is dropped, and never shown.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, format = Password)]
+pub struct Password(Zeroizing<String>);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Password(..)")
+    }
+}
+
+/// Hashes and verifies passwords.
+#[derive(Debug)]
+pub struct Passwords {
+    at_once: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            admitted: Arc::new(Semaphore::new(AT_ONCE + WAITING_MAX)),
+        }
+    }
+}
+
+/// What is verified where there is no account: the hash of a password that nobody has.
+static NOBODYS: LazyLock<Option<String>> =
+    LazyLock::new(|| hash(&data_encoding::HEXLOWER.encode(&crate::clock::random_bytes())).ok());
+
+fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
+    Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
+}
+
+fn fits(password: &str, hash: &str) -> bool {
+    let parsed = PasswordHash::new(hash);
+    parsed.is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
+}
+
+impl Passwords {
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// It is too short or too long, or too many wait.
+    pub async fn hash(&self, password: Password) -> Result<Credentials, Problem> {
+        check_password(&password.0)?;
+        let hashed = self.run(move || hash(&password.0)).await?;
+        let password_hash = hashed.map_err(|error| Problem::internal(&error))?;
+        Ok(Credentials { password_hash })
+    }
+
+    /// Whether a password is the one that was hashed. Without credentials the answer is no, after the same work.
+    ///
+    /// # Errors
+    /// Too many wait.
+    pub async fn verify(&self, password: Password, credentials: Option<Credentials>) -> Result<bool, Problem> {
+        // No account has a longer one: nothing is given away by not hashing it.
+        if password.0.len() > PASSWORD_MAX {
+            return Ok(false);
+        }
+        self.run(move || match credentials {
+            Some(credentials) => fits(&password.0, &credentials.password_hash),
+            None => {
+                let _same_work = NOBODYS.as_ref().map(|nobodys| fits(&password.0, nobodys));
+                false
+            }
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let busy = || Problem::busy("too many people sign in at the moment; try again in a few seconds");
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_full| busy())?;
+        let turn = Arc::clone(&self.at_once).acquire_owned().await.map_err(|_closed| busy())?;
+        // The permits go with the work: it is not cut off when its caller goes away.
+        off_the_arbiter(move || {
+            let done = work();
+            drop((turn, admitted));
+            done
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password(Zeroizing::new(text.to_owned()))
+    }
+
+    #[actix_web::test]
+    async fn only_the_password_that_was_hashed_fits() {
+        let passwords = Passwords::default();
+        let credentials = passwords.hash(password("correct horse battery")).await.unwrap();
+        assert!(credentials.password_hash.starts_with("$argon2id$"));
+        let same = passwords.verify(password("correct horse battery"), Some(credentials.clone()));
+        assert!(same.await.unwrap());
+        assert!(!passwords.verify(password("correct horse batterx"), Some(credentials)).await.unwrap());
+        assert!(!passwords.verify(password("correct horse battery"), None).await.unwrap());
+        assert!(passwords.hash(password("short")).await.is_err());
+    }
+
+    #[actix_web::test]
+    async fn what_is_waiting_is_bounded() {
+        let passwords = Passwords::default();
+        let _all = passwords.admitted.clone().acquire_many_owned(66).await.unwrap();
+        let refused = passwords.verify(password("correct horse battery"), None).await.unwrap_err();
+        assert_eq!(refused.word(), "busy");
+    }
+}

@@ -1,0 +1,284 @@
+//! The one place where errors become answers: problem documents after RFC 9457, each with a stable `type`.
+//!
+//! A problem says what was wrong, where, and what to do. What went wrong inside the node is told to its log, once and
+//! with every cause, under an incident's number; the answer holds that number and nothing else of it.
+
+use std::error::Error;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Map, Value, json};
+
+use crate::actors::ActError;
+use crate::acts::Refusal;
+use crate::domain::access::Denied;
+use crate::domain::text::Invalid;
+use crate::store::records::RecordError;
+use crate::store::table::TableError;
+
+/// What `type` begins with; a word follows.
+pub const TYPE_PREFIX: &str = "urn:poundlock:problem:";
+
+/// What is wrong with a request, as its sender is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    status: StatusCode,
+    word: &'static str,
+    detail: String,
+    errors: Vec<Invalid>,
+    more: Map<String, Value>,
+    allow: Option<String>,
+}
+
+impl Problem {
+    /// A problem of a kind: `word` is stable, `detail` is for people.
+    pub fn new(status: StatusCode, word: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            word,
+            detail: detail.into(),
+            errors: Vec::new(),
+            more: Map::new(),
+            allow: None,
+        }
+    }
+
+    /// Fields are wrong, each named.
+    pub fn invalid(errors: Vec<Invalid>) -> Self {
+        let detail = errors.iter().map(ToString::to_string).collect::<Vec<_>>();
+        Self {
+            errors,
+            ..Self::new(StatusCode::BAD_REQUEST, "invalid", detail.join("; "))
+        }
+    }
+
+    /// There is no such thing, or the caller may not know of it.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// The caller has not signed in, or the session is over.
+    pub fn not_signed_in() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not_signed_in",
+            "sign in first: POST /api/v1/sessions, then send the token as `Authorization: Bearer TOKEN`",
+        )
+    }
+
+    /// The body is longer than `most` bytes.
+    pub fn too_large(most: u64) -> Self {
+        let detail = format!("the body is too large; at most {most} bytes are accepted here");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).with("limit", most)
+    }
+
+    /// The path is known and the method is not.
+    pub fn method_not_allowed(allow: String) -> Self {
+        let detail = format!("this address answers to {allow}");
+        Self {
+            allow: Some(allow),
+            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        }
+    }
+
+    /// The node cannot do it now, and may later.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+    }
+
+    /// The node itself failed. The error goes to the log with all its causes; the answer names only the incident.
+    pub fn internal(error: &(dyn Error + 'static)) -> Self {
+        let incident = uuid::Uuid::new_v4();
+        tracing::error!(%incident, error = %Chain(error), "a request failed");
+        let detail = format!("the node failed to do this; its log tells more under the incident {incident}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).with("incident", incident.to_string())
+    }
+
+    /// Adds a member to the document.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// The stable word at the end of `type`.
+    pub fn word(&self) -> &'static str {
+        self.word
+    }
+
+    /// The document.
+    pub fn document(&self) -> Value {
+        let mut document = json!({
+            "type": format!("{TYPE_PREFIX}{}", self.word),
+            "title": title(self.word, self.status),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(members) = document.as_object_mut() {
+            if !self.errors.is_empty() {
+                members.insert("errors".to_owned(), json!(self.errors));
+            }
+            members.extend(self.more.clone());
+        }
+        document
+    }
+}
+
+/// A short title; the same for every problem of a type, as RFC 9457 §3.1.3 asks.
+fn title(word: &str, status: StatusCode) -> String {
+    let title = match word {
+        "invalid" => "The request is not valid",
+        "not_set_up" => "The node is not set up yet",
+        "not_signed_in" => "Not signed in",
+        "forbidden" => "A permission is missing",
+        "not_found" => "Not found",
+        "name_taken" => "The name is taken",
+        "changed" => "Something has changed meanwhile",
+        "busy" => "The node is busy",
+        "too_large" => "Too large",
+        "wrong_side" => "This is done on the other side",
+        "sandbox_not_ready" => "The sandbox is not ready",
+        "code_refused" => "The code is refused",
+        "internal" => "The node failed",
+        "sign_in_refused" => "Wrong e-mail address or password",
+        "setup_token_refused" => "Wrong set-up token",
+        "registration_closed" => "Registration is closed",
+        "method_not_allowed" => "Method not allowed",
+        _ => return status.canonical_reason().unwrap_or("Refused").to_owned(),
+    };
+    title.to_owned()
+}
+
+/// An error with its causes on one line.
+struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(out, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.word, self.detail)
+    }
+}
+
+impl Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                response.insert_header((RETRY_AFTER, "1"));
+            }
+            _ => {}
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((ALLOW, allow.as_str()));
+        }
+        response.body(self.document().to_string())
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(vec![invalid])
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let permission = json!(denied.0);
+        Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string()).with("permission", permission)
+    }
+}
+
+impl From<TableError> for Problem {
+    fn from(error: TableError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        let detail = error.to_string();
+        match &error {
+            RecordError::NameTaken { kind, name } => Self::new(StatusCode::CONFLICT, "name_taken", detail)
+                .with("kind", kind.word())
+                .with("name", name.as_str()),
+            RecordError::NotTheHome { .. } => Self::new(StatusCode::CONFLICT, "not_the_home", detail),
+            RecordError::TooLarge { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+            }
+            RecordError::Encoding(_) => Self::new(StatusCode::BAD_REQUEST, "invalid", detail),
+            RecordError::Table(_) | RecordError::Audit(_) | RecordError::NoNode => Self::internal(&error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied(denied) => denied.into(),
+            Refusal::NotFound { .. } => Self::not_found(refusal.to_string()),
+            Refusal::Invalid(errors) => Self::invalid(errors),
+            Refusal::Changed { detail, difference } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail).with("difference", difference)
+            }
+            Refusal::Conflict { word, detail } => Self::new(conflict_status(word), word, detail),
+            Refusal::Record(error) => error.into(),
+        }
+    }
+}
+
+impl From<ActError> for Problem {
+    fn from(error: ActError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ActError::Refusal(refusal) => refusal.into(),
+            ActError::CodeRefused(problems) => {
+                let word = "code_refused";
+                Self::new(conflict_status(word), word, detail).with("errors", json!(problems))
+            }
+            ActError::NotReady(not_ready) => {
+                let word = "sandbox_not_ready";
+                Self::new(conflict_status(word), word, detail).with("missing", json!(not_ready.missing))
+            }
+            ActError::Busy | ActError::Stopping => Self::busy(detail),
+            ActError::Unknown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unknown_outcome", detail),
+            ActError::Internal(cause) => Self::internal(cause.as_ref()),
+        }
+    }
+}
+
+/// What a state of things that does not allow something is told as.
+fn conflict_status(word: &str) -> StatusCode {
+    match word {
+        "sandbox_not_ready" | "busy" => StatusCode::SERVICE_UNAVAILABLE,
+        "code_refused" | "mock_differs" | "unreadable_data" => StatusCode::UNPROCESSABLE_ENTITY,
+        "sign_in_refused" | "setup_token_refused" => StatusCode::UNAUTHORIZED,
+        "registration_closed" => StatusCode::FORBIDDEN,
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+#[cfg(test)]
+mod tests;
