@@ -5,7 +5,10 @@
 //! runs as well on the engine in memory, where the property tests play whole histories. Actors and handlers call acts and
 //! hold no rules.
 
+pub mod accounts;
+pub mod founding;
 pub mod inbox;
+pub mod listing;
 pub mod outgoing;
 pub mod peers;
 

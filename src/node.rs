@@ -1,6 +1,7 @@
 //! A node while it runs: what handlers and actors share, how it starts and how it stops.
 
 mod config;
+pub mod make;
 
 use std::io;
 use std::ops::Deref;
@@ -109,12 +110,7 @@ pub struct Opened {
 /// # Errors
 /// Says what is wrong with the folder, and the mend.
 pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
-    let private_data = if config.side.holds_private_data() {
-        PrivateData::Held
-    } else {
-        PrivateData::NotHeld
-    };
-    let folder = NodeFolder::open(root, private_data)?;
+    let folder = NodeFolder::open(root, private_data(config.side))?;
     let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
     migrate(&engine, &[])?;
     let view = View::new(engine.view()?);
@@ -144,6 +140,14 @@ pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
         runtime,
         node,
     })
+}
+
+fn private_data(side: Side) -> PrivateData {
+    if side.holds_private_data() {
+        PrivateData::Held
+    } else {
+        PrivateData::NotHeld
+    }
 }
 
 impl Opened {

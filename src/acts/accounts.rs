@@ -92,7 +92,14 @@ pub fn set_up(tx: &mut Tx<'_>, here: &Here, wanted: &SetUp) -> Result<Object, Re
         ("name", settings.name),
         ("allow_registration", settings.allow_registration.to_string()),
     ];
-    records::audit(tx, here, by, Action::USER_CREATED, &[owner.id], &[("role", role_word(Role::Owner))])?;
+    records::audit(
+        tx,
+        here,
+        by,
+        Action::USER_CREATED,
+        &[owner.id],
+        &[("role", role_word(Role::Owner))],
+    )?;
     records::audit(tx, here, by, Action::SETTING_CHANGED, &[], &details)?;
     Ok(owner)
 }
@@ -137,7 +144,12 @@ pub fn credentials(read: &impl Read, email: &str) -> Result<Option<(UserId, Cred
 ///
 /// # Errors
 /// The account is gone.
-pub fn sign_in(tx: &mut Tx<'_>, here: &Here, user: UserId, token: &Hash) -> Result<(Session, Object), Refusal> {
+pub fn sign_in(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    user: UserId,
+    token: &Hash,
+) -> Result<(Session, Object), Refusal> {
     let account = person(tx, user)?.ok_or_else(refused_sign_in)?;
     for (key, session) in tx.range_from(&SESSIONS, Some(&token.0), SWEPT)? {
         if !session.holds(here.now) {
@@ -146,13 +158,23 @@ pub fn sign_in(tx: &mut Tx<'_>, here: &Here, user: UserId, token: &Hash) -> Resu
     }
     let session = Session::begin(user, here.now);
     tx.put(&SESSIONS, &token.0, &session)?;
-    records::audit(tx, here, audit::Actor::User(user.0), Action::LOGIN, &[user.0], &[])?;
+    records::audit(
+        tx,
+        here,
+        audit::Actor::User(user.0),
+        Action::LOGIN,
+        &[user.0],
+        &[],
+    )?;
     Ok((session, account))
 }
 
 /// What everybody is told whose sign-in fails, whatever the reason.
 pub fn refused_sign_in() -> Refusal {
-    Refusal::conflict("sign_in_refused", "no account has this e-mail address and this password")
+    Refusal::conflict(
+        "sign_in_refused",
+        "no account has this e-mail address and this password",
+    )
 }
 
 /// Writes down that a sign-in was refused: for an account if the address named one.
@@ -161,7 +183,14 @@ pub fn refused_sign_in() -> Refusal {
 /// The store fails.
 pub fn note_refused_sign_in(tx: &mut Tx<'_>, here: &Here, user: Option<UserId>) -> Result<(), Refusal> {
     let subjects: Vec<Uuid> = user.into_iter().map(|user| user.0).collect();
-    Ok(records::audit(tx, here, audit::Actor::Node, Action::LOGIN_REFUSED, &subjects, &[])?)
+    Ok(records::audit(
+        tx,
+        here,
+        audit::Actor::Node,
+        Action::LOGIN_REFUSED,
+        &subjects,
+        &[],
+    )?)
 }
 
 /// Ends a session.
@@ -171,7 +200,14 @@ pub fn note_refused_sign_in(tx: &mut Tx<'_>, here: &Here, user: Option<UserId>) 
 pub fn sign_out(tx: &mut Tx<'_>, here: &Here, actor: &Actor, token: &Hash) -> Result<(), Refusal> {
     tx.delete(&SESSIONS, &token.0)?;
     let by = audit::Actor::User(actor.user.0);
-    Ok(records::audit(tx, here, by, Action::LOGOUT, &[actor.user.0], &[])?)
+    Ok(records::audit(
+        tx,
+        here,
+        by,
+        Action::LOGOUT,
+        &[actor.user.0],
+        &[],
+    )?)
 }
 
 /// Whose session a token is, as the account is at this moment.
@@ -229,7 +265,11 @@ pub fn may_create_user(read: &impl Read, actor: Option<&Actor>, role: Option<Rol
     };
     actor.require(Permission::CreateUsers)?;
     let role = role.unwrap_or(Role::User);
-    match role.permissions().iter().find(|permission| !actor.may(**permission)) {
+    match role
+        .permissions()
+        .iter()
+        .find(|permission| !actor.may(**permission))
+    {
         Some(lacking) => Err(Denied(*lacking).into()),
         None => Ok(role),
     }
@@ -267,7 +307,9 @@ pub fn users(
     before: Option<listing::Place>,
     limit: usize,
 ) -> Result<listing::Listed, Refusal> {
-    listing::page(read, Kind::User, before, limit, |user| Ok(actor.may_see(user, None)))
+    listing::page(read, Kind::User, before, limit, |user| {
+        Ok(actor.may_see(user, None))
+    })
 }
 
 /// One person.

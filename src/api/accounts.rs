@@ -112,7 +112,14 @@ async fn set_up(context: web::Data<Context>, Json(body): Json<SetUpBody>) -> Ans
     let credentials = context.passwords().hash(password).await?;
     let id = UserId(context.new_id());
     let (name, allow_registration) = (body.name, body.allow_registration);
-    let wanted = SetUp { id, token, name, owner, credentials, allow_registration };
+    let wanted = SetUp {
+        id,
+        token,
+        name,
+        owner,
+        credentials,
+        allow_registration,
+    };
     let owner = context
         .store
         .act(move |tx, here| accounts::set_up(tx, here, &wanted))
@@ -137,7 +144,10 @@ struct SignInBody {
 #[post("/sessions")]
 async fn sign_in(context: web::Data<Context>, Json(body): Json<SignInBody>) -> Answer {
     let email = body.email;
-    let found = context.store.read(move |view| accounts::credentials(view, &email)).await?;
+    let found = context
+        .store
+        .read(move |view| accounts::credentials(view, &email))
+        .await?;
     let (user, credentials) = found.unzip();
     let right = context.passwords().verify(body.password, credentials).await?;
     let Some(user) = user.filter(|_| right) else {
@@ -232,8 +242,18 @@ async fn create_user(
         .await?;
     let credentials = context.passwords().hash(body.password).await?;
     let (name, email, institution, website) = (body.name, body.email, body.institution, body.website);
-    let profile = Profile { name, email, institution, website };
-    let wanted = NewUser { id: UserId(context.new_id()), profile, credentials, role };
+    let profile = Profile {
+        name,
+        email,
+        institution,
+        website,
+    };
+    let wanted = NewUser {
+        id: UserId(context.new_id()),
+        profile,
+        credentials,
+        role,
+    };
     let user = context
         .store
         .act(move |tx, here| accounts::create_user(tx, here, actor.as_ref(), &wanted))

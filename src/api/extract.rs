@@ -134,12 +134,17 @@ fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
 fn named(path: &str, message: &str) -> Invalid {
     let problem = message.split(" at line ").next().unwrap_or(message);
     let outer = if path == "." || path == "?" { "" } else { path };
-    let quoted = problem.split('`').nth(1).filter(|_| {
-        problem.starts_with("unknown field") || problem.starts_with("missing field")
-    });
+    let quoted = problem
+        .split('`')
+        .nth(1)
+        .filter(|_| problem.starts_with("unknown field") || problem.starts_with("missing field"));
     let field = match quoted {
         Some(name) if outer.is_empty() || outer == name || outer.ends_with(&format!(".{name}")) => {
-            if outer.is_empty() { name.to_owned() } else { outer.to_owned() }
+            if outer.is_empty() {
+                name.to_owned()
+            } else {
+                outer.to_owned()
+            }
         }
         Some(name) => format!("{outer}.{name}"),
         None if outer.is_empty() => "body".to_owned(),
@@ -183,11 +188,14 @@ mod tests {
     #[test]
     fn whatever_is_wrong_is_named() {
         assert_eq!(field(r#"{"name":"a","inner":[],"extra":1}"#), "extra");
-        assert_eq!(field(r#"{"name":"a","inner":[{"count":1},{"cont":1}]}"#), "inner[1].cont");
+        assert_eq!(
+            field(r#"{"name":"a","inner":[{"count":1},{"cont":1}]}"#),
+            "inner[1].cont"
+        );
         assert_eq!(field(r#"{"name":"a","inner":[{"count":900}]}"#), "inner[0].count");
         assert_eq!(field(r#"{"inner":[]}"#), "name");
         assert_eq!(field(r#"{"name":1,"inner":[]}"#), "name");
-        assert_eq!(field("[1,"), "-");
+        assert_eq!(field("{\"name\":"), "-");
         assert_eq!(field(r#"{"name":"a","inner":[]} x"#), "-");
     }
 

@@ -45,10 +45,13 @@ static JSON: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(&*DOCUMENT)
 /// Every address with its methods, for telling a wrong method from a wrong address.
 static METHODS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
     operations()
-        .fold(BTreeMap::<&str, Vec<String>>::new(), |mut all, (path, method, _)| {
-            all.entry(path).or_default().push(method.to_uppercase());
-            all
-        })
+        .fold(
+            BTreeMap::<&str, Vec<String>>::new(),
+            |mut all, (path, method, _)| {
+                all.entry(path).or_default().push(method.to_uppercase());
+                all
+            },
+        )
         .into_iter()
         .map(|(path, methods)| (ResourceDef::new(path), methods.join(", ")))
         .collect()
@@ -136,7 +139,13 @@ fn render_operation(html: &mut String, path: &str, method: &str, operation: &Val
     let mut rows: Vec<_> = parameters
         .map(|parameter| {
             let place = parameter["in"].as_str().unwrap_or_default();
-            row(&parameter["name"], place, parameter["required"] == true, &parameter["schema"], parameter)
+            row(
+                &parameter["name"],
+                place,
+                parameter["required"] == true,
+                &parameter["schema"],
+                parameter,
+            )
         })
         .collect();
     let content = operation["requestBody"]["content"].as_object();
@@ -195,7 +204,11 @@ fn type_of(schema: &Value) -> String {
         Value::String(kind) if kind == "array" => format!("list of {}", type_of(&schema["items"])),
         Value::String(kind) => kind.clone(),
         Value::Array(kinds) => {
-            let kinds: Vec<_> = kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect();
+            let kinds: Vec<_> = kinds
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|kind| *kind != "null")
+                .collect();
             kinds.join(" or ")
         }
         _ => "any".to_owned(),
@@ -204,7 +217,9 @@ fn type_of(schema: &Value) -> String {
 
 /// Follows a reference into the components.
 fn resolve(schema: &Value) -> &Value {
-    let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/components/schemas/"));
+    let name = schema["$ref"]
+        .as_str()
+        .and_then(|path| path.strip_prefix("#/components/schemas/"));
     name.map_or(schema, |name| &JSON["components"]["schemas"][name])
 }
 
@@ -215,7 +230,10 @@ fn paragraph(html: &mut String, text: &Value) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -228,15 +246,18 @@ mod tests {
         assert!(!all.is_empty());
         for (path, method, operation) in all {
             assert!(path.starts_with("/api/v1/"), "{path}");
-            assert!(operation["summary"].as_str().is_some_and(|s| !s.is_empty()), "{method} {path}");
+            assert!(
+                operation["summary"].as_str().is_some_and(|s| !s.is_empty()),
+                "{method} {path}"
+            );
             assert!(operation["tags"][0].is_string(), "{method} {path}");
         }
     }
 
     #[test]
     fn the_page_loads_nothing_from_elsewhere() {
-        let page = render();
-        assert!(page.contains("/api/v1/setup"));
-        assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
+        let html = render();
+        assert!(html.contains("/api/v1/setup"));
+        assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script"));
     }
 }

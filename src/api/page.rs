@@ -59,7 +59,9 @@ impl Page {
     /// The cursor is none of this list.
     pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Problem> {
         let wrong = || Invalid::new("cursor", "is not the `next` of a page of this list");
-        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let Some(cursor) = &self.cursor else {
+            return Ok(None);
+        };
         let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).map_err(|_| wrong())?;
         let mut rest = bytes.as_slice();
         let key = ciborium::from_reader(&mut rest).map_err(|_| wrong())?;
@@ -90,9 +92,15 @@ mod tests {
     #[test]
     fn a_cursor_leads_back_to_its_key() {
         let key = (7_u64, uuid::Uuid::from_u128(9));
-        let page = Page { limit: None, cursor: cursor(&key) };
+        let page = Page {
+            limit: None,
+            cursor: cursor(&key),
+        };
         assert_eq!(page.after::<(u64, uuid::Uuid)>().unwrap(), Some(key));
-        let wrong = Page { limit: Some(0), cursor: Some("?".to_owned()) };
+        let wrong = Page {
+            limit: Some(0),
+            cursor: Some("?".to_owned()),
+        };
         assert!(wrong.after::<(u64, uuid::Uuid)>().is_err());
         assert!(wrong.limit().is_err());
     }

@@ -59,7 +59,11 @@ fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
 
 fn fits(password: &str, hash: &str) -> bool {
     let parsed = PasswordHash::new(hash);
-    parsed.is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
+    parsed.is_ok_and(|parsed| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &parsed)
+            .is_ok()
+    })
 }
 
 impl Passwords {
@@ -78,7 +82,11 @@ impl Passwords {
     ///
     /// # Errors
     /// Too many wait.
-    pub async fn verify(&self, password: Password, credentials: Option<Credentials>) -> Result<bool, Problem> {
+    pub async fn verify(
+        &self,
+        password: Password,
+        credentials: Option<Credentials>,
+    ) -> Result<bool, Problem> {
         // No account has a longer one: nothing is given away by not hashing it.
         if password.0.len() > PASSWORD_MAX {
             return Ok(false);
@@ -95,8 +103,13 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
         let busy = || Problem::busy("too many people sign in at the moment; try again in a few seconds");
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_full| busy())?;
-        let turn = Arc::clone(&self.at_once).acquire_owned().await.map_err(|_closed| busy())?;
+        let admitted = Arc::clone(&self.admitted)
+            .try_acquire_owned()
+            .map_err(|_full| busy())?;
+        let turn = Arc::clone(&self.at_once)
+            .acquire_owned()
+            .await
+            .map_err(|_closed| busy())?;
         // The permits go with the work: it is not cut off when its caller goes away.
         off_the_arbiter(move || {
             let done = work();
@@ -122,8 +135,18 @@ mod tests {
         assert!(credentials.password_hash.starts_with("$argon2id$"));
         let same = passwords.verify(password("correct horse battery"), Some(credentials.clone()));
         assert!(same.await.unwrap());
-        assert!(!passwords.verify(password("correct horse batterx"), Some(credentials)).await.unwrap());
-        assert!(!passwords.verify(password("correct horse battery"), None).await.unwrap());
+        assert!(
+            !passwords
+                .verify(password("correct horse batterx"), Some(credentials))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify(password("correct horse battery"), None)
+                .await
+                .unwrap()
+        );
         assert!(passwords.hash(password("short")).await.is_err());
     }
 
@@ -131,7 +154,10 @@ mod tests {
     async fn what_is_waiting_is_bounded() {
         let passwords = Passwords::default();
         let _all = passwords.admitted.clone().acquire_many_owned(66).await.unwrap();
-        let refused = passwords.verify(password("correct horse battery"), None).await.unwrap_err();
+        let refused = passwords
+            .verify(password("correct horse battery"), None)
+            .await
+            .unwrap_err();
         assert_eq!(refused.word(), "busy");
     }
 }

@@ -93,7 +93,8 @@ impl Problem {
         let incident = uuid::Uuid::new_v4();
         tracing::error!(%incident, error = %Chain(error), "a request failed");
         let detail = format!("the node failed to do this; its log tells more under the incident {incident}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).with("incident", incident.to_string())
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            .with("incident", incident.to_string())
     }
 
     /// Adds a member to the document.
@@ -225,9 +226,7 @@ impl From<RecordError> for Problem {
                 .with("kind", kind.word())
                 .with("name", name.as_str()),
             RecordError::NotTheHome { .. } => Self::new(StatusCode::CONFLICT, "not_the_home", detail),
-            RecordError::TooLarge { .. } => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
-            }
+            RecordError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail),
             RecordError::Encoding(_) => Self::new(StatusCode::BAD_REQUEST, "invalid", detail),
             RecordError::Table(_) | RecordError::Audit(_) | RecordError::NoNode => Self::internal(&error),
         }
