@@ -11,12 +11,15 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub mod accounts;
 pub mod context;
 pub mod extract;
+pub mod files;
 mod gate;
 mod openapi;
 pub mod page;
 pub mod passwords;
+pub mod peers;
 pub mod problem;
 pub mod sign_in;
+pub mod sync;
 pub mod view;
 
 pub use context::Context;
@@ -33,7 +36,11 @@ pub const PREFIX: &str = "/api/v1";
 
 /// Every resource, each in a file of its own.
 fn resources(routes: &mut ServiceConfig<'_>) {
-    routes.configure(accounts::configure).service(openapi::document);
+    routes
+        .configure(accounts::configure)
+        .configure(peers::configure)
+        .configure(sync::configure)
+        .service(openapi::document);
 }
 
 /// Adds the API and its docs to an application. The application must hold a `web::Data<Context>` and what else the

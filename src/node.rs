@@ -8,8 +8,11 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use actix::{Addr, Supervisor};
+
 use crate::actors::StoreHandle;
 use crate::actors::store::Clock;
+use crate::actors::syncer::Syncer;
 use crate::clock;
 use crate::domain::settings;
 use crate::domain::side::Side;
@@ -50,6 +53,8 @@ pub struct Parts {
     pub folder: NodeFolder,
     /// What the administrator of the machine has configured.
     pub config: Config,
+    /// Writes bundles and takes them in.
+    pub syncer: Addr<Syncer>,
     /// The node's side, as the store has it.
     pub side: Side,
 }
@@ -166,7 +171,9 @@ impl Opened {
     pub fn start_with(self, clock: Clock) -> Result<Running, StartError> {
         let writer = Writer::start(self.engine, WriterLimits::default())?;
         let store = StoreHandle::start(writer, clock);
+        let syncer = Syncer::new(store.clone(), self.blobs.clone(), self.folder.clone())?;
         let parts = Parts {
+            syncer: Supervisor::start(move |_| syncer),
             store,
             blobs: self.blobs,
             attachments: self.attachments,

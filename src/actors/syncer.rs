@@ -6,6 +6,7 @@
 
 mod export;
 mod import;
+mod rotate;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,9 @@ use actix::{Actor, AtomicResponse, Context, Handler, Message, Supervised, WrapFu
 use poundlock_transport::{IdentityError, NodeIdentity, PublicIdentity};
 
 pub use export::Exported;
+pub use export::spooled;
 pub use import::Imported;
+pub use rotate::Rotate;
 
 use super::{ActError, StoreHandle};
 use crate::domain::access;
@@ -48,6 +51,15 @@ impl Syncer {
 
     fn identity(&self) -> Result<NodeIdentity, ActError> {
         NodeIdentity::load(&self.folder.identity()).map_err(ActError::internal)
+    }
+
+    /// The keys before the last rotation, if there was one: a bundle for them may be under way.
+    fn previous_identity(&self) -> Result<Option<NodeIdentity>, ActError> {
+        let file = self.folder.previous_identity();
+        match file.try_exists() {
+            Ok(false) => Ok(None),
+            _ => NodeIdentity::load(&file).map(Some).map_err(ActError::internal),
+        }
     }
 }
 

@@ -172,9 +172,18 @@ fn member(object: &Object, change: Change) -> Member {
     }
 }
 
-/// The address of the person whose request a root is or answers.
 fn requester(read: &impl Read, root: Uuid) -> Result<Option<String>, Refusal> {
-    let body = |id| Ok::<_, Refusal>(records::object(read, id)?.map(|object| object.body));
+    requester_of(
+        root,
+        |id| Ok(records::object(read, id)?.map(|object| object.body)),
+    )
+}
+
+/// The address of the person whose request a root is or answers; `body` finds the objects.
+pub(super) fn requester_of(
+    root: Uuid,
+    body: impl Fn(Uuid) -> Result<Option<Body>, Refusal>,
+) -> Result<Option<String>, Refusal> {
     let request = match body(root)? {
         Some(Body::Job(job)) => body(job.request.0)?,
         other => other,
@@ -260,6 +269,31 @@ pub fn pack(
         blobs,
         ..
     } = load;
+    note_packed(tx, actor, here, &known, bundle, (&encoded, &blobs))?;
+    Ok(Parcel {
+        bundle,
+        epoch: here.epoch,
+        sequence,
+        base: if full { 0 } else { known.acknowledged },
+        received: known.received,
+        audit_head: crate::store::audit::head(tx)?.hash,
+        records: encoded,
+        blobs,
+        left_over,
+        peer: known,
+    })
+}
+
+/// Notes a packed bundle among those sent to the peer, and in the audit chain.
+fn note_packed(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    known: &Peer,
+    bundle: BundleId,
+    (encoded, blobs): (&[Vec<u8>], &BTreeMap<Hash, u64>),
+) -> Result<(), Refusal> {
+    let (peer, sequence) = (known.node.0, known.last_sequence);
     let carried = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
     let sent = Sent {
         bundle,
@@ -269,7 +303,7 @@ pub fn pack(
         carried,
     };
     tx.put(&SENT, &(peer, here.epoch.0, sequence), &sent)?;
-    tx.put(&PEERS, &peer, &known)?;
+    tx.put(&PEERS, &peer, known)?;
     let details = [
         ("peer", known.name.clone()),
         ("bundle", bundle.to_string()),
@@ -286,18 +320,7 @@ pub fn pack(
         &[peer, bundle.0],
         &details,
     )?;
-    Ok(Parcel {
-        bundle,
-        epoch: here.epoch,
-        sequence,
-        base: if full { 0 } else { known.acknowledged },
-        received: known.received,
-        audit_head: crate::store::audit::head(tx)?.hash,
-        records: encoded,
-        blobs,
-        left_over,
-        peer: known,
-    })
+    Ok(())
 }
 
 /// The selected batches, needs first; those that no bundle has carried yet before those that one under way carries, so that

@@ -114,22 +114,55 @@ pub fn introduce(
     Ok(peer)
 }
 
-/// Confirms that two people have compared the fingerprint by voice. `given` is what the person typed, `true_one` what the
-/// keys give. From now on the peer is owed what it may have.
+/// What two people have compared by voice.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// The fingerprint as the person typed it.
+    pub given: String,
+    /// The fingerprint of the keys.
+    pub expected: String,
+    /// The text of the identity that `expected` was computed from.
+    pub identity: String,
+}
+
+impl Compared {
+    fn check(&self, identity: Option<&str>) -> Result<(), Refusal> {
+        if identity != Some(&self.identity) {
+            return Err(Refusal::Changed {
+                detail: "the peer's keys have changed meanwhile; compare their fingerprint again".to_owned(),
+                difference: serde_json::Value::Null,
+            });
+        }
+        let bare = |text: &str| {
+            text.chars()
+                .filter(|c| c.is_alphanumeric())
+                .collect::<String>()
+                .to_lowercase()
+        };
+        if bare(&self.given).is_empty() || bare(&self.given) != bare(&self.expected) {
+            return Err(Refusal::conflict(
+                "fingerprint_differs",
+                "the fingerprint is not that of these keys: somebody may have exchanged the file on its way; do not pair",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Confirms that two people have compared the fingerprint by voice. From now on the peer is owed what it may have.
 ///
 /// # Errors
-/// The fingerprints differ.
+/// The fingerprints differ, or the keys have changed meanwhile.
 pub fn confirm(
     tx: &mut Tx<'_>,
     actor: &Actor,
     here: &Here,
     id: Uuid,
-    given: &str,
-    true_one: &str,
+    compared: &Compared,
 ) -> Result<Peer, Refusal> {
     actor.require(Permission::ManageInfrastructure)?;
     let mut peer = peer(tx, id)?;
-    check_fingerprint(given, true_one)?;
+    compared.check(Some(&peer.identity))?;
     if peer.trust == Trust::Revoked {
         return Err(Refusal::conflict(
             "peer_revoked",
@@ -140,7 +173,10 @@ pub fn confirm(
         peer.trust = Trust::Paired;
         tx.put(&PEERS, &id, &peer)?;
         owe_everything(tx, here, id)?;
-        let details = [("peer", peer.name.clone()), ("fingerprint", true_one.to_owned())];
+        let details = [
+            ("peer", peer.name.clone()),
+            ("fingerprint", compared.expected.clone()),
+        ];
         records::audit(
             tx,
             here,
@@ -153,31 +189,20 @@ pub fn confirm(
     Ok(peer)
 }
 
-fn check_fingerprint(given: &str, true_one: &str) -> Result<(), Refusal> {
-    let bare = |text: &str| {
-        text.chars()
-            .filter(|c| c.is_alphanumeric())
-            .collect::<String>()
-            .to_lowercase()
-    };
-    if bare(given).is_empty() || bare(given) != bare(true_one) {
-        return Err(Refusal::conflict(
-            "fingerprint_differs",
-            "the fingerprint is not that of these keys: somebody may have exchanged the file on its way; do not pair",
-        ));
-    }
-    Ok(())
-}
-
-/// Notes that the peer's old key hands over to new keys. `identity` is the new identity's text; a person confirms its
+/// Notes that the peer's old key hands over to new keys, whose public identity is `successor`; a person confirms its
 /// fingerprint with [`confirm_rotation`].
 ///
 /// # Errors
 /// The peer is not paired.
-pub fn propose_rotation(tx: &mut Tx<'_>, actor: &Actor, id: Uuid, identity: String) -> Result<Peer, Refusal> {
+pub fn propose_rotation(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: Uuid,
+    successor: String,
+) -> Result<Peer, Refusal> {
     actor.require(Permission::ManageInfrastructure)?;
     let mut peer = paired(tx, id)?;
-    peer.successor = Some(identity);
+    peer.successor = Some(successor);
     tx.put(&PEERS, &id, &peer)?;
     Ok(peer)
 }
@@ -191,12 +216,11 @@ pub fn confirm_rotation(
     actor: &Actor,
     here: &Here,
     id: Uuid,
-    given: &str,
-    true_one: &str,
+    compared: &Compared,
 ) -> Result<Peer, Refusal> {
     actor.require(Permission::ManageInfrastructure)?;
     let mut peer = paired(tx, id)?;
-    check_fingerprint(given, true_one)?;
+    compared.check(peer.successor.as_deref())?;
     let Some(successor) = peer.successor.take() else {
         return Err(Refusal::conflict(
             "no_rotation",
@@ -205,7 +229,10 @@ pub fn confirm_rotation(
     };
     peer.identity = successor;
     tx.put(&PEERS, &id, &peer)?;
-    let details = [("peer", peer.name.clone()), ("fingerprint", true_one.to_owned())];
+    let details = [
+        ("peer", peer.name.clone()),
+        ("fingerprint", compared.expected.clone()),
+    ];
     records::audit(
         tx,
         here,

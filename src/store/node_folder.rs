@@ -48,6 +48,7 @@ pub enum NodeFolderError {
 const CONFIG: &str = "poundlock.toml";
 const KEYS: &str = "keys";
 const IDENTITY: &str = "node.key";
+const PREVIOUS_IDENTITY: &str = "node.key.previous";
 const STORE: &str = "store";
 const BLOBS: &str = "blobs";
 const PRIVATE: &str = "private";
@@ -166,6 +167,11 @@ impl NodeFolder {
     /// The node's secret keys, in one file that only its owner may read.
     pub fn identity(&self) -> PathBuf {
         self.keys().join(IDENTITY)
+    }
+
+    /// The keys before the last rotation.
+    pub fn previous_identity(&self) -> PathBuf {
+        self.keys().join(PREVIOUS_IDENTITY)
     }
 
     /// Bundles that came in and are not taken over yet.

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::{Export, Syncer, public_identity};
 use crate::actors::ActError;
+use crate::acts::Refusal;
 use crate::acts::outgoing::{self, Parcel};
-use crate::acts::{Refusal, peers};
 use crate::clock;
 use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, NodeId};
@@ -178,12 +178,4 @@ fn refused(error: WriteError) -> ActError {
         WriteError::Exists(_) => Refusal::conflict("export_exists", error.to_string()).into(),
         other => ActError::internal(other),
     }
-}
-
-/// Checks that a peer may be sent to before anything is asked of it.
-///
-/// # Errors
-/// It is not paired.
-pub fn check_peer(read: &impl crate::store::read::Read, peer: NodeId) -> Result<(), Refusal> {
-    peers::paired(read, peer.0).map(drop)
 }

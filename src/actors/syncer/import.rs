@@ -97,7 +97,10 @@ impl Syncer {
             .store
             .read_blocking(|view| Ok(records::Here::at(view, self.store.now(), [0; 32])?.side))?;
         let mut staging = Staging::new(side, &self.blobs);
-        let unpacked = verified.unpack(&self.identity()?, &limits, &mut staging);
+        let mut unpacked = verified.unpack(&self.identity()?, &limits, &mut staging);
+        if let (Err(UnpackError::WrongRecipient), Some(previous)) = (&unpacked, self.previous_identity()?) {
+            unpacked = verified.unpack(&previous, &limits, &mut staging);
+        }
         if let Some(header) = &staging.header {
             seen.bundle = Some(BundleId(header.outgoing.bundle));
             seen.epoch = Some(Epoch(header.outgoing.sender_epoch));

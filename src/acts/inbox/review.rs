@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::acts::Refusal;
 use crate::acts::peers::paired;
+use crate::acts::{Refusal, outgoing};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
 use crate::domain::decision::Verdict;
@@ -23,6 +23,7 @@ use crate::store::tables::{IGNORED, INBOX, INBOX_SUPERSEDED, REVIEWED};
 use crate::store::transaction::Tx;
 use crate::sync::batch::{self, Batch, Change, Member};
 use crate::sync::review::{self as rules, Plan, PlanError, Seen};
+use crate::sync::select::{self, Filters};
 
 /// A batch in the inbox, as a reviewer sees it.
 #[derive(Clone, Debug)]
@@ -46,17 +47,34 @@ pub struct Applied {
     pub also: Vec<Uuid>,
 }
 
-/// Shows what waits in a peer's inbox.
+/// Shows what waits in a peer's inbox: what the filters ask for, and what that needs.
 ///
 /// # Errors
 /// The actor may not sync, there is no such peer, or the store fails.
-pub fn contents(read: &impl Read, actor: &Actor, peer: Uuid) -> Result<Vec<InboxBatch>, Refusal> {
+pub fn contents(
+    read: &impl Read,
+    actor: &Actor,
+    peer: Uuid,
+    filters: &Filters,
+) -> Result<Vec<InboxBatch>, Refusal> {
     actor.require(Permission::Sync)?;
     crate::acts::peers::peer(read, peer)?;
     let (batches, ignored) = (batches(read, peer)?, ignored(read, peer)?);
+    let mut people = BTreeMap::new();
+    if filters.requester.is_some() {
+        for batch in &batches {
+            people.extend(requester(read, peer, batch.root)?.map(|email| (batch.root, email)));
+        }
+    }
+    let asked = select::select(&batches, filters, &BTreeSet::new(), |root| {
+        people.get(&root).cloned()
+    });
     let pending: BTreeSet<Uuid> = batches.iter().map(|batch| batch.root).collect();
-    let mut shown = Vec::with_capacity(batches.len());
-    for batch in batches {
+    let mut shown = Vec::with_capacity(asked.taken.len());
+    for batch in batches
+        .into_iter()
+        .filter(|batch| asked.taken.contains(&batch.root))
+    {
         let mut waits_for = Vec::new();
         for need in &batch.needs {
             if !pending.contains(need) && records::object(read, *need)?.is_none() {
@@ -73,6 +91,17 @@ pub fn contents(read: &impl Read, actor: &Actor, peer: Uuid) -> Result<Vec<Inbox
         });
     }
     Ok(shown)
+}
+
+/// The address of the person whose request a root is or answers, waiting or applied.
+fn requester(read: &impl Read, peer: Uuid, root: Uuid) -> Result<Option<String>, Refusal> {
+    let body = |id| -> Result<Option<Body>, Refusal> {
+        match pending_body(read, peer, id)? {
+            Some(body) => Ok(Some(body)),
+            None => Ok(records::object(read, id)?.map(|object| object.body)),
+        }
+    };
+    outgoing::requester_of(root, body)
 }
 
 /// What waits of one object, for showing how it differs from what is here.

@@ -1,0 +1,90 @@
+//! Moves the node to new keys.
+
+use std::fs;
+
+use actix::{AtomicResponse, Context, Handler, Message, WrapFuture};
+use poundlock_transport::{NodeIdentity, RotationStatement};
+
+use super::Syncer;
+use crate::actors::ActError;
+use crate::acts::Refusal;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit;
+use crate::store::read::Read;
+use crate::store::records;
+use crate::store::tables::SETTINGS;
+
+/// Make new keys, and say so over the old ones. Answers with the text of the statement.
+#[derive(Clone, Debug)]
+pub struct Rotate {
+    /// Who asks.
+    pub actor: Actor,
+}
+
+impl Message for Rotate {
+    type Result = Result<String, ActError>;
+}
+
+impl Handler<Rotate> for Syncer {
+    type Result = AtomicResponse<Self, Result<String, ActError>>;
+
+    fn handle(&mut self, ask: Rotate, _: &mut Context<Self>) -> Self::Result {
+        let syncer = self.clone();
+        let work = actix_web::rt::task::spawn_blocking(move || syncer.rotate(ask.actor));
+        AtomicResponse::new(Box::pin(
+            async { work.await.map_err(ActError::internal)? }.into_actor(self),
+        ))
+    }
+}
+
+impl Syncer {
+    /// The audit entry comes first: a crash after it leaves the old keys in force, and the rotation can be repeated. The new
+    /// file then takes the old one's place by a rename, so that there is always one whole key file.
+    fn rotate(&self, actor: Actor) -> Result<String, ActError> {
+        actor
+            .require(Permission::ManageInfrastructure)
+            .map_err(Refusal::from)?;
+        let old = self.identity()?;
+        let new = NodeIdentity::generate(old.node(), old.side()).map_err(ActError::internal)?;
+        let (epoch, name) = self.store.read_blocking(|view| {
+            let here = records::Here::at(view, self.store.now(), [0; 32])?;
+            Ok((
+                here.epoch,
+                view.get(&SETTINGS, &())?.map(|settings| settings.name),
+            ))
+        })?;
+        let announced = new.public(name.as_deref(), epoch.0).map_err(ActError::internal)?;
+        let fingerprint = announced.fingerprint().groups();
+        let statement = RotationStatement::sign(&old, &new, announced).map_err(ActError::internal)?;
+        self.store.act_blocking(move |tx, here| {
+            let details = [("fingerprint", fingerprint)];
+            let who = audit::Actor::User(actor.user.0);
+            let rotated = audit::Action::PEER_KEY_ROTATED;
+            Ok(records::audit(tx, here, who, rotated, &[here.node.0], &details)?)
+        })?;
+        let (current, previous) = (self.folder.identity(), self.folder.previous_identity());
+        let next = current.with_extension("next");
+        self.replace_keys(&new, &current, &previous, &next)
+            .map_err(ActError::internal)?;
+        Ok(statement.to_text())
+    }
+
+    fn replace_keys(
+        &self,
+        new: &NodeIdentity,
+        current: &std::path::Path,
+        previous: &std::path::Path,
+        next: &std::path::Path,
+    ) -> anyhow::Result<()> {
+        for leftover in [next, previous] {
+            if leftover.try_exists()? {
+                fs::remove_file(leftover)?;
+            }
+        }
+        new.create_file(next)?;
+        fs::hard_link(current, previous)?;
+        fs::rename(next, current)?;
+        fs::File::open(self.folder.keys())?.sync_all()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,298 @@
+//! Pairing: identities, fingerprints, rotation, epochs, revocation.
+
+use actix_web::{HttpResponse, delete, get, post, web};
+use poundlock_transport::{Fingerprint, IdentityError, NodeIdentity, PublicIdentity, RotationStatement};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::context::off_the_arbiter;
+use super::{Answer, Context, Json, Problem, SignedIn};
+use crate::actors::ActError;
+use crate::actors::syncer::{Rotate, epoch_of, public_identity, side_of};
+use crate::acts::peers::{self, Introduction};
+use crate::acts::{Refusal, accounts};
+use crate::clock;
+use crate::domain::access::Permission;
+use crate::domain::id::{Epoch, NodeId};
+use crate::domain::peer::Peer;
+use crate::store::records::{self, Here};
+
+/// The longest identity file or rotation statement, in bytes.
+const STATEMENT_MAX: usize = 16 * 1024;
+
+pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes
+        .service(identity_file)
+        .service(rotate)
+        .service(introduce)
+        .service(list)
+        .service(get)
+        .service(confirm)
+        .service(propose_rotation)
+        .service(confirm_rotation)
+        .service(confirm_epoch)
+        .service(revoke);
+}
+
+/// This node's public half. Reading the key file blocks.
+async fn own(context: &Context) -> Result<PublicIdentity, Problem> {
+    let (epoch, name) = context
+        .store
+        .read(|view| {
+            Ok((
+                Here::at(view, clock::now(), [0; 32])?.epoch,
+                accounts::settings(view)?.name,
+            ))
+        })
+        .await?;
+    let file = context.folder.identity();
+    let read = move || NodeIdentity::load(&file)?.public(Some(&name), epoch.0);
+    off_the_arbiter(read)
+        .await?
+        .map_err(|error: IdentityError| Problem::internal(&error))
+}
+
+/// The identity file to hand to a peer: this node's id, side, name, epoch and public keys.
+#[utoipa::path(tag = "peers", responses((status = 200, description = "The text of the file")))]
+#[get("/node/identity")]
+async fn identity_file(context: web::Data<Context>, _who: SignedIn) -> Answer {
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body(own(&context).await?.to_text()))
+}
+
+/// Text that is no identity, or none that this node can use.
+fn wrong(error: &IdentityError) -> Problem {
+    Refusal::conflict("identity_refused", error.to_string()).into()
+}
+
+fn text(body: &web::Bytes) -> Result<&str, Problem> {
+    if body.len() > STATEMENT_MAX {
+        return Err(Problem::too_large(
+            u64::try_from(STATEMENT_MAX).unwrap_or(u64::MAX),
+        ));
+    }
+    std::str::from_utf8(body).map_err(|_| wrong_text())
+}
+
+fn wrong_text() -> Problem {
+    Refusal::conflict(
+        "identity_refused",
+        "the body is not text; send the peer's identity file as it is",
+    )
+    .into()
+}
+
+/// Reads in a peer's identity file. Compare the fingerprint in the answer by voice, then confirm it.
+#[utoipa::path(tag = "peers", request_body(content = String, content_type = "text/plain"),
+    responses((status = 201, description = "The peer, unconfirmed, and the fingerprint to compare")))]
+#[post("/peers")]
+async fn introduce(context: web::Data<Context>, who: SignedIn, body: web::Bytes) -> Answer {
+    let identity = PublicIdentity::from_text(text(&body)?).map_err(|error| wrong(&error))?;
+    let side = side_of(&identity).ok_or_else(|| {
+        Problem::from(Refusal::conflict(
+            "wrong_side",
+            "a solo node exchanges no bundles",
+        ))
+    })?;
+    let introduction = Introduction {
+        node: NodeId(identity.node()),
+        side,
+        name: identity.name().unwrap_or("unnamed node").to_owned(),
+        epoch: epoch_of(&identity),
+        identity: identity.to_text(),
+    };
+    let peer = context
+        .store
+        .act(move |tx, here| peers::introduce(tx, &who.0, here, introduction))
+        .await?;
+    Ok(HttpResponse::Created().json(view(&peer, &own(&context).await?)?))
+}
+
+/// A peer as it is shown.
+fn view(peer: &Peer, own: &PublicIdentity) -> Result<Value, Problem> {
+    let identity = public_identity(peer).map_err(|error| Problem::internal(&error))?;
+    let successor = match &peer.successor {
+        Some(text) => Some(PublicIdentity::from_text(text).map_err(|error| Problem::internal(&error))?),
+        None => None,
+    };
+    Ok(json!({
+        "id": peer.node,
+        "name": peer.name,
+        "side": peer.side,
+        "trust": peer.trust,
+        "fingerprint": Fingerprint::of_pair(own, &identity).groups(),
+        "successor_fingerprint": successor.map(|successor| Fingerprint::of_pair(own, &successor).groups()),
+        "epoch": peer.epoch,
+        "unconfirmed_epoch": peer.unconfirmed_epoch,
+        "last_sent": peer.last_sequence,
+        "last_acknowledged": peer.acknowledged,
+        "last_received": peer.received.highest,
+    }))
+}
+
+/// The peers, with the fingerprint of each pair.
+#[utoipa::path(tag = "peers", responses((status = 200, description = "items")))]
+#[get("/peers")]
+async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
+    who.0.require(Permission::Sync).map_err(Refusal::from)?;
+    let peers = context.store.read(|view| Ok(records::peers(view)?)).await?;
+    let own = own(&context).await?;
+    let items = peers
+        .iter()
+        .map(|(_, peer)| view(peer, &own))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(HttpResponse::Ok().json(json!({ "items": items, "next": null })))
+}
+
+/// One peer.
+#[utoipa::path(tag = "peers", responses((status = 200, description = "The peer")))]
+#[get("/peers/{id}")]
+async fn get(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) -> Answer {
+    who.0.require(Permission::Sync).map_err(Refusal::from)?;
+    let id = id.into_inner();
+    let peer = context.store.read(move |view| peers::peer(view, id)).await?;
+    Ok(HttpResponse::Ok().json(view(&peer, &own(&context).await?)?))
+}
+
+/// A fingerprint, as two people have compared it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Compared {
+    /// The eight groups of five digits. Spaces do not matter.
+    fingerprint: String,
+}
+
+/// Confirms that the fingerprint was compared by voice. Bundles pass from now on.
+#[utoipa::path(tag = "peers", request_body = Compared, responses((status = 200, description = "The peer, paired")))]
+#[post("/peers/{id}/confirmation")]
+async fn confirm(
+    context: web::Data<Context>,
+    who: SignedIn,
+    id: web::Path<Uuid>,
+    Json(body): Json<Compared>,
+) -> Answer {
+    let (id, own) = (id.into_inner(), own(&context).await?);
+    let peer = context.store.read(move |view| peers::peer(view, id)).await?;
+    let identity = public_identity(&peer).map_err(|error| Problem::internal(&error))?;
+    let expected = Fingerprint::of_pair(&own, &identity).groups();
+    let compared = peers::Compared {
+        given: body.fingerprint,
+        expected,
+        identity: peer.identity,
+    };
+    let confirmed = context
+        .store
+        .act(move |tx, here| peers::confirm(tx, &who.0, here, id, &compared))
+        .await?;
+    Ok(HttpResponse::Ok().json(view(&confirmed, &own)?))
+}
+
+/// Reads in a statement by which a peer's old key hands over to new ones. Compare the new fingerprint by voice, then confirm it.
+#[utoipa::path(tag = "peers", request_body(content = String, content_type = "text/plain"),
+    responses((status = 200, description = "The peer, with the fingerprint of its successor")))]
+#[post("/peers/{id}/rotation")]
+async fn propose_rotation(
+    context: web::Data<Context>,
+    who: SignedIn,
+    id: web::Path<Uuid>,
+    body: web::Bytes,
+) -> Answer {
+    let id = id.into_inner();
+    let statement = RotationStatement::from_text(text(&body)?).map_err(|error| wrong(&error))?;
+    let peer = context.store.read(move |view| peers::peer(view, id)).await?;
+    let known = public_identity(&peer).map_err(|error| Problem::internal(&error))?;
+    let successor = statement.verify(&known).map_err(|error| wrong(&error))?;
+    let proposed = context
+        .store
+        .act(move |tx, _| peers::propose_rotation(tx, &who.0, id, successor.to_text()))
+        .await?;
+    Ok(HttpResponse::Ok().json(view(&proposed, &own(&context).await?)?))
+}
+
+/// Confirms a peer's new fingerprint; its old key is refused from now on.
+#[utoipa::path(tag = "peers", request_body = Compared, responses((status = 200, description = "The peer")))]
+#[post("/peers/{id}/rotation/confirmation")]
+async fn confirm_rotation(
+    context: web::Data<Context>,
+    who: SignedIn,
+    id: web::Path<Uuid>,
+    Json(body): Json<Compared>,
+) -> Answer {
+    let (id, own) = (id.into_inner(), own(&context).await?);
+    let peer = context.store.read(move |view| peers::peer(view, id)).await?;
+    let Some(successor) = peer.successor else {
+        return Err(Refusal::conflict(
+            "no_rotation",
+            "no rotation of this peer's keys waits to be confirmed",
+        )
+        .into());
+    };
+    let identity = PublicIdentity::from_text(&successor).map_err(|error| Problem::internal(&error))?;
+    let expected = Fingerprint::of_pair(&own, &identity).groups();
+    let compared = peers::Compared {
+        given: body.fingerprint,
+        expected,
+        identity: successor,
+    };
+    let confirmed = context
+        .store
+        .act(move |tx, here| peers::confirm_rotation(tx, &who.0, here, id, &compared))
+        .await?;
+    Ok(HttpResponse::Ok().json(view(&confirmed, &own)?))
+}
+
+/// An epoch that the peer's owner has vouched for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Vouched {
+    /// The epoch that a refused bundle named.
+    epoch: Uuid,
+}
+
+/// Confirms that a peer's store was restored or made anew. All that it may have is owed to it again.
+#[utoipa::path(tag = "peers", request_body = Vouched, responses((status = 200, description = "The peer")))]
+#[post("/peers/{id}/epoch")]
+async fn confirm_epoch(
+    context: web::Data<Context>,
+    who: SignedIn,
+    id: web::Path<Uuid>,
+    Json(body): Json<Vouched>,
+) -> Answer {
+    let id = id.into_inner();
+    let confirmed = context
+        .store
+        .act(move |tx, here| peers::confirm_epoch(tx, &who.0, here, id, Epoch(body.epoch)))
+        .await?;
+    Ok(HttpResponse::Ok().json(view(&confirmed, &own(&context).await?)?))
+}
+
+/// Ends the trust in a peer: nothing of it is imported or applied any more.
+#[utoipa::path(tag = "peers", responses((status = 200, description = "The peer, revoked")))]
+#[delete("/peers/{id}")]
+async fn revoke(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = id.into_inner();
+    let revoked = context
+        .store
+        .act(move |tx, here| peers::revoke(tx, &who.0, here, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(view(&revoked, &own(&context).await?)?))
+}
+
+/// Moves this node to new keys. The answer is the statement to carry to every peer, which confirms the new fingerprint by
+/// voice. The old keys are kept until the next rotation, only to read what was under way.
+#[utoipa::path(tag = "peers", responses((status = 200, description = "The text of the statement")))]
+#[post("/node/rotation")]
+async fn rotate(context: web::Data<Context>, who: SignedIn) -> Answer {
+    let statement = context
+        .syncer
+        .send(Rotate { actor: who.0 })
+        .await
+        .map_err(ActError::from)??;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body(statement))
+}
