@@ -6,11 +6,18 @@
 //! hold no rules.
 
 pub mod accounts;
+pub mod decisions;
 pub mod founding;
 pub mod inbox;
 pub mod listing;
 pub mod outgoing;
 pub mod peers;
+pub mod releases;
+pub mod requests;
+pub mod runs;
+#[cfg(test)]
+pub(crate) mod scene;
+pub mod visible;
 
 use serde_json::Value;
 use uuid::Uuid;

@@ -150,12 +150,15 @@ actions! {
     PROJECT_CREATED = "project.created";
     PROJECT_CHANGED = "project.changed";
     REQUEST_SUBMITTED = "request.submitted";
+    REQUEST_WITHDRAWN = "request.withdrawn";
+    REQUEST_RENEWED = "request.renewed";
     REQUEST_APPROVED = "request.approved";
     REQUEST_DENIED = "request.denied";
     JOB_STARTED = "job.started";
     JOB_FINISHED = "job.finished";
     JOB_FAILED = "job.failed";
     JOB_CANCELLED = "job.cancelled";
+    RESULT_DEPOSITED = "result.deposited";
     RELEASED = "released";
     BUNDLE_EXPORTED = "bundle.exported";
     BUNDLE_IMPORTED = "bundle.imported";

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::Hash;
 use super::id::{CodeId, RequestId, UserId};
-use super::release::OutputFormat;
+use super::release::{OutputFormat, Part};
 
 /// Whether a run worked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -153,6 +153,15 @@ pub struct WrongTurn {
 }
 
 impl Run {
+    /// What the run left behind of a kind.
+    pub fn product(&self, part: Part) -> Option<&Product> {
+        match part {
+            Part::Result => self.result.as_ref(),
+            Part::Log => self.log.as_ref(),
+            Part::FailureReport => self.failure_report.as_ref(),
+        }
+    }
+
     /// Moves the run on. States only go forward, and the last one stands.
     ///
     /// # Errors

@@ -135,8 +135,25 @@ impl Status {
     }
 }
 
-/// Computes the status of a request from the decisions on it: the last one made on the request's present revision
-/// holds. Where both sides have decided on the same revision, the one of `authority` (the high side) outweighs.
+/// The decision that holds on a revision: the last one made on it. Where both sides have decided, the one of `authority`
+/// (the high side) outweighs.
+pub fn standing<'a>(
+    revision: Revision,
+    decisions: impl IntoIterator<Item = (NodeId, &'a Decision)>,
+    authority: impl Fn(NodeId) -> bool,
+) -> Option<&'a Decision> {
+    let (mut low, mut high): (Option<&Decision>, Option<&Decision>) = (None, None);
+    for (home, decision) in decisions {
+        let standing = if authority(home) { &mut high } else { &mut low };
+        if decision.request_revision == revision && standing.is_none_or(|held| held.number < decision.number)
+        {
+            *standing = Some(decision);
+        }
+    }
+    high.or(low)
+}
+
+/// Computes the status of a request from the decision that holds on its present revision; see [`standing`].
 pub fn status<'a>(
     request: &Request,
     revision: Revision,
@@ -146,15 +163,7 @@ pub fn status<'a>(
     if request.withdrawn {
         return Status::Withdrawn;
     }
-    let (mut low, mut high): (Option<&Decision>, Option<&Decision>) = (None, None);
-    for (home, decision) in decisions {
-        let standing = if authority(home) { &mut high } else { &mut low };
-        if decision.request_revision == revision && standing.is_none_or(|held| held.number < decision.number)
-        {
-            *standing = Some(decision);
-        }
-    }
-    match high.or(low).map(|decision| &decision.verdict) {
+    match standing(revision, decisions, authority).map(|decision| &decision.verdict) {
         None => Status::Pending,
         Some(Verdict::Approve) => Status::Approved,
         Some(Verdict::Deny { reason }) => Status::Denied {
@@ -212,12 +221,8 @@ pub fn authorise<'a>(
             state.word()
         }));
     }
-    let standing = own
-        .iter()
-        .filter(|(_, decision)| decision.request_revision == revision)
-        .max_by_key(|(_, decision)| decision.number);
-    match standing {
-        Some((_, decision)) if decision.code_hash == code.hash && code.hash_is_true() => Ok(Approval {
+    match standing(revision, own.iter().copied(), |_| true) {
+        Some(decision) if decision.code_hash == code.hash && code.hash_is_true() => Ok(Approval {
             request: RequestId(request_object.id),
         }),
         _ => Err(NotAuthorised::OtherCode),

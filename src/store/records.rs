@@ -2,6 +2,8 @@
 //! transaction of the caller.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use poundlock_transport::cbor::CborError;
@@ -92,6 +94,13 @@ impl Here {
             now,
             random,
         })
+    }
+}
+
+impl Here {
+    /// The date of the change, in UTC: all that a bundle tells of the high side's time.
+    pub fn today(&self) -> Date {
+        self.now.to_zoned(TimeZone::UTC).date()
     }
 }
 

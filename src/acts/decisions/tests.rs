@@ -1,0 +1,145 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::acts::requests::{self, want_another_run, withdraw};
+use crate::acts::scene::*;
+use crate::domain::notification::Audience;
+use crate::domain::policy::OutputPolicy;
+use crate::domain::request::Status;
+use crate::domain::side::Side;
+
+fn asked(scene: &Scene) -> RequestId {
+    let code = scene.code(40, OutputPolicy::ExecuteCount(3));
+    scene.request(50, code)
+}
+
+#[test]
+fn a_decision_is_told_to_the_requester_and_to_nobody_else() {
+    let scene = Scene::new(Side::High);
+    let request = asked(&scene);
+    let made = scene.decide(officer(), request, deny("returns rows")).unwrap();
+    match made.body {
+        Body::Decision(made) => {
+            assert_eq!((made.number, made.by_name.as_str()), (1, "Carl"));
+            assert_eq!(made.assets, [ASSET]);
+        }
+        other => panic!("{other:?}"),
+    }
+    let told = scene.outbox().pop().unwrap();
+    assert_eq!(
+        (told.event, told.audience),
+        (Event::RequestDenied, Audience::Person(ada().user))
+    );
+    assert_eq!(scene.audited(), ["request.submitted", "request.denied"]);
+}
+
+#[test]
+fn the_second_reviewer_is_told_what_the_first_did() {
+    let scene = Scene::new(Side::High);
+    let request = asked(&scene);
+    let seen = scene.seen(request);
+    scene.decide(officer(), request, deny("returns rows")).unwrap();
+    let second = scene.act(move |tx, here| {
+        let id = DecisionId(Uuid::from_u128(61));
+        decide(tx, &owner(), here, id, request, Verdict::Approve, &seen)
+    });
+    match second {
+        Err(Refusal::Changed { detail, difference }) => {
+            assert!(detail.contains("Carl has denied"), "{detail}");
+            assert_eq!(
+                difference["last_decision"]["now"]["verdict"]["deny"]["reason"],
+                "returns rows"
+            );
+            assert_eq!(difference["last_decision"]["seen"], Value::Null);
+        }
+        other => panic!("{other:?}"),
+    }
+    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    assert_eq!((view.decisions.len(), view.status.word()), (1, "denied"));
+}
+
+#[test]
+fn another_revision_or_other_code_is_not_what_was_seen() {
+    let scene = Scene::new(Side::High);
+    let request = asked(&scene);
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let seen = scene.seen(request);
+    scene
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request))
+        .unwrap();
+    for (seen, key) in [
+        (seen, "revision"),
+        (
+            Seen {
+                code_hash: Hash([9; 32]),
+                ..scene.seen(request)
+            },
+            "code_hash",
+        ),
+        (
+            Seen {
+                last_decision: None,
+                ..scene.seen(request)
+            },
+            "last_decision",
+        ),
+    ] {
+        let refused = scene.act(move |tx, here| {
+            let id = DecisionId(Uuid::from_u128(61));
+            decide(tx, &owner(), here, id, request, Verdict::Approve, &seen)
+        });
+        match refused {
+            Err(Refusal::Changed { difference, .. }) => {
+                assert_eq!(difference.as_object().unwrap().keys().collect::<Vec<_>>(), [key]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_reviewer_may_change_their_mind() {
+    let scene = Scene::new(Side::High);
+    let request = asked(&scene);
+    scene.decide(owner(), request, deny("no")).unwrap();
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    scene.decide(officer(), request, deny("still no")).unwrap();
+    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    assert_eq!(
+        view.status,
+        Status::Denied {
+            reason: "still no".into()
+        }
+    );
+    assert_eq!(
+        view.decisions.iter().map(|it| it.body.number).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    assert_eq!(view.progress.decided_on.unwrap().to_string(), "2026-11-18");
+}
+
+#[test]
+fn who_may_not_decide() {
+    let scene = Scene::new(Side::High);
+    let request = asked(&scene);
+    assert!(matches!(
+        scene.decide(ada(), request, Verdict::Approve),
+        Err(Refusal::Denied(_))
+    ));
+    let promoted = Actor {
+        role: crate::domain::access::Role::Owner,
+        ..ada()
+    };
+    assert_eq!(
+        word(scene.decide(promoted, request, Verdict::Approve)),
+        "own_request"
+    );
+    scene
+        .act(move |tx, here| withdraw(tx, &ada(), here, request))
+        .unwrap();
+    assert_eq!(
+        word(scene.decide(owner(), request, Verdict::Approve)),
+        "withdrawn"
+    );
+    assert_eq!(scene.events(), [Event::RequestSubmitted]);
+}

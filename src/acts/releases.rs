@@ -1,0 +1,193 @@
+//! Releases: the explicit, audited act that lets one result, log or failure report leave.
+
+mod call;
+#[cfg(test)]
+mod tests;
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::requests::{decisions, status_of, with_homes};
+use super::visible::{self, Found};
+use super::{Refusal, decisions as deciding, runs};
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit::{self, Action};
+use crate::domain::decision::Verdict;
+use crate::domain::hash::Hash;
+use crate::domain::id::{DecisionId, JobId, ReleaseId, RequestId};
+use crate::domain::job::{Data, Product};
+use crate::domain::notification::Event;
+use crate::domain::object::{Body, Kind, Object};
+use crate::domain::release::{Part, Release};
+use crate::domain::request::{Request, Status};
+use crate::store::blobs::Blob;
+use crate::store::read::Read;
+use crate::store::records::{self, Here};
+use crate::store::transaction::Tx;
+
+pub use call::{Answer, call};
+
+/// What shall be released: one part of one run, by the hash of the exact bytes that were reviewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The run.
+    pub job: JobId,
+    /// The part.
+    pub part: Part,
+    /// What the reviewer saw.
+    pub hash: Hash,
+}
+
+/// The ids of what a release writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Ids {
+    /// Of the release.
+    pub release: ReleaseId,
+    /// Of the decision that a first released result makes.
+    pub decision: DecisionId,
+}
+
+/// Whether a request can be answered.
+///
+/// # Errors
+/// It was denied or withdrawn.
+pub(super) fn may_answer(status: &Status) -> Result<(), Refusal> {
+    match status {
+        Status::Pending | Status::Approved => Ok(()),
+        Status::Denied { reason } => Err(Refusal::conflict(
+            "denied",
+            format!("the request was denied ({reason}); approve it before anything of it is released"),
+        )),
+        Status::Withdrawn => Err(Refusal::conflict(
+            "withdrawn",
+            "the request was withdrawn by its requester; nothing of it is released",
+        )),
+    }
+}
+
+/// Says whether something may be released, before a byte of it is copied.
+///
+/// # Errors
+/// As [`release`].
+pub fn check(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    wanted: &Wanted,
+) -> Result<(Found<Request>, Product), Refusal> {
+    actor.require(Permission::Release)?;
+    if !here.side.holds_private_data() {
+        return Err(Refusal::conflict(
+            "wrong_side",
+            "results are released on the high side",
+        ));
+    }
+    let run = runs::get(read, actor, wanted.job)?;
+    let request = match run.request.filter(|_| run.data == Data::Private) {
+        Some(request) => visible::request(read, actor, request)?,
+        None => {
+            return Err(Refusal::conflict(
+                "mock_run",
+                "a run on mocks has nothing to release: it answers no request",
+            ));
+        }
+    };
+    let product = match run.product(wanted.part) {
+        Some(product) if run.state.is_over() => product.clone(),
+        _ => {
+            return Err(Refusal::NotFound {
+                what: wanted.part.word(),
+                id: format!("of run {}", wanted.job),
+            });
+        }
+    };
+    if product.hash != wanted.hash {
+        return Err(changed(wanted, product.hash));
+    }
+    may_answer(&status_of(
+        read,
+        here.node,
+        here.side,
+        &request.object,
+        &request.body,
+    )?)?;
+    if let Some(earlier) = released(read, wanted.job, wanted.part)? {
+        return Err(Refusal::conflict(
+            "released_already",
+            format!(
+                "the {} of this run was released already, as {}",
+                wanted.part.word(),
+                earlier.id
+            ),
+        ));
+    }
+    Ok((request, product))
+}
+
+/// The bytes are not those that were reviewed.
+pub fn changed(wanted: &Wanted, now: Hash) -> Refusal {
+    Refusal::Changed {
+        detail: format!(
+            "the {} is not the one that was reviewed; look at it again before you release it",
+            wanted.part.word()
+        ),
+        difference: json!({ "hash": { "seen": wanted.hash, "now": now } }),
+    }
+}
+
+fn released(read: &impl Read, job: JobId, part: Part) -> Result<Option<Object>, Refusal> {
+    let releases = records::children(read, job.0, Kind::Release)?;
+    Ok(releases.into_iter().find(
+        |object| matches!(&object.body, Body::Release(release) if release.part == part && !object.deleted),
+    ))
+}
+
+/// Releases what has been copied into `blob`. The first result of a request that this node has never approved approves it.
+/// All in one commit; a crash before it leaves a blob that nothing names.
+///
+/// Its caller is the triage actor, which copies the private bytes into the blob while it checks their hash: together they
+/// are the only way in the program from private bytes to open ones.
+///
+/// # Errors
+/// The actor may not release, the run has no such part, it was released before, the request was denied or withdrawn, or the
+/// bytes are not those that were reviewed.
+pub fn release(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    ids: Ids,
+    wanted: &Wanted,
+    blob: Blob,
+) -> Result<Object, Refusal> {
+    let (request, product) = check(tx, actor, here, wanted)?;
+    if blob.hash != product.hash || blob.len != product.length {
+        return Err(changed(wanted, product.hash));
+    }
+    let request_id = RequestId(request.object.id);
+    let made = decisions(tx, request_id)?;
+    let approved_once =
+        with_homes(&made).any(|(home, decision)| home == here.node && decision.verdict == Verdict::Approve);
+    if wanted.part == Part::Result && !approved_once {
+        deciding::write(tx, actor, here, ids.decision, &request, Verdict::Approve, &made)?;
+    }
+    let release = Release {
+        job: wanted.job,
+        request: request_id,
+        part: wanted.part,
+        blob: blob.hash,
+        length: blob.len,
+        format: product.format,
+        by_name: actor.name.clone(),
+        on: here.today(),
+    };
+    let object = records::write(tx, here, ids.release.0, Body::Release(release), false)?;
+    let subjects: [Uuid; 3] = [ids.release.0, wanted.job.0, request_id.0];
+    let details = [("part", wanted.part.word().to_owned())];
+    let by = audit::Actor::User(actor.user.0);
+    records::audit(tx, here, by, Action::RELEASED, &subjects, &details)?;
+    if wanted.part == Part::Result {
+        let requester = Some(request.body.requester);
+        records::notify(tx, here, Event::ResultReady, Some(ids.release.0), requester)?;
+    }
+    Ok(object)
+}

@@ -1,0 +1,94 @@
+//! Calling code: the newest released result, or why there is none.
+
+use crate::acts::Refusal;
+use crate::acts::requests::status_of;
+use crate::acts::visible::{self, Found};
+use crate::domain::access::Actor;
+use crate::domain::id::CodeId;
+use crate::domain::object::{Body, Kind};
+use crate::domain::release::{Part, Release};
+use crate::domain::request::{Request, Status};
+use crate::domain::text::Invalid;
+use crate::store::read::Read;
+use crate::store::records::{self, RecordError};
+use crate::store::tables::NODE;
+
+/// What a call of code answers with.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The newest result that was released for a request of the caller.
+    Result(Box<Found<Release>>),
+    /// There is none; what has become of the newest request, of those that were not withdrawn if there is one.
+    State(Box<Found<Request>>, Status),
+    /// No request names the code.
+    NeverRequested,
+}
+
+/// Calls code with the names of the arguments that the caller passes. What they hold does not matter: every parameter is
+/// bound to an asset or a constant, and constants replace whatever the caller passes.
+///
+/// # Errors
+/// There is no such code that the actor may see, or it has no such parameter.
+pub fn call<'a>(
+    read: &impl Read,
+    actor: &Actor,
+    code: CodeId,
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> Result<Answer, Refusal> {
+    let found = visible::code(read, actor, code)?;
+    let unknown: Vec<Invalid> = arguments
+        .into_iter()
+        .filter(|name| !found.body.input_policy.parameters.contains_key(*name))
+        .map(|name| {
+            Invalid::new(
+                format!("arguments.{name}"),
+                "is not a parameter of the entry point",
+            )
+        })
+        .collect();
+    if !unknown.is_empty() {
+        return Err(Refusal::Invalid(unknown));
+    }
+    let (mut newest, mut last): (Option<Found<Release>>, Option<Found<Request>>) = (None, None);
+    for object in records::children(read, code.0, Kind::Request)? {
+        let Body::Request(body) = object.body.clone() else {
+            continue;
+        };
+        if body.requester != found.body.author || object.deleted {
+            continue;
+        }
+        for release in results(read, &object.id)? {
+            if newest
+                .as_ref()
+                .is_none_or(|newest| newest.object.created_at <= release.object.created_at)
+            {
+                newest = Some(release);
+            }
+        }
+        if !body.withdrawn || last.as_ref().is_none_or(|last| last.body.withdrawn) {
+            last = Some(Found { object, body });
+        }
+    }
+    if let Some(newest) = newest {
+        return Ok(Answer::Result(Box::new(newest)));
+    }
+    let Some(last) = last else {
+        return Ok(Answer::NeverRequested);
+    };
+    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+    let status = status_of(read, node.id, node.side, &last.object, &last.body)?;
+    Ok(Answer::State(Box::new(last), status))
+}
+
+/// The results that were released for a request, oldest first.
+fn results(read: &impl Read, request: &uuid::Uuid) -> Result<Vec<Found<Release>>, Refusal> {
+    let releases = records::children(read, *request, Kind::Release)?;
+    Ok(releases
+        .into_iter()
+        .filter(|object| !object.deleted)
+        .filter_map(|object| match object.body.clone() {
+            Body::Release(body) if body.part == Part::Result => Some(Found { object, body }),
+            _ => None,
+        })
+        .collect())
+}

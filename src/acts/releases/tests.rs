@@ -1,0 +1,215 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::acts::requests::{self, want_another_run, withdraw};
+use crate::acts::runs::{Ended, deposit};
+use crate::acts::scene::*;
+use crate::domain::id::CodeId;
+use crate::domain::job::State;
+use crate::domain::policy::OutputPolicy;
+use crate::domain::side::Side;
+
+const BYTES: &[u8] = b"{\"mean\": 1}";
+
+fn wanted(job: JobId, part: Part, bytes: &[u8]) -> Wanted {
+    Wanted {
+        job,
+        part,
+        hash: Hash::of(bytes),
+    }
+}
+
+fn release_as(scene: &Scene, actor: Actor, wanted: Wanted, bytes: &[u8]) -> Result<Object, Refusal> {
+    let ids = Ids {
+        release: ReleaseId(Uuid::new_v4()),
+        decision: DecisionId(Uuid::new_v4()),
+    };
+    let blob = Blob {
+        hash: Hash::of(bytes),
+        len: bytes.len() as u64,
+    };
+    scene.act(move |tx, here| release(tx, &actor, here, ids, &wanted, blob))
+}
+
+/// A high node where a request of Ada's ran.
+fn ran() -> (Scene, RequestId, JobId) {
+    let scene = Scene::new(Side::High);
+    let code = scene.code(40, OutputPolicy::ExecuteCount(2));
+    let request = scene.request(50, code);
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let job = scene.run(80, request, succeeded(BYTES));
+    (scene, request, job)
+}
+
+#[test]
+fn a_result_is_released_once_and_told() {
+    let (scene, request, job) = ran();
+    let result = wanted(job, Part::Result, BYTES);
+    let made = release_as(&scene, officer(), result, BYTES).unwrap();
+    assert_eq!(
+        word(release_as(&scene, officer(), result, BYTES)),
+        "released_already"
+    );
+    assert_eq!(scene.events().last(), Some(&Event::ResultReady));
+    assert_eq!(scene.audited().last().map(String::as_str), Some("released"));
+    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    assert!(view.progress.released);
+    assert_eq!(view.releases[0].id, made.id);
+    // It was approved before; the release adds no decision.
+    assert_eq!(view.decisions.len(), 1);
+    visible::release(&scene.view(), &ada(), ReleaseId(made.id)).unwrap();
+    assert!(visible::release(&scene.view(), &eve(), ReleaseId(made.id)).is_err());
+}
+
+#[test]
+fn other_bytes_than_those_reviewed_stay() {
+    let (scene, _, job) = ran();
+    // The reviewer saw other bytes.
+    let stale = release_as(&scene, owner(), wanted(job, Part::Result, b"other"), b"other");
+    match stale {
+        Err(Refusal::Changed { difference, .. }) => {
+            assert_eq!(difference["hash"]["now"], json!(Hash::of(BYTES)));
+        }
+        other => panic!("{other:?}"),
+    }
+    // The copy is of other bytes.
+    let swapped = release_as(&scene, owner(), wanted(job, Part::Result, BYTES), b"other");
+    assert!(matches!(swapped, Err(Refusal::Changed { .. })));
+    assert!(
+        records::children(&scene.view(), job.0, Kind::Release)
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn the_log_goes_by_itself_and_approves_nothing() {
+    let (scene, request, job) = ran();
+    release_as(&scene, owner(), wanted(job, Part::Log, b"printed"), b"printed").unwrap();
+    assert!(!scene.events().contains(&Event::ResultReady));
+    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    assert!(!view.progress.released);
+    assert!(matches!(
+        release_as(&scene, owner(), wanted(job, Part::FailureReport, b"x"), b"x"),
+        Err(Refusal::NotFound { .. })
+    ));
+}
+
+#[test]
+fn the_failure_report_of_a_failed_run_can_be_released() {
+    let (scene, request, _) = ran();
+    let ended = Ended {
+        failure_report: Some(product(b"{}")),
+        ..Ended::empty(State::Failed)
+    };
+    scene
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request))
+        .unwrap();
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let failed = scene.run(81, request, ended);
+    release_as(&scene, owner(), wanted(failed, Part::FailureReport, b"{}"), b"{}").unwrap();
+}
+
+#[test]
+fn releasing_a_deposited_result_approves_its_request() {
+    let scene = Scene::new(Side::High);
+    let code = scene.code(40, OutputPolicy::SingleExecution);
+    let request = scene.request(50, code);
+    let job = JobId(Uuid::from_u128(80));
+    scene
+        .act(move |tx, here| deposit(tx, &owner(), here, job, request, product(BYTES)))
+        .unwrap();
+    release_as(&scene, officer(), wanted(job, Part::Result, BYTES), BYTES).unwrap();
+    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    assert_eq!((view.status, view.decisions.len()), (Status::Approved, 1));
+    assert_eq!(view.decisions[0].body.by_name, "Carl");
+    let last: Vec<_> = scene.audited().into_iter().rev().take(2).collect();
+    assert_eq!(last, ["released", "request.approved"]);
+}
+
+#[test]
+fn releasing_an_earlier_run_does_not_approve_the_next() {
+    let (scene, request, job) = ran();
+    scene
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request))
+        .unwrap();
+    release_as(&scene, owner(), wanted(job, Part::Result, BYTES), BYTES).unwrap();
+    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    assert_eq!((view.status, view.decisions.len()), (Status::Pending, 1));
+}
+
+#[test]
+fn nothing_leaves_of_a_denied_or_withdrawn_request() {
+    let (scene, request, job) = ran();
+    let result = wanted(job, Part::Result, BYTES);
+    scene.decide(officer(), request, deny("second thoughts")).unwrap();
+    assert_eq!(word(release_as(&scene, owner(), result, BYTES)), "denied");
+    scene
+        .act(move |tx, here| withdraw(tx, &ada(), here, request))
+        .unwrap();
+    assert_eq!(word(release_as(&scene, owner(), result, BYTES)), "withdrawn");
+}
+
+#[test]
+fn only_who_may_release_does_and_never_a_mock_run() {
+    let (scene, request, job) = ran();
+    let result = wanted(job, Part::Result, BYTES);
+    assert!(matches!(
+        release_as(&scene, ada(), result, BYTES),
+        Err(Refusal::Denied(_))
+    ));
+    let mock = JobId(Uuid::from_u128(81));
+    scene
+        .act(move |tx, here| {
+            runs::queue(
+                tx,
+                &owner(),
+                here,
+                mock,
+                runs::Wanted::Request(request, Data::Mock),
+            )?;
+            runs::begin(tx, here, mock)?;
+            runs::finish(tx, here, mock, succeeded(BYTES))
+        })
+        .unwrap();
+    let mock = wanted(mock, Part::Result, BYTES);
+    assert_eq!(word(release_as(&scene, owner(), mock, BYTES)), "mock_run");
+    let low = Scene::new(Side::Low);
+    assert_eq!(word(release_as(&low, owner(), result, BYTES)), "wrong_side");
+}
+
+#[test]
+fn a_call_answers_with_the_result_the_reason_or_the_state() {
+    let scene = Scene::new(Side::High);
+    let code = scene.code(40, OutputPolicy::ExecuteCount(2));
+    let calling = |code: CodeId| call(&scene.view(), &ada(), code, ["n"]);
+    assert!(matches!(calling(code).unwrap(), Answer::NeverRequested));
+    let denied = scene.request(50, code);
+    assert!(matches!(
+        calling(code).unwrap(),
+        Answer::State(_, Status::Pending)
+    ));
+    scene.decide(owner(), denied, deny("no")).unwrap();
+    match calling(code).unwrap() {
+        Answer::State(request, Status::Denied { reason }) => {
+            assert_eq!((request.object.id, reason.as_str()), (denied.0, "no"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let request = scene.request(51, code);
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let job = scene.run(80, request, succeeded(BYTES));
+    assert!(matches!(
+        calling(code).unwrap(),
+        Answer::State(_, Status::Approved)
+    ));
+    release_as(&scene, owner(), wanted(job, Part::Result, BYTES), BYTES).unwrap();
+    match calling(code).unwrap() {
+        Answer::Result(result) => assert_eq!(result.body.blob, Hash::of(BYTES)),
+        other => panic!("{other:?}"),
+    }
+    let unknown = call(&scene.view(), &ada(), code, ["m"]);
+    assert!(matches!(unknown, Err(Refusal::Invalid(_))));
+    let foreign = call(&scene.view(), &eve(), code, []);
+    assert!(matches!(foreign, Err(Refusal::NotFound { .. })));
+}

@@ -1,0 +1,226 @@
+//! Code is submitted, and requests are made, withdrawn, taken up again and looked at.
+
+mod submitted;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use super::visible::{self, Found};
+use super::{Refusal, listing};
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit::{self, Action};
+use crate::domain::code::Code;
+use crate::domain::id::{AssetId, CodeId, ProjectId, RequestId};
+use crate::domain::notification::Event;
+use crate::domain::object::{Body, Kind, Object};
+use crate::domain::policy::Binding;
+use crate::domain::request::Request;
+use crate::domain::text::Invalid;
+use crate::store::read::Read;
+use crate::store::records::{self, Here};
+use crate::store::transaction::Tx;
+
+pub use submitted::{Submission, SubmittedCode};
+pub use view::{Filter, Listed, View, list, status_of, view};
+pub(super) use view::{decisions, with_homes};
+
+/// Stores code that has passed the rule for code. It never changes afterwards.
+///
+/// # Errors
+/// The actor may not submit, an asset that the code names is not there for them, or the source is too long.
+pub fn submit_code(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: CodeId,
+    code: SubmittedCode,
+) -> Result<Object, Refusal> {
+    actor.require(Permission::SubmitRequests)?;
+    let code = code.into_code();
+    check_assets(tx, actor, &code)?;
+    if records::object(tx, id.0)?.is_some() {
+        return Err(Refusal::conflict(
+            "id_taken",
+            "code with this id exists; code never changes",
+        ));
+    }
+    Ok(records::write(tx, here, id.0, Body::Code(code), false)?)
+}
+
+fn check_assets(read: &impl Read, actor: &Actor, code: &Code) -> Result<(), Refusal> {
+    let mut problems = Vec::new();
+    for (name, binding) in &code.input_policy.parameters {
+        let Binding::Asset(AssetId(asset)) = binding else {
+            continue;
+        };
+        match visible::object(read, actor, Kind::Asset, *asset) {
+            Ok(_) => {}
+            Err(Refusal::NotFound { .. }) => problems.push(Invalid::new(
+                format!("input_policy.{name}"),
+                format!("there is no asset {asset}"),
+            )),
+            Err(other) => return Err(other),
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::Invalid(problems))
+    }
+}
+
+/// The code that an actor may see, newest first.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn list_code(
+    read: &impl Read,
+    actor: &Actor,
+    before: Option<listing::Place>,
+    limit: usize,
+) -> Result<listing::Listed, Refusal> {
+    listing::page(read, Kind::Code, before, limit, |object| {
+        Ok(actor.may_see(object, None))
+    })
+}
+
+/// What a scientist asks for.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The project to make the request in.
+    pub project: ProjectId,
+    /// The code to run.
+    pub code: CodeId,
+    /// Why.
+    pub reason: String,
+    /// The request that this one takes up again.
+    pub predecessor: Option<RequestId>,
+}
+
+/// Makes a request, and tells those who triage.
+///
+/// # Errors
+/// The actor may not submit, is no member of the project, or does not own the code or the predecessor; the project has
+/// not been started; the reason is missing.
+pub fn create(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: RequestId,
+    draft: &Draft,
+) -> Result<Object, Refusal> {
+    actor.require(Permission::SubmitRequests)?;
+    let project = visible::project(tx, actor, draft.project)?;
+    if !project.body.members.contains(&actor.user) {
+        return Err(Refusal::conflict(
+            "not_a_member",
+            "requests are made by members of the project; ask its creator to add you",
+        ));
+    }
+    if !project.body.started {
+        return Err(Refusal::conflict(
+            "project_not_started",
+            "the project has not been started; requests can be made once it has",
+        ));
+    }
+    if visible::code(tx, actor, draft.code)?.body.author != actor.user {
+        return Err(Refusal::conflict(
+            "not_the_author",
+            "a request names code of your own; submit the code yourself",
+        ));
+    }
+    if let Some(predecessor) = draft.predecessor
+        && visible::request(tx, actor, predecessor)?.body.requester != actor.user
+    {
+        return Err(not_the_requester("take up"));
+    }
+    let request = Request::new(
+        draft.project,
+        draft.code,
+        actor.user,
+        &draft.reason,
+        draft.predecessor,
+    )?;
+    let object = records::write(tx, here, id.0, Body::Request(request), false)?;
+    announce(tx, actor, here, &object, Action::REQUEST_SUBMITTED)?;
+    Ok(object)
+}
+
+/// Takes a request back. What has run or was released stays.
+///
+/// # Errors
+/// It is not the actor's, or was taken back before.
+pub fn withdraw(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: RequestId) -> Result<Object, Refusal> {
+    let Found {
+        body: mut request, ..
+    } = own(tx, actor, id, "withdraw")?;
+    request.withdraw()?;
+    let object = records::write(tx, here, id.0, Body::Request(request), false)?;
+    records::audit(
+        tx,
+        here,
+        audit::Actor::User(actor.user.0),
+        Action::REQUEST_WITHDRAWN,
+        &[id.0],
+        &[],
+    )?;
+    Ok(object)
+}
+
+/// Asks for one more run of an approved request. This is a new revision: it needs a new decision.
+///
+/// # Errors
+/// The request is not the actor's or not approved, or its output policy allows no further run.
+pub fn want_another_run(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: RequestId,
+) -> Result<Object, Refusal> {
+    let Found {
+        object,
+        body: mut request,
+    } = own(tx, actor, id, "ask for another run of")?;
+    let status = status_of(tx, here.node, here.side, &object, &request)?;
+    let code = visible::code_of(tx, &request)?;
+    request.want_another_run(&status, code.body.output_policy)?;
+    let object = records::write(tx, here, id.0, Body::Request(request), false)?;
+    announce(tx, actor, here, &object, Action::REQUEST_RENEWED)?;
+    Ok(object)
+}
+
+fn own(read: &impl Read, actor: &Actor, id: RequestId, act: &str) -> Result<Found<Request>, Refusal> {
+    let found = visible::request(read, actor, id)?;
+    if found.body.requester == actor.user {
+        Ok(found)
+    } else {
+        Err(not_the_requester(act))
+    }
+}
+
+fn not_the_requester(act: &str) -> Refusal {
+    Refusal::conflict(
+        "not_the_requester",
+        format!("only the person who made a request can {act} it"),
+    )
+}
+
+/// Tells those who triage that a request waits for them.
+fn announce(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    request: &Object,
+    action: Action,
+) -> Result<(), Refusal> {
+    let by = audit::Actor::User(actor.user.0);
+    records::audit(tx, here, by, action, &[request.id], &[])?;
+    records::notify(
+        tx,
+        here,
+        Event::RequestSubmitted,
+        Some(request.id),
+        Some(actor.user),
+    )?;
+    Ok(())
+}

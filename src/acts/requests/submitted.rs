@@ -1,0 +1,62 @@
+//! Code on its way into the store: checked in its parts, then by the rule for its outline.
+
+use crate::domain::code::Code;
+use crate::domain::id::UserId;
+use crate::domain::outline::{CodeProblem, Outline, check_code};
+use crate::domain::policy::{InputPolicy, OutputPolicy};
+use crate::domain::text::Invalid;
+
+/// What somebody submits.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// What its author calls it.
+    pub name: String,
+    /// Python source.
+    pub source: String,
+    /// The function that a run calls.
+    pub entry_point: String,
+    /// What the entry point receives.
+    pub input_policy: InputPolicy,
+    /// How often it may run.
+    pub output_policy: OutputPolicy,
+}
+
+impl Submission {
+    /// Checks the parts, apart from what the source says.
+    ///
+    /// # Errors
+    /// Names the field that is wrong.
+    pub fn code(&self, author: UserId) -> Result<Code, Invalid> {
+        Code::new(
+            &self.name,
+            author,
+            &self.source,
+            &self.entry_point,
+            self.input_policy.clone(),
+            self.output_policy,
+        )
+    }
+}
+
+/// Code whose source has passed the rule. Only [`SubmittedCode::judge`] makes one.
+#[derive(Debug)]
+pub struct SubmittedCode {
+    code: Code,
+}
+
+impl SubmittedCode {
+    /// Judges code by the outline of its source.
+    ///
+    /// # Errors
+    /// Every line that breaks the rule.
+    pub fn judge(code: Code, outline: &Outline) -> Result<Self, Vec<CodeProblem>> {
+        let parameters: Vec<&str> = code.input_policy.parameters.keys().map(String::as_str).collect();
+        check_code(outline, &code.entry_point, &parameters)?;
+        Ok(Self { code })
+    }
+
+    /// The code.
+    pub fn into_code(self) -> Code {
+        self.code
+    }
+}

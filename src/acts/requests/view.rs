@@ -1,0 +1,214 @@
+//! Requests as people look at them: with their status, decisions, history, and how far they have travelled.
+
+use crate::acts::visible::{self, Found};
+use crate::acts::{Refusal, listing};
+use crate::domain::access::Actor;
+use crate::domain::code::Code;
+use crate::domain::decision::Decision;
+use crate::domain::id::{NodeId, ProjectId, RequestId};
+use crate::domain::object::{Body, Kind, Object};
+use crate::domain::release::Part;
+use crate::domain::request::{self, Progress, Request, Status};
+use crate::domain::side::Side;
+use crate::store::read::Read;
+use crate::store::records::{self, RecordError};
+use crate::store::tables::{CARRIED_IN, HISTORY, NODE, SENT};
+
+/// Everything that is known of a request.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The request.
+    pub request: Found<Request>,
+    /// Its code.
+    pub code: Found<Code>,
+    /// What has become of it.
+    pub status: Status,
+    /// The decisions on it, in the order in which this node learnt of them.
+    pub decisions: Vec<Found<Decision>>,
+    /// The runs on private data that this side knows of.
+    pub jobs: Vec<Object>,
+    /// What was released of them.
+    pub releases: Vec<Object>,
+    /// How far it has travelled.
+    pub progress: Progress,
+    /// Its earlier revisions, oldest first.
+    pub history: Vec<Object>,
+}
+
+/// A request in a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The request.
+    pub request: Found<Request>,
+    /// What has become of it.
+    pub status: Status,
+}
+
+/// Which requests are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of one project.
+    pub project: Option<ProjectId>,
+    /// In one state, by its word.
+    pub state: Option<String>,
+}
+
+/// The decisions on a request, in the order in which this node learnt of them.
+///
+/// # Errors
+/// The store cannot be read.
+pub(in crate::acts) fn decisions(
+    read: &impl Read,
+    request: RequestId,
+) -> Result<Vec<Found<Decision>>, Refusal> {
+    let found = records::children(read, request.0, Kind::Decision)?;
+    Ok(found
+        .into_iter()
+        .filter_map(|object| match object.body.clone() {
+            Body::Decision(body) => Some(Found { object, body }),
+            _ => None,
+        })
+        .collect())
+}
+
+/// Each decision with its home, as the rules take them.
+pub(in crate::acts) fn with_homes(
+    decisions: &[Found<Decision>],
+) -> impl Iterator<Item = (NodeId, &Decision)> {
+    decisions.iter().map(|found| (found.object.home, &found.body))
+}
+
+/// What has become of a request, as this node knows it. The high side's decision outweighs the low side's.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn status_of(
+    read: &impl Read,
+    node: NodeId,
+    side: Side,
+    object: &Object,
+    request: &Request,
+) -> Result<Status, Refusal> {
+    let decisions = decisions(read, RequestId(object.id))?;
+    Ok(status_by(node, side, object, request, &decisions))
+}
+
+/// Whether a node is the high side of the gap, seen from this one.
+fn high(node: NodeId, side: Side) -> impl Fn(NodeId) -> bool {
+    move |home| (home == node) == (side == Side::High)
+}
+
+fn status_by(
+    node: NodeId,
+    side: Side,
+    object: &Object,
+    request: &Request,
+    decisions: &[Found<Decision>],
+) -> Status {
+    request::status(request, object.revision, with_homes(decisions), high(node, side))
+}
+
+/// Shows a request.
+///
+/// # Errors
+/// There is none that the actor may see.
+pub fn view(read: &impl Read, actor: &Actor, id: RequestId) -> Result<View, Refusal> {
+    let request = visible::request(read, actor, id)?;
+    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+    let code = visible::code_of(read, &request.body)?;
+    let decisions = decisions(read, id)?;
+    let status = status_by(node.id, node.side, &request.object, &request.body, &decisions);
+    let standing = request::standing(
+        request.object.revision,
+        with_homes(&decisions),
+        high(node.id, node.side),
+    );
+    let jobs = records::children(read, id.0, Kind::Job)?;
+    let releases = records::children(read, id.0, Kind::Release)?;
+    let progress = progress(read, &request, standing, &decisions, &releases)?;
+    let history = read
+        .range_prefix(&HISTORY, &id.0, None, usize::MAX)?
+        .into_iter()
+        .map(|(_, before)| before)
+        .collect();
+    Ok(View {
+        request,
+        code,
+        status,
+        decisions,
+        jobs,
+        releases,
+        progress,
+        history,
+    })
+}
+
+fn progress(
+    read: &impl Read,
+    request: &Found<Request>,
+    standing: Option<&Decision>,
+    decisions: &[Found<Decision>],
+    releases: &[Object],
+) -> Result<Progress, Refusal> {
+    let (mut carried_in, mut received) = (Vec::new(), false);
+    read.for_each(&CARRIED_IN, &request.object.id, |(_, peer, epoch, number), ()| {
+        if let Some(sent) = read.get(&SENT, &(peer, epoch, number))?
+            && (sent.acknowledged || sent.file.is_some())
+        {
+            carried_in.push(number);
+            received |= sent.acknowledged;
+        }
+        Ok::<_, Refusal>(())
+    })?;
+    // Decided on elsewhere: it was received, whatever became of the acknowledgement.
+    received |= decisions
+        .iter()
+        .any(|found| found.object.home != request.object.home);
+    let decided_on = standing.map(|decision| decision.on);
+    let released = releases.iter().any(
+        |object| matches!(&object.body, Body::Release(release) if release.part == Part::Result && !object.deleted),
+    );
+    Ok(Progress {
+        submitted: request.object.created_at,
+        carried_in,
+        received,
+        decided_on,
+        released,
+    })
+}
+
+/// The requests that an actor may see, newest first. A page may come out short and still name a next one.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn list(
+    read: &impl Read,
+    actor: &Actor,
+    filter: &Filter,
+    before: Option<listing::Place>,
+    limit: usize,
+) -> Result<(Vec<Listed>, Option<listing::Place>), Refusal> {
+    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+    let mut found = Vec::new();
+    let page = listing::page(read, Kind::Request, before, limit, |object| {
+        let Body::Request(request) = &object.body else {
+            return Ok(false);
+        };
+        if !actor.may_see(object, None) || filter.project.is_some_and(|project| project != request.project) {
+            return Ok(false);
+        }
+        let status = status_of(read, node.id, node.side, object, request)?;
+        let wanted = filter.state.as_deref().is_none_or(|state| state == status.word());
+        if wanted {
+            found.push(Listed {
+                request: Found {
+                    object: object.clone(),
+                    body: request.clone(),
+                },
+                status,
+            });
+        }
+        Ok(wanted)
+    })?;
+    Ok((found, page.next))
+}

@@ -1,0 +1,233 @@
+//! Runs of code: queued, taken up, ended and looked at. On private data only within what was decided and what the output
+//! policy allows.
+
+mod admission;
+mod course;
+mod deposit;
+#[cfg(test)]
+mod tests;
+
+use uuid::Uuid;
+
+use super::Refusal;
+use super::listing::{EXAMINED_MAX, Place};
+use super::visible;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit::{self, Action};
+use crate::domain::id::{CodeId, JobId, RequestId};
+use crate::domain::job::{Data, Origin, Run, State};
+use crate::store::read::Read;
+use crate::store::records::{self, Here};
+use crate::store::tables::{RUNS, RUNS_OF, RUNS_OPEN};
+use crate::store::transaction::Tx;
+
+pub use course::{Ended, Input, Plan, begin, finish, interrupted, waiting};
+pub use deposit::{check_deposit, deposit};
+
+/// The word for a run in messages.
+const RUN: &str = "run";
+
+/// What shall run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The code of a request, on mocks or on private data.
+    Request(RequestId, Data),
+    /// Code that no request names yet, on mocks.
+    Code(CodeId),
+}
+
+/// Queues a run.
+///
+/// # Errors
+/// The actor may not; on private data also: this side holds none, this node has not approved exactly this revision and
+/// code, or the runs that the output policy allows or the requester asked for are used up; an asset lacks the data; or
+/// too many runs wait.
+pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wanted) -> Result<Run, Refusal> {
+    let (request, code, data) = match wanted {
+        Wanted::Request(request, data) => {
+            let request = visible::request(tx, actor, request)?;
+            let code = visible::code_of(tx, &request.body)?;
+            match data {
+                Data::Mock => admission::may_run_on_mocks(tx, actor, request.body.requester)?,
+                Data::Private => {
+                    admission::may_run_on_private_data(actor, here)?;
+                    let approval = admission::approved(tx, here, &request, &code)?;
+                    admission::within_policy(tx, approval.request(), &request.body, &code)?;
+                }
+            }
+            (Some(RequestId(request.object.id)), code, data)
+        }
+        Wanted::Code(code) => {
+            let code = visible::code(tx, actor, code)?;
+            admission::may_run_on_mocks(tx, actor, code.body.author)?;
+            (None, code, Data::Mock)
+        }
+    };
+    admission::inputs_are_here(tx, &code.body, data)?;
+    admission::room_in_queue(tx, actor)?;
+    let run = Run {
+        request,
+        code: CodeId(code.object.id),
+        data,
+        origin: Origin::Sandbox,
+        started_by: actor.user,
+        state: State::Queued,
+        queued_at: here.now,
+        began_at: None,
+        ended_at: None,
+        result: None,
+        log: None,
+        failure_report: None,
+    };
+    insert(tx, id, &run)?;
+    tx.put(&RUNS_OPEN, &(records::milliseconds(run.queued_at), id.0), &())?;
+    if data == Data::Private {
+        audit(
+            tx,
+            here,
+            audit::Actor::User(actor.user.0),
+            Action::JOB_STARTED,
+            id,
+            &run,
+        )?;
+    }
+    Ok(run)
+}
+
+/// Puts a new run into its tables.
+fn insert(tx: &mut Tx<'_>, id: JobId, run: &Run) -> Result<(), Refusal> {
+    if !tx.insert(&RUNS, &id.0, run)? {
+        return Err(Refusal::conflict(
+            "id_taken",
+            "there is a run with this id already",
+        ));
+    }
+    let at = records::milliseconds(run.queued_at);
+    for under in [Some(Uuid::nil()), Some(run.code.0), run.request.map(|id| id.0)]
+        .into_iter()
+        .flatten()
+    {
+        tx.put(&RUNS_OF, &(under, at, id.0), &())?;
+    }
+    Ok(())
+}
+
+/// Writes a run's next state.
+fn save(tx: &mut Tx<'_>, id: JobId, run: &Run) -> Result<(), Refusal> {
+    tx.put(&RUNS, &id.0, run)?;
+    if run.state.is_over() {
+        tx.delete(&RUNS_OPEN, &(records::milliseconds(run.queued_at), id.0))?;
+    }
+    Ok(())
+}
+
+fn audit(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    actor: audit::Actor,
+    action: Action,
+    id: JobId,
+    run: &Run,
+) -> Result<(), Refusal> {
+    let subjects: Vec<Uuid> = [Some(id.0), run.request.map(|id| id.0), Some(run.code.0)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let details = [("state", run.state.word().to_owned())];
+    Ok(records::audit(tx, here, actor, action, &subjects, &details)?)
+}
+
+/// What came of asking for a run to stop.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cancelled {
+    /// It had not begun, and never will.
+    BeforeItBegan(Run),
+    /// It is under way: whoever runs it must stop it.
+    UnderWay(Run),
+}
+
+/// Cancels a run that waits, or says that it is under way.
+///
+/// # Errors
+/// There is none that the actor may see, or it is over.
+pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId) -> Result<Cancelled, Refusal> {
+    let mut run = get(tx, actor, id)?;
+    if run.state == State::Running {
+        return Ok(Cancelled::UnderWay(run));
+    }
+    run.enter(State::Cancelled, here.now)?;
+    save(tx, id, &run)?;
+    if run.data == Data::Private {
+        let by = audit::Actor::User(actor.user.0);
+        audit(tx, here, by, Action::JOB_CANCELLED, id, &run)?;
+    }
+    Ok(Cancelled::BeforeItBegan(run))
+}
+
+/// A run that an actor may see: those who triage see all, others the runs on mocks that they started.
+///
+/// # Errors
+/// There is none.
+pub fn get(read: &impl Read, actor: &Actor, id: JobId) -> Result<Run, Refusal> {
+    let run = read.get(&RUNS, &id.0)?.filter(|run| may_see(actor, run));
+    run.ok_or_else(|| no(id))
+}
+
+fn may_see(actor: &Actor, run: &Run) -> bool {
+    actor.may(Permission::TriageRequests) || (run.data == Data::Mock && run.started_by == actor.user)
+}
+
+fn no(id: JobId) -> Refusal {
+    Refusal::NotFound {
+        what: RUN,
+        id: id.to_string(),
+    }
+}
+
+/// A page of runs.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The runs, newest first.
+    pub runs: Vec<(JobId, Run)>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<Place>,
+}
+
+/// The runs that an actor may see, newest first: of a request, or all. A page may come out short and still name a next
+/// one.
+///
+/// # Errors
+/// There is no such request that the actor may see.
+pub fn list(
+    read: &impl Read,
+    actor: &Actor,
+    request: Option<RequestId>,
+    before: Option<Place>,
+    limit: usize,
+) -> Result<Listed, Refusal> {
+    let under = match request {
+        Some(request) => visible::request(read, actor, request)?.object.id,
+        None => Uuid::nil(),
+    };
+    let (mut runs, mut place) = (Vec::new(), before);
+    for _ in 0..EXAMINED_MAX.div_ceil(limit.max(1)) {
+        let from = place.map(|(at, id)| (under, at, id));
+        let chunk = read.range_prefix_back(&RUNS_OF, &under, from.as_ref(), limit + 1)?;
+        let last = chunk.len() <= limit;
+        for ((_, at, id), ()) in chunk {
+            if runs.len() == limit {
+                return Ok(Listed { runs, next: place });
+            }
+            place = Some((at, id));
+            if let Some(run) = read.get(&RUNS, &id)?
+                && may_see(actor, &run)
+            {
+                runs.push((JobId(id), run));
+            }
+        }
+        if last {
+            return Ok(Listed { runs, next: None });
+        }
+    }
+    Ok(Listed { runs, next: place })
+}

@@ -1,0 +1,166 @@
+//! Whether a run may take place.
+
+use crate::acts::Refusal;
+use crate::acts::requests::{decisions, with_homes};
+use crate::acts::visible::Found;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::code::Code;
+use crate::domain::id::{RequestId, UserId};
+use crate::domain::job::{Data, Run, State};
+use crate::domain::object::Body;
+use crate::domain::request::{Approval, Request, authorise};
+use crate::store::read::Read;
+use crate::store::records::{self, Here, RecordError};
+use crate::store::tables::{PRIVATE_DATA, RUNS, RUNS_OF, RUNS_OPEN, SETTINGS};
+
+/// The most runs that wait or are under way on a node.
+pub const OPEN_MAX: usize = 1_000;
+/// The most of them that one scientist has.
+pub const OPEN_PER_SCIENTIST: usize = 5;
+
+/// Those who triage may; a scientist may run what is theirs, where the owner allows it.
+pub(super) fn may_run_on_mocks(read: &impl Read, actor: &Actor, theirs: UserId) -> Result<(), Refusal> {
+    if actor.may(Permission::TriageRequests) {
+        return Ok(());
+    }
+    let settings = read.get(&SETTINGS, &())?.ok_or(RecordError::NoNode)?;
+    if actor.user == theirs && settings.allow_mock_runs {
+        return Ok(());
+    }
+    Err(Refusal::conflict(
+        "mock_runs_not_allowed",
+        "the owner of this node does not let scientists run code on mock data; ask them to switch it on",
+    ))
+}
+
+pub(super) fn may_run_on_private_data(actor: &Actor, here: &Here) -> Result<(), Refusal> {
+    actor.require(Permission::TriageRequests)?;
+    if here.side.holds_private_data() {
+        Ok(())
+    } else {
+        Err(wrong_side())
+    }
+}
+
+pub(super) fn wrong_side() -> Refusal {
+    Refusal::conflict(
+        "wrong_side",
+        "this is done on the high side: only that holds private data",
+    )
+}
+
+/// The approval by this very node of this revision with this code.
+pub(super) fn approved(
+    read: &impl Read,
+    here: &Here,
+    request: &Found<Request>,
+    code: &Found<Code>,
+) -> Result<Approval, Refusal> {
+    let made = decisions(read, RequestId(request.object.id))?;
+    Ok(authorise(
+        here.node,
+        &request.object,
+        &request.body,
+        request.object.revision,
+        &code.body,
+        with_homes(&made),
+    )?)
+}
+
+/// Whether one more run fits: the output policy bounds the runs of the code, the requester those of the request. Runs
+/// that wait or are under way count, and transactions are serialised: two at once cannot pass the limit together.
+pub(super) fn within_policy(
+    read: &impl Read,
+    id: RequestId,
+    request: &Request,
+    code: &Found<Code>,
+) -> Result<(), Refusal> {
+    let (mut succeeded, mut under_way, mut for_request) = (0_u32, 0_u32, 0_u32);
+    read.for_each(&RUNS_OF, &code.object.id, |(_, _, run), ()| {
+        if let Some(run) = read.get(&RUNS, &run)?
+            && counts(&run)
+        {
+            *if run.state.is_over() {
+                &mut succeeded
+            } else {
+                &mut under_way
+            } += 1;
+            for_request += u32::from(run.request == Some(id));
+        }
+        Ok::<_, Refusal>(())
+    })?;
+    code.body.output_policy.admit(succeeded, under_way)?;
+    if for_request >= request.runs_wanted {
+        return Err(Refusal::conflict(
+            "runs_used_up",
+            format!(
+                "the requester has asked for {} successful run(s), and {for_request} took place or are under way; a \
+                 further run is theirs to ask for",
+                request.runs_wanted
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a run uses up one of those that a policy allows.
+fn counts(run: &Run) -> bool {
+    run.data == Data::Private && (run.state == State::Succeeded || !run.state.is_over())
+}
+
+/// Whether every asset that the code names has the data that the run needs.
+pub(super) fn inputs_are_here(read: &impl Read, code: &Code, data: Data) -> Result<(), Refusal> {
+    for asset in code.input_policy.assets() {
+        let object = records::object(read, asset.0)?.filter(|object| !object.deleted);
+        let Some(Body::Asset(body)) = object.map(|object| object.body) else {
+            return Err(Refusal::conflict(
+                "no_asset",
+                format!("the asset {asset} that the code names is not here, or was deleted"),
+            ));
+        };
+        match data {
+            Data::Mock if body.mock.is_none() => {
+                return Err(Refusal::conflict(
+                    "no_mock",
+                    format!("the asset {} ({asset}) has no mock", body.name),
+                ));
+            }
+            Data::Private if !read.contains(&PRIVATE_DATA, &asset.0)? => {
+                return Err(Refusal::conflict(
+                    "no_private_data",
+                    format!("the asset {} ({asset}) has no private data attached", body.name),
+                ));
+            }
+            Data::Mock | Data::Private => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether the queue has room for one more.
+pub(super) fn room_in_queue(read: &impl Read, actor: &Actor) -> Result<(), Refusal> {
+    let open = read.range_from(&RUNS_OPEN, None, OPEN_MAX)?;
+    if open.len() >= OPEN_MAX {
+        return Err(busy("the queue of runs is full; try again when some have ended"));
+    }
+    if actor.may(Permission::TriageRequests) {
+        return Ok(());
+    }
+    let mut theirs = 0;
+    for ((_, id), ()) in open {
+        theirs += usize::from(
+            read.get(&RUNS, &id)?
+                .is_some_and(|run| run.started_by == actor.user),
+        );
+    }
+    if theirs < OPEN_PER_SCIENTIST {
+        return Ok(());
+    }
+    Err(busy(&format!(
+        "{OPEN_PER_SCIENTIST} of your runs wait or are under way; try again when one has ended"
+    )))
+}
+
+fn busy(detail: &str) -> Refusal {
+    Refusal::conflict("busy", detail)
+}

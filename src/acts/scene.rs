@@ -1,0 +1,345 @@
+//! A node on the engine in memory, with people, data and code, for the tests of acts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Refusal;
+use super::decisions::{Seen, decide};
+use super::requests::{self, Draft, Submission, SubmittedCode};
+use crate::domain::access::{Actor, Role};
+use crate::domain::asset::{Asset, DataFormat, Mock};
+use crate::domain::dataset::{Dataset, DatasetDraft};
+use crate::domain::decision::Verdict;
+use crate::domain::hash::Hash;
+use crate::domain::id::{
+    AssetId, CodeId, DatasetId, DecisionId, Epoch, JobId, NodeId, ProjectId, RequestId, UserId,
+};
+use crate::domain::job::{Data, Product, Run, State};
+use crate::domain::notification::{Event, Notification};
+use crate::domain::object::{Body, Object};
+use crate::domain::outline::{Function, Outline, Parameter, ParameterKind, Statement, StatementKind};
+use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
+use crate::domain::private_data::PrivateData;
+use crate::domain::project::Project;
+use crate::domain::release::OutputFormat;
+use crate::domain::schema::Schema;
+use crate::domain::settings::{Node, Settings};
+use crate::domain::side::Side;
+use crate::store::memory_engine::MemoryEngine;
+use crate::store::read::{Read, View};
+use crate::store::records::{self, Here};
+use crate::store::tables::{NODE, OUTBOX, PRIVATE_DATA, RUNS, SETTINGS};
+use crate::store::transaction::Tx;
+use crate::store::writer::{TransactError, Writer, WriterLimits};
+
+pub(crate) const THIS: NodeId = NodeId(Uuid::from_u128(1));
+pub(crate) const OTHER: NodeId = NodeId(Uuid::from_u128(2));
+pub(crate) const ASSET: AssetId = AssetId(Uuid::from_u128(21));
+pub(crate) const PROJECT: ProjectId = ProjectId(Uuid::from_u128(30));
+
+/// A node whose clock goes on by a second with every act.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) writer: Writer,
+    acts: AtomicU64,
+}
+
+fn actor(id: u128, name: &str, role: Role) -> Actor {
+    Actor {
+        user: UserId(Uuid::from_u128(id)),
+        name: name.into(),
+        role,
+    }
+}
+
+pub(crate) fn owner() -> Actor {
+    actor(10, "Olga", Role::Owner)
+}
+
+pub(crate) fn officer() -> Actor {
+    actor(11, "Carl", Role::ComplianceOfficer)
+}
+
+pub(crate) fn ada() -> Actor {
+    actor(12, "Ada", Role::User)
+}
+
+pub(crate) fn eve() -> Actor {
+    actor(13, "Eve", Role::User)
+}
+
+/// The stable word of a conflict.
+pub(crate) fn word<T: std::fmt::Debug>(result: Result<T, Refusal>) -> &'static str {
+    match result {
+        Err(Refusal::Conflict { word, .. }) => word,
+        other => panic!("not a conflict: {other:?}"),
+    }
+}
+
+pub(crate) fn product(bytes: &[u8]) -> Product {
+    Product {
+        format: OutputFormat::Json,
+        length: bytes.len() as u64,
+        hash: Hash::of(bytes),
+    }
+}
+
+impl Scene {
+    /// A node with a dataset of one asset (with mock, and with private data on the high side) and a started project of
+    /// Ada's.
+    pub(crate) fn new(side: Side) -> Self {
+        let writer = Writer::start(Arc::new(MemoryEngine::new()), WriterLimits::default()).unwrap();
+        let scene = Self {
+            writer,
+            acts: AtomicU64::new(0),
+        };
+        scene
+            .writer
+            .transact(move |tx| {
+                let start = "2026-11-22T08:00:00Z".parse().unwrap();
+                let node = Node {
+                    id: THIS,
+                    side,
+                    epoch: Epoch(Uuid::from_u128(3)),
+                    setup_token: None,
+                    made_at: start,
+                };
+                tx.put(&NODE, &(), &node)?;
+                tx.put(&SETTINGS, &(), &Settings::new("node").unwrap())
+            })
+            .unwrap();
+        scene.act(furnish).unwrap();
+        scene
+    }
+
+    /// Runs an act at the next second.
+    pub(crate) fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>, &Here) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let number = self.acts.fetch_add(1, Ordering::Relaxed);
+        let now = Timestamp::from_second(1_795_000_000 + i64::try_from(number).unwrap()).unwrap();
+        let random = Hash::of(&number.to_le_bytes()).0;
+        let done = self.writer.transact(move |tx| {
+            let here = Here::at(tx, now, random)?;
+            act(tx, &here)
+        });
+        done.map_err(|error| match error {
+            TransactError::Refused(refusal) => refusal,
+            other => panic!("{other}"),
+        })
+    }
+
+    pub(crate) fn view(&self) -> View {
+        self.writer.view().unwrap()
+    }
+
+    pub(crate) fn allow_mock_runs(&self) {
+        let allowed = Settings {
+            allow_mock_runs: true,
+            ..Settings::new("node").unwrap()
+        };
+        self.act(move |tx, _| Ok(tx.put(&SETTINGS, &(), &allowed)?))
+            .unwrap();
+    }
+
+    /// Submits code of Ada's.
+    pub(crate) fn code(&self, id: u128, policy: OutputPolicy) -> CodeId {
+        let id = CodeId(Uuid::from_u128(id));
+        let code = submitted(&ada(), policy, ASSET);
+        self.act(move |tx, here| requests::submit_code(tx, &ada(), here, id, code))
+            .unwrap();
+        id
+    }
+
+    /// Makes a request of Ada's.
+    pub(crate) fn request(&self, id: u128, code: CodeId) -> RequestId {
+        let id = RequestId(Uuid::from_u128(id));
+        let draft = draft(code);
+        self.act(move |tx, here| requests::create(tx, &ada(), here, id, &draft))
+            .unwrap();
+        id
+    }
+
+    /// What a reviewer sees of a request now.
+    pub(crate) fn seen(&self, request: RequestId) -> Seen {
+        let view = requests::view(&self.view(), &owner(), request).unwrap();
+        Seen {
+            revision: view.request.object.revision,
+            code_hash: view.code.body.hash,
+            last_decision: view.decisions.last().map(|found| DecisionId(found.object.id)),
+        }
+    }
+
+    /// Decides on a request as it is now.
+    pub(crate) fn decide(
+        &self,
+        actor: Actor,
+        request: RequestId,
+        verdict: Verdict,
+    ) -> Result<Object, Refusal> {
+        let seen = self.seen(request);
+        self.act(move |tx, here| {
+            decide(
+                tx,
+                &actor,
+                here,
+                DecisionId(Uuid::new_v4()),
+                request,
+                verdict,
+                &seen,
+            )
+        })
+    }
+
+    /// Queues, begins and ends a run on private data.
+    pub(crate) fn run(&self, id: u128, request: RequestId, ended: super::runs::Ended) -> JobId {
+        let job = JobId(Uuid::from_u128(id));
+        let wanted = super::runs::Wanted::Request(request, Data::Private);
+        self.act(move |tx, here| super::runs::queue(tx, &owner(), here, job, wanted))
+            .unwrap();
+        self.act(move |tx, here| super::runs::begin(tx, here, job))
+            .unwrap()
+            .unwrap();
+        self.act(move |tx, here| super::runs::finish(tx, here, job, ended))
+            .unwrap();
+        job
+    }
+
+    pub(crate) fn stored_run(&self, id: JobId) -> Run {
+        self.view().get(&RUNS, &id.0).unwrap().unwrap()
+    }
+
+    pub(crate) fn outbox(&self) -> Vec<Notification> {
+        let found = self.view().range_from(&OUTBOX, None, usize::MAX).unwrap();
+        found.into_iter().map(|(_, notification)| notification).collect()
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.outbox().into_iter().map(|it| it.event).collect()
+    }
+
+    /// The actions in the audit chain, oldest first.
+    pub(crate) fn audited(&self) -> Vec<String> {
+        let view = self.view();
+        crate::store::audit::verify(&view).unwrap();
+        let entries = crate::store::audit::entries_after(&view, 0, usize::MAX).unwrap();
+        entries
+            .into_iter()
+            .map(|entry| entry.fields.action.as_str().to_owned())
+            .collect()
+    }
+}
+
+pub(crate) fn succeeded(bytes: &[u8]) -> super::runs::Ended {
+    super::runs::Ended {
+        state: State::Succeeded,
+        result: Some(product(bytes)),
+        log: Some(product(b"printed")),
+        failure_report: None,
+    }
+}
+
+pub(crate) fn deny(reason: &str) -> Verdict {
+    Verdict::deny(reason).unwrap()
+}
+
+pub(crate) fn draft(code: CodeId) -> Draft {
+    Draft {
+        project: PROJECT,
+        code,
+        reason: "to learn".into(),
+        predecessor: None,
+    }
+}
+
+/// `def f(table, n)`, judged.
+pub(crate) fn submitted(author: &Actor, policy: OutputPolicy, asset: AssetId) -> SubmittedCode {
+    let bindings = [
+        ("table".to_owned(), Binding::Asset(asset)),
+        ("n".to_owned(), Binding::Constant("3".into())),
+    ];
+    let submission = Submission {
+        name: "means".into(),
+        source: "def f(table, n):\n    return 1\n".into(),
+        entry_point: "f".into(),
+        input_policy: InputPolicy::exact_match(bindings.into()).unwrap(),
+        output_policy: policy,
+    };
+    SubmittedCode::judge(submission.code(author.user).unwrap(), &outline(&["table", "n"])).unwrap()
+}
+
+pub(crate) fn outline(parameters: &[&str]) -> Outline {
+    let parameters = parameters.iter().map(|name| Parameter {
+        name: (*name).to_owned(),
+        kind: ParameterKind::PositionalOrKeyword,
+        has_default: false,
+    });
+    Outline {
+        functions: vec![Function {
+            name: "f".into(),
+            line: 1,
+            is_async: false,
+            is_generator: false,
+            parameters: parameters.collect(),
+            varargs: None,
+            kwargs: None,
+        }],
+        statements: vec![Statement {
+            line: 1,
+            kind: StatementKind::Function,
+            binds: vec!["f".into()],
+            evaluated: Vec::new(),
+            body: Vec::new(),
+        }],
+        imports: Vec::new(),
+    }
+}
+
+fn furnish(tx: &mut Tx<'_>, here: &Here) -> Result<(), Refusal> {
+    let dataset = DatasetId(Uuid::from_u128(20));
+    let description = DatasetDraft {
+        name: "Pima".into(),
+        ..DatasetDraft::default()
+    };
+    records::write(
+        tx,
+        here,
+        dataset.0,
+        Body::Dataset(Dataset::new(&description)?),
+        false,
+    )?;
+    let mut asset = Asset::new(dataset, "women", "")?;
+    asset.mock = Some(Mock {
+        blob: Hash::of(b"mock"),
+        length: 4,
+        format: DataFormat::Csv,
+        schema: Schema::Table {
+            columns: Vec::new(),
+            rows: 0,
+        },
+        is_real: false,
+    });
+    records::write(tx, here, ASSET.0, Body::Asset(asset), false)?;
+    if here.side.holds_private_data() {
+        let private = PrivateData {
+            format: DataFormat::Parquet,
+            length: 9,
+            schema: Schema::Table {
+                columns: Vec::new(),
+                rows: 0,
+            },
+            attached_at: here.now,
+            attached_by: owner().user,
+            rows_shared_with_mock: 0,
+        };
+        tx.put(&PRIVATE_DATA, &ASSET.0, &private)?;
+    }
+    let mut project = Project::new("study", "", ada().user, &[])?;
+    project.started = true;
+    records::write(tx, here, PROJECT.0, Body::Project(project), false)?;
+    Ok(())
+}

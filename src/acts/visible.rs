@@ -1,0 +1,95 @@
+//! What an actor may know of. What they may not see is told like what does not exist.
+
+use uuid::Uuid;
+
+use super::Refusal;
+use crate::domain::access::Actor;
+use crate::domain::code::Code;
+use crate::domain::id::{CodeId, ProjectId, ReleaseId, RequestId, UserId};
+use crate::domain::object::{Body, Kind, Object};
+use crate::domain::project::Project;
+use crate::domain::release::Release;
+use crate::domain::request::Request;
+use crate::store::read::Read;
+use crate::store::records;
+use crate::store::table::TableError;
+
+/// An object with its body in the type that was looked for.
+#[derive(Clone, Debug)]
+pub struct Found<T> {
+    /// The object.
+    pub object: Object,
+    /// Its body.
+    pub body: T,
+}
+
+/// Who made the request that a decision, job or release belongs to.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn requester(read: &impl Read, object: &Object) -> Result<Option<UserId>, TableError> {
+    let request = match &object.body {
+        Body::Decision(decision) => decision.request,
+        Body::Job(job) => job.request,
+        Body::Release(release) => release.request,
+        _ => return Ok(None),
+    };
+    Ok(
+        match records::object(read, request.0)?.map(|object| object.body) {
+            Some(Body::Request(request)) => Some(request.requester),
+            _ => None,
+        },
+    )
+}
+
+/// An object of a kind that is not deleted and that the actor may see.
+///
+/// # Errors
+/// There is none.
+pub fn object(read: &impl Read, actor: &Actor, kind: Kind, id: Uuid) -> Result<Object, Refusal> {
+    let found = records::object(read, id)?.filter(|object| object.kind() == kind && !object.deleted);
+    match found {
+        Some(object) if actor.may_see(&object, requester(read, &object)?) => Ok(object),
+        _ => Err(Refusal::no(kind, id)),
+    }
+}
+
+macro_rules! typed {
+    ($($(#[$doc:meta])* $name:ident: $variant:ident($id:ident) -> $body:ty;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// There is none that the actor may see.
+        pub fn $name(read: &impl Read, actor: &Actor, id: $id) -> Result<Found<$body>, Refusal> {
+            let object = object(read, actor, Kind::$variant, id.0)?;
+            match object.body.clone() {
+                Body::$variant(body) => Ok(Found { object, body }),
+                _ => Err(Refusal::no(Kind::$variant, id)),
+            }
+        }
+    )*};
+}
+
+typed! {
+    /// A project.
+    project: Project(ProjectId) -> Project;
+    /// Code.
+    code: Code(CodeId) -> Code;
+    /// A request.
+    request: Request(RequestId) -> Request;
+    /// A release.
+    release: Release(ReleaseId) -> Release;
+}
+
+/// The code of a request, whoever asks: who may see the request may see its code.
+///
+/// # Errors
+/// The code is not here.
+pub fn code_of(read: &impl Read, request: &Request) -> Result<Found<Code>, Refusal> {
+    let missing = || Refusal::no(Kind::Code, request.code);
+    let object = records::object(read, request.code.0)?.ok_or_else(missing)?;
+    match object.body.clone() {
+        Body::Code(body) => Ok(Found { object, body }),
+        _ => Err(missing()),
+    }
+}
