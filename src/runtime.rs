@@ -33,8 +33,7 @@ use serde::{Deserialize, Serialize};
 pub use cancel::Cancel;
 pub use config::{PythonConfig, SandboxConfig};
 pub use job::{
-    Argument, AssetFormat, ExceptionClass, FailureReport, Job, Limits, Outcome, Phase, Resources, ResultFile,
-    ResultFormat, Run, Stop,
+    Argument, ExceptionClass, FailureReport, Job, Limits, Outcome, Phase, Resources, ResultFile, Run, Stop,
 };
 pub use layer::{Finding, Layer, LayerStatus, Missing, NotReady, Probe, Wanted};
 

@@ -9,10 +9,11 @@ use super::RunError;
 use super::cancel::Cancel;
 use super::config::SandboxConfig;
 use super::frame::{Frame, parse};
-use super::job::{Limits, ResultFormat};
+use super::job::Limits;
 use super::launch::launch;
 use super::layout::Layout;
 use super::protocol::{Program, Spec};
+use crate::domain::release::OutputFormat;
 
 /// How much of what the program printed is repeated when it fails.
 const SAID_MAX: usize = 2_000;
@@ -66,7 +67,7 @@ impl Question<'_> {
         let mut said = Vec::new();
         let ran = launch(&self.sandbox.launcher, &self.spec()?, &mut said, &cancel)?;
         let answer = match parse(&ran.output) {
-            Ok(Frame::Value(ResultFormat::Json, payload)) if ran.ended.code == Some(0) => {
+            Ok(Frame::Value(OutputFormat::Json, payload)) if ran.ended.code == Some(0) => {
                 serde_json::from_slice(payload).map_err(|error| error.to_string())
             }
             _ => Err(match (ran.ended.timed_out, ran.ended.signal, ran.ended.code) {

@@ -15,7 +15,9 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use super::job::{AssetFormat, ResultFile, ResultFormat};
+use super::job::ResultFile;
+use crate::domain::asset::DataFormat;
+use crate::domain::release::OutputFormat;
 use crate::domain::schema::Schema;
 use sink::Sink;
 
@@ -63,19 +65,24 @@ impl FormatError {
 /// # Errors
 /// The bytes are malformed, or a file of their values is too long or cannot be written.
 pub(crate) fn write_again(
-    format: ResultFormat,
+    format: OutputFormat,
     bytes: &[u8],
     target: &Path,
     max: u64,
 ) -> Result<ResultFile, FormatError> {
     let mut sink = Sink::create(target, max)?;
     match format {
-        ResultFormat::Json => json::write_again(bytes, &mut sink)?,
-        ResultFormat::Csv => csv::write_again(bytes, &mut sink)?,
-        ResultFormat::Npy => npy::write_again(bytes, &mut sink)?,
-        ResultFormat::Png => png::write_again(bytes, max, &mut sink)?,
-        ResultFormat::Raw => sink.write(bytes)?,
-        ResultFormat::Parquet | ResultFormat::Arrow => {
+        OutputFormat::Json => json::write_again(bytes, &mut sink)?,
+        OutputFormat::Csv => csv::write_again(bytes, &mut sink)?,
+        OutputFormat::Npy => npy::write_again(bytes, &mut sink)?,
+        OutputFormat::Png => png::write_again(bytes, max, &mut sink)?,
+        OutputFormat::Raw => sink.write(bytes)?,
+        OutputFormat::Text => {
+            let text =
+                std::str::from_utf8(bytes).map_err(|error| FormatError::malformed("UTF-8 text", error))?;
+            sink.write(text.as_bytes())?;
+        }
+        OutputFormat::Parquet | OutputFormat::Arrow => {
             return Err(FormatError::malformed(
                 "a result",
                 "this format is taken from a file only",
@@ -92,7 +99,7 @@ pub(crate) fn write_again(
 /// # Errors
 /// The file is malformed, too long, or cannot be read, or the new one cannot be written.
 pub fn deposit(
-    format: ResultFormat,
+    format: OutputFormat,
     source: &Path,
     target: &Path,
     max: u64,
@@ -103,11 +110,12 @@ pub fn deposit(
         return Err(FormatError::TooLong(max));
     }
     match format {
-        ResultFormat::Json
-        | ResultFormat::Png
-        | ResultFormat::Raw
-        | ResultFormat::Csv
-        | ResultFormat::Npy => {
+        OutputFormat::Json
+        | OutputFormat::Png
+        | OutputFormat::Raw
+        | OutputFormat::Text
+        | OutputFormat::Csv
+        | OutputFormat::Npy => {
             let mut bytes = Vec::new();
             BufReader::new(file)
                 .take(max)
@@ -115,7 +123,7 @@ pub fn deposit(
                 .map_err(FormatError::io(name))?;
             write_again(format, &bytes, target, max)
         }
-        ResultFormat::Parquet | ResultFormat::Arrow => {
+        OutputFormat::Parquet | OutputFormat::Arrow => {
             let mut sink = Sink::create(target, max)?;
             columnar::write_again(format, file, &mut sink)?;
             sink.finish(format)
@@ -128,12 +136,12 @@ pub fn deposit(
 ///
 /// # Errors
 /// The file is malformed: the message says where.
-pub fn inspect(path: &Path, format: AssetFormat) -> Result<Schema, FormatError> {
+pub fn inspect(path: &Path, format: DataFormat) -> Result<Schema, FormatError> {
     let file = File::open(path).map_err(FormatError::io(path.display().to_string()))?;
     match format {
-        AssetFormat::Csv => csv::inspect(BufReader::new(file)),
-        AssetFormat::Parquet => columnar::inspect(file),
-        AssetFormat::Npy => npy::inspect(&mut BufReader::new(&file), || {
+        DataFormat::Csv => csv::inspect(BufReader::new(file)),
+        DataFormat::Parquet => columnar::inspect(file),
+        DataFormat::Npy => npy::inspect(&mut BufReader::new(&file), || {
             Ok(file
                 .metadata()
                 .map_err(FormatError::io(path.display().to_string()))?
@@ -150,5 +158,5 @@ pub(crate) fn parquet_to_csv(source: &Path, target: &Path) -> Result<(), FormatE
     let file = File::open(source).map_err(FormatError::io(source.display().to_string()))?;
     let mut sink = Sink::create(target, u64::MAX)?;
     columnar::write_csv(file, &mut sink)?;
-    sink.finish(ResultFormat::Csv).map(drop)
+    sink.finish(OutputFormat::Csv).map(drop)
 }

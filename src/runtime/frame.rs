@@ -5,7 +5,8 @@
 
 use serde::Deserialize;
 
-use super::job::{ExceptionClass, Phase, ResultFormat};
+use super::job::{ExceptionClass, Phase};
+use crate::domain::release::OutputFormat;
 
 const MAGIC: &[u8; 4] = b"PLR1";
 const HEADER_MAX: usize = 4 << 10;
@@ -14,7 +15,7 @@ const HEADER_MAX: usize = 4 << 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     /// A value in one of the formats that code may return.
-    Value(ResultFormat, &'a [u8]),
+    Value(OutputFormat, &'a [u8]),
     /// The code raised.
     Failure {
         phase: Phase,
@@ -67,11 +68,11 @@ fn parts(bytes: &[u8]) -> Option<Frame<'_>> {
         return None;
     }
     let format = match serde_json::from_slice(header).ok()? {
-        Header::Json {} => ResultFormat::Json,
-        Header::Csv {} => ResultFormat::Csv,
-        Header::Npy {} => ResultFormat::Npy,
-        Header::Png {} => ResultFormat::Png,
-        Header::Raw {} => ResultFormat::Raw,
+        Header::Json {} => OutputFormat::Json,
+        Header::Csv {} => OutputFormat::Csv,
+        Header::Npy {} => OutputFormat::Npy,
+        Header::Png {} => OutputFormat::Png,
+        Header::Raw {} => OutputFormat::Raw,
         Header::Failure { phase, line, class } if payload.is_empty() => {
             return Some(Frame::Failure { phase, line, class });
         }
@@ -97,7 +98,7 @@ mod tests {
     fn a_value_and_a_failure_are_told_apart() {
         assert_eq!(
             parse(&frame(r#"{"kind":"json"}"#, b"1")),
-            Ok(Frame::Value(ResultFormat::Json, b"1"))
+            Ok(Frame::Value(OutputFormat::Json, b"1"))
         );
         let failure = frame(
             r#"{"kind":"failure","phase":"call","line":7,"class":"KeyError"}"#,

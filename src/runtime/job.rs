@@ -5,44 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How an asset's bytes are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AssetFormat {
-    /// A table, RFC 4180 with a header.
-    Csv,
-    /// A table, Apache Parquet.
-    Parquet,
-    /// A tensor, NumPy's array file.
-    Npy,
-}
-
-/// How a result's bytes are written. None of these can execute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ResultFormat {
-    /// RFC 8259.
-    Json,
-    /// RFC 4180, with a header.
-    Csv,
-    /// NumPy's array file.
-    Npy,
-    /// Portable Network Graphics.
-    Png,
-    /// Apache Parquet; of deposits only.
-    Parquet,
-    /// Arrow IPC file; of deposits only.
-    Arrow,
-    /// Bytes as they were returned: nothing was parsed, and nobody can review them.
-    Raw,
-}
-
-impl ResultFormat {
-    /// Whether a person can review the bytes by looking at them rendered.
-    pub fn reviewable(self) -> bool {
-        self != Self::Raw
-    }
-}
+use crate::domain::asset::DataFormat;
+use crate::domain::hash::Hash;
+use crate::domain::release::OutputFormat;
 
 /// What one parameter of the entry point receives.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +17,7 @@ pub enum Argument {
         /// The file. Only the node's user needs to be able to read it.
         path: PathBuf,
         /// How it is written.
-        format: AssetFormat,
+        format: DataFormat,
     },
     /// A constant, as the Python value of its JSON.
     Constant(serde_json::Value),
@@ -143,11 +108,11 @@ pub struct ResultFile {
     /// Where it is.
     pub path: PathBuf,
     /// How it is written.
-    pub format: ResultFormat,
+    pub format: OutputFormat,
     /// Its size in bytes.
     pub length: u64,
     /// The BLAKE3 hash of its bytes.
-    pub hash: blake3::Hash,
+    pub hash: Hash,
 }
 
 /// What a run used. Private: durations never leave the high side.

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::config::SandboxConfig;
 use super::format;
-use super::job::{Argument, AssetFormat, Job};
+use super::job::{Argument, Job};
 use super::layout::Layout;
 use super::protocol::{Program, Spec};
 use super::{Environment, RunError};
+use crate::domain::asset::DataFormat;
 
 /// Fewer bytes than this hold no interpreter.
 const MEMORY_MIN: u64 = 64 << 20;
@@ -82,16 +83,16 @@ fn readable(
     job: &Job,
     environment: &Environment,
     path: &Path,
-    format: AssetFormat,
+    format: DataFormat,
     number: usize,
-) -> Result<(PathBuf, AssetFormat), RunError> {
+) -> Result<(PathBuf, DataFormat), RunError> {
     let reads_parquet =
         environment.has("pandas") && (environment.has("pyarrow") || environment.has("fastparquet"));
-    if format != AssetFormat::Parquet || reads_parquet {
+    if format != DataFormat::Parquet || reads_parquet {
         return Ok((path.to_path_buf(), format));
     }
     let converted = job.folder.join(format!("input-{number}.csv"));
     format::parquet_to_csv(path, &converted)
         .map_err(|error| RunError::Job(format!("the asset {} is no table: {error}", path.display())))?;
-    Ok((converted, AssetFormat::Csv))
+    Ok((converted, DataFormat::Csv))
 }

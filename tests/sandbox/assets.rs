@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use poundlock::runtime::{Argument, AssetFormat, Outcome, RunError};
+use poundlock::domain::asset::DataFormat;
+use poundlock::runtime::{Argument, Outcome, RunError};
 use serde_json::json;
 
 use crate::workshop::{Workshop, log};
 
 const TRAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/data/pima_train.csv");
 
-fn asset(name: &str, path: impl Into<PathBuf>, format: AssetFormat) -> (String, Argument) {
+fn asset(name: &str, path: impl Into<PathBuf>, format: DataFormat) -> (String, Argument) {
     (
         name.to_owned(),
         Argument::Asset {
@@ -41,7 +42,7 @@ def run(train, factor):
     return {'rows': len(train), 'columns': list(train.columns), 'glu': float(train.glu.mean()) * factor}
 ";
     let arguments = vec![
-        asset("train", TRAIN, AssetFormat::Csv),
+        asset("train", TRAIN, DataFormat::Csv),
         constant("factor", json!(2)),
     ];
     let text = Workshop::scientific().text(source, arguments);
@@ -57,7 +58,7 @@ fn a_csv_arrives_as_a_dict_of_lists_where_pandas_is_missing() {
 def run(train):
     return {name: [type(column[0]).__name__, len(column), column[0]] for name, column in train.items()}
 ";
-    let text = Workshop::bare().text(source, vec![asset("train", TRAIN, AssetFormat::Csv)]);
+    let text = Workshop::bare().text(source, vec![asset("train", TRAIN, DataFormat::Csv)]);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["npreg"], json!(["int", 200, 5]));
     assert_eq!(value["bmi"], json!(["float", 200, 30.2]));
@@ -77,8 +78,8 @@ def run():
     return {'t.parquet': list(table.getvalue()), 't.npy': list(tensor.getvalue())}
 ";
     made(&workshop, folder.path(), make);
-    let parquet = asset("table", folder.path().join("t.parquet"), AssetFormat::Parquet);
-    let npy = asset("tensor", folder.path().join("t.npy"), AssetFormat::Npy);
+    let parquet = asset("table", folder.path().join("t.parquet"), DataFormat::Parquet);
+    let npy = asset("tensor", folder.path().join("t.npy"), DataFormat::Npy);
     let source = "
 def run(table, tensor):
     return [table.n.sum(), table.w.isna().sum(), tensor.shape, tensor.sum(), str(tensor.dtype)]
@@ -107,7 +108,7 @@ def run():
 ";
     made(&workshop, folder.path(), make);
     let mut job = workshop.job("def run(tensor): return 1");
-    job.arguments = vec![asset("tensor", folder.path().join("t.npy"), AssetFormat::Npy)];
+    job.arguments = vec![asset("tensor", folder.path().join("t.npy"), DataFormat::Npy)];
     let Outcome::Failed(report) = workshop.run(&job).unwrap().outcome else {
         panic!("{}", log(&job))
     };
@@ -133,7 +134,7 @@ fn constants_are_the_values_of_their_json() {
 fn an_asset_that_is_missing_or_bound_twice_is_the_jobs_fault() {
     let workshop = Workshop::bare();
     let mut job = workshop.job("def run(a): return 1");
-    job.arguments = vec![asset("a", "/nowhere/a.csv", AssetFormat::Csv)];
+    job.arguments = vec![asset("a", "/nowhere/a.csv", DataFormat::Csv)];
     let error = workshop.run(&job).unwrap_err();
     assert!(
         matches!(error, RunError::Io { .. }) && error.to_string().contains("/nowhere/a.csv"),

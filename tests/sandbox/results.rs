@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use poundlock::runtime::{Phase, ResultFormat, Stop};
+use poundlock::domain::release::OutputFormat;
+use poundlock::runtime::{Phase, Stop};
 
 use crate::workshop::Workshop;
 
@@ -31,7 +32,11 @@ fn plain_values_become_json() {
         );
         assert_eq!(
             (file.format, file.length, file.hash),
-            (ResultFormat::Json, bytes.len() as u64, blake3::hash(&bytes))
+            (
+                OutputFormat::Json,
+                bytes.len() as u64,
+                poundlock::domain::hash::Hash::of(&bytes)
+            )
         );
         assert_eq!(
             std::fs::metadata(&file.path).unwrap().permissions().mode() & 0o777,
@@ -76,7 +81,7 @@ fn tables_become_csv_with_their_index_where_it_says_something() {
         );
         assert_eq!(
             (String::from_utf8(bytes).unwrap().as_str(), file.format),
-            (csv, ResultFormat::Csv),
+            (csv, OutputFormat::Csv),
             "{returned}"
         );
     }
@@ -105,7 +110,7 @@ fn arrays_become_npy_that_numpy_reads() {
     ] {
         let (file, bytes) =
             workshop.returned(&format!("import numpy\ndef run(): return {returned}"), Vec::new());
-        assert_eq!(file.format, ResultFormat::Npy);
+        assert_eq!(file.format, OutputFormat::Npy);
         assert!(
             String::from_utf8_lossy(&bytes).contains(descr),
             "{returned}: {}",
@@ -129,7 +134,7 @@ def run():
     return figure
 ";
     let (file, bytes) = Workshop::scientific().returned(source, Vec::new());
-    assert_eq!(file.format, ResultFormat::Png);
+    assert_eq!(file.format, OutputFormat::Png);
     assert!(file.format.reviewable());
     assert!(bytes.starts_with(b"\x89PNG"));
     for hidden in [&b"Matplotlib"[..], b"tEXt", b"pHYs"] {

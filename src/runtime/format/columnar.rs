@@ -22,16 +22,16 @@ use parquet::file::properties::WriterProperties;
 
 use super::FormatError;
 use super::sink::Sink;
+use crate::domain::release::OutputFormat;
 use crate::domain::schema::{Column, ColumnType, Schema};
-use crate::runtime::job::ResultFormat;
 
 const PARQUET: &str = "a Parquet file";
 const ARROW: &str = "an Arrow IPC file";
 
 /// Writes the rows again, without metadata of file, table or column. Values are read into columns and written anew, by
 /// which unused bytes and values under a null are lost; columns encoded by a dictionary become plain ones.
-pub(super) fn write_again(format: ResultFormat, source: File, sink: &mut Sink) -> Result<(), FormatError> {
-    if format == ResultFormat::Parquet {
+pub(super) fn write_again(format: OutputFormat, source: File, sink: &mut Sink) -> Result<(), FormatError> {
+    if format == OutputFormat::Parquet {
         let reader = parquet_reader(source)?;
         let schema = reader.schema();
         return write_parquet(schema, reader, PARQUET, &mut *sink, true);
@@ -245,9 +245,9 @@ mod tests {
         .unwrap()
     }
 
-    fn write(path: &Path, format: ResultFormat) {
+    fn write(path: &Path, format: OutputFormat) {
         let (batch, file) = (batch(), File::create(path).unwrap());
-        if format == ResultFormat::Parquet {
+        if format == OutputFormat::Parquet {
             let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
             writer.write(&batch).unwrap();
             writer.close().unwrap();
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn nothing_but_names_types_and_values_survives() {
-        for format in [ResultFormat::Parquet, ResultFormat::Arrow] {
+        for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
             let folder = tempfile::tempdir().unwrap();
             let (from, to) = (folder.path().join("from"), folder.path().join("to"));
             write(&from, format);
@@ -272,7 +272,7 @@ mod tests {
                     "{format:?} {needle:?}"
                 );
             }
-            let read = if format == ResultFormat::Parquet {
+            let read = if format == OutputFormat::Parquet {
                 parquet_reader(File::open(&to).unwrap())
                     .unwrap()
                     .next()
@@ -297,7 +297,7 @@ mod tests {
     fn a_parquet_table_tells_its_columns_and_becomes_csv() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        write(&from, ResultFormat::Parquet);
+        write(&from, OutputFormat::Parquet);
         let Schema::Table { columns, rows } = inspect(File::open(&from).unwrap()).unwrap() else {
             panic!("a table")
         };
@@ -315,13 +315,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         std::fs::write(&from, b"PAR1 and nothing more PAR1").unwrap();
-        for format in [ResultFormat::Parquet, ResultFormat::Arrow] {
+        for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
             assert!(deposit(format, &from, &to, 1 << 20).is_err());
             assert!(!to.try_exists().unwrap());
         }
-        write(&from, ResultFormat::Parquet);
+        write(&from, OutputFormat::Parquet);
         assert!(matches!(
-            deposit(ResultFormat::Parquet, &from, &to, 10),
+            deposit(OutputFormat::Parquet, &from, &to, 10),
             Err(FormatError::TooLong(10))
         ));
     }

@@ -309,7 +309,7 @@ pub(super) fn inspect(
 mod tests {
     use super::super::write_again as to_file;
     use super::*;
-    use crate::runtime::job::ResultFormat;
+    use crate::domain::release::OutputFormat;
 
     fn file(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
         let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}\n");
@@ -320,7 +320,7 @@ mod tests {
     fn again(bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("result");
-        to_file(ResultFormat::Npy, bytes, &path, 1 << 20)?;
+        to_file(OutputFormat::Npy, bytes, &path, 1 << 20)?;
         Ok(std::fs::read(path).unwrap())
     }
 

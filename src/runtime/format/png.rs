@@ -43,7 +43,7 @@ pub(super) fn write_again(bytes: &[u8], max: u64, sink: &mut Sink) -> Result<(),
 mod tests {
     use super::super::write_again as to_file;
     use super::*;
-    use crate::runtime::job::ResultFormat;
+    use crate::domain::release::OutputFormat;
 
     fn image(width: u32, height: u32, text: Option<&str>) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -65,7 +65,7 @@ mod tests {
     fn again(bytes: &[u8], max: u64) -> Result<Vec<u8>, FormatError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("result");
-        to_file(ResultFormat::Png, bytes, &path, max)?;
+        to_file(OutputFormat::Png, bytes, &path, max)?;
         Ok(std::fs::read(path).unwrap())
     }
 

@@ -6,7 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::FormatError;
-use crate::runtime::job::{ResultFile, ResultFormat};
+use crate::domain::hash::Hash;
+use crate::domain::release::OutputFormat;
+use crate::runtime::job::ResultFile;
 
 /// A file being written. Dropped before [`Sink::finish`], it is removed.
 pub(super) struct Sink {
@@ -54,7 +56,7 @@ impl Sink {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
-    pub(super) fn finish(mut self, format: ResultFormat) -> Result<ResultFile, FormatError> {
+    pub(super) fn finish(mut self, format: OutputFormat) -> Result<ResultFile, FormatError> {
         let written = self.flush().and_then(|()| match &self.file {
             Some(file) => file.get_ref().sync_all(),
             None => Ok(()),
@@ -66,7 +68,7 @@ impl Sink {
             path,
             format,
             length: self.length,
-            hash: self.hasher.finalize(),
+            hash: Hash(*self.hasher.finalize().as_bytes()),
         })
     }
 }
