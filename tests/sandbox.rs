@@ -6,6 +6,8 @@
 
 #[path = "sandbox/assets.rs"]
 mod assets;
+#[path = "sandbox/escapes.rs"]
+mod escapes;
 #[path = "sandbox/limits.rs"]
 mod limits;
 #[path = "sandbox/machine.rs"]

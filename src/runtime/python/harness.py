@@ -4,6 +4,7 @@ import csv
 import io
 import linecache
 import math
+import traceback
 import types
 
 _SOURCE = "<code>"
@@ -12,6 +13,8 @@ _ALLOWED = (
     "booleans or strings, a pandas DataFrame or Series, or a matplotlib Figure"
 )
 _DEPTH_MAX = 100
+# Given back when the code fails, so that a failure for want of memory can still be told.
+_RESERVE = [bytearray(8 << 20)]
 # What pandas takes for a missing value by default.
 _MISSING = frozenset(
     ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
@@ -187,8 +190,10 @@ def _line_of(error):
 
 
 def _fail(phase, error):
-    import traceback
-
+    _RESERVE.clear()
+    line = _line_of(error)
+    # What the code hoarded hangs on the frames that it left.
+    traceback.clear_frames(error.__traceback__)
     try:
         traceback.print_exception(type(error), error, error.__traceback__)
         sys.stdout.flush()
@@ -197,7 +202,7 @@ def _fail(phase, error):
         pass
     # Of the classes that this one derives from, the first that Python itself brings; the node checks it again.
     builtin = next((c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins"), "Exception")
-    _write_frame({"kind": "failure", "phase": phase, "line": _line_of(error), "class": builtin})
+    _write_frame({"kind": "failure", "phase": phase, "line": line, "class": builtin})
     os._exit(1)
 
 

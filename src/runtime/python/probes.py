@@ -1,5 +1,6 @@
 # Tries to break out, and says what came of each attempt. The node takes no comfort from an answer that does not come.
 import errno
+import fcntl
 import signal
 import socket
 import threading
@@ -65,6 +66,10 @@ def _write_outside():
         ("change an input's mode", lambda: os.fchmod(descriptor, 0o600)),
         ("change an input's times", lambda: os.utime(descriptor)),
         ("change an input's attributes", lambda: os.setxattr(descriptor, "user.probe", b"x")),
+        ("change an input's owner", lambda: os.fchown(descriptor, os.getuid(), os.getgid())),
+        ("lock an input", lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)),
+        ("lease an input", lambda: fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)),
+        ("flag an input", lambda: fcntl.ioctl(descriptor, 0x40086602, b"\x40" + bytes(7))),
     ]
     return _blocked(attempts)
 
