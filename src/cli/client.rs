@@ -1,0 +1,367 @@
+//! Speaks to a running node: one client for all commands.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::{Method, Request, Response};
+use ureq::{Agent, AsSendBody, Body, SendBody};
+use zeroize::Zeroizing;
+
+use super::Common;
+use super::failure::{Code, Failure};
+use super::print::Out;
+use super::profile;
+use super::progress::Progress;
+
+/// The file in a node's folder that says where it listens while it runs.
+pub const ADDRESS_FILE: &str = "run/address";
+
+/// The longest JSON answer that is read.
+const ANSWER_MAX: u64 = 64 * 1024 * 1024;
+
+/// Speaks to one node, with the session that the profile remembers.
+pub struct Client {
+    agent: Agent,
+    base: String,
+    /// How the node was named: what its session is remembered under.
+    named: String,
+    profile: String,
+    token: Option<Zeroizing<String>>,
+    out: Out,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Client")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// For the node and the profile that the command line names.
+    ///
+    /// # Errors
+    /// No node is named, or it does not run.
+    pub fn open(common: &Common) -> Result<Self, Failure> {
+        let (base, named) = locate(common)?;
+        let token = match std::env::var("POUNDLOCK_TOKEN") {
+            Ok(token) => Some(Zeroizing::new(token)),
+            Err(_) => profile::recall(&profile::file(&common.profile, &named)?)?.map(|session| session.token),
+        };
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(Duration::from_secs(10)));
+        if is_local(&base) {
+            config = config.proxy(None);
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            base,
+            named,
+            profile: common.profile.clone(),
+            token,
+            out: common.out(),
+        })
+    }
+
+    /// How the node was named.
+    pub fn named(&self) -> &str {
+        &self.named
+    }
+
+    /// The profile in use.
+    pub fn profile(&self) -> &str {
+        &self.profile
+    }
+
+    /// Asks for something. `path` is what follows `/api/v1`.
+    ///
+    /// # Errors
+    /// The node refuses, or cannot be reached.
+    pub fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.json(Method::GET, path, None)
+    }
+
+    /// Asks for a whole list, page after page.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn list(&self, path: &str, all: bool) -> Result<Value, Failure> {
+        let mut list = self.get(path)?;
+        while all && let Some(cursor) = list["next"].as_str() {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let mut more = self.get(&format!("{path}{joint}cursor={cursor}"))?;
+            list["next"] = more["next"].take();
+            if let (Some(items), Some(further)) = (list["items"].as_array_mut(), more["items"].as_array_mut())
+            {
+                items.append(further);
+            }
+        }
+        Ok(list)
+    }
+
+    /// Sends something as JSON.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.json(Method::POST, path, Some(body))
+    }
+
+    /// Changes something.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.json(Method::PATCH, path, Some(body))
+    }
+
+    /// Removes something.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn delete(&self, path: &str) -> Result<Value, Failure> {
+        self.json(Method::DELETE, path, None)
+    }
+
+    fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        match body {
+            Some(body) => self.exchange(method, path, "application/json", body.to_string()),
+            None => self.exchange(method, path, "", ()),
+        }
+    }
+
+    /// Sends bytes or text as they are.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn send(&self, method: Method, path: &str, media: &str, body: &[u8]) -> Result<Value, Failure> {
+        self.exchange(method, path, media, body)
+    }
+
+    /// Sends a file, streamed, with a bar on a terminal.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and when the file cannot be read.
+    pub fn send_file(&self, method: Method, path: &str, file: &Path) -> Result<Value, Failure> {
+        let failed = |error: io::Error| Failure::file(file, &error);
+        let opened = File::open(file).map_err(failed)?;
+        let metadata = opened.metadata().map_err(failed)?;
+        let length = metadata.is_file().then(|| metadata.len());
+        let what = file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let progress = Progress::begin(self.out, &super::print::plain(&what), length);
+        let mut request = self.request(method, path, "application/octet-stream");
+        if let Some(length) = length {
+            request = request.header("Content-Length", length);
+        }
+        let mut reader = progress.read(opened);
+        let response = self.run(request, SendBody::from_reader(&mut reader))?;
+        self.answer(response)
+    }
+
+    /// Fetches bytes into a file, or to the standard output for `-`. The file is there whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and when the file cannot be written.
+    pub fn fetch(&self, path: &str, to: &Path) -> Result<Fetched, Failure> {
+        let mut response = self.run(self.request(Method::GET, path, ""), ())?;
+        if !response.status().is_success() {
+            return Err(self.refused(response));
+        }
+        let header = |name: &str| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.map(str::to_owned)
+        };
+        let (hash, media) = (header("Poundlock-Result-Hash"), header("Content-Type"));
+        let length = response.body().content_length();
+        let progress = Progress::begin(self.out, "download", length);
+        let reader = response.body_mut().with_config().limit(u64::MAX).reader();
+        let bytes = save(&mut progress.read(reader), to).map_err(|error| Failure::file(to, &error))?;
+        Ok(Fetched { bytes, hash, media })
+    }
+
+    /// Fetches a text of at most 64 MiB.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn text(&self, path: &str) -> Result<String, Failure> {
+        let mut response = self.run(self.request(Method::GET, path, ""), ())?;
+        if !response.status().is_success() {
+            return Err(self.refused(response));
+        }
+        let read = response
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_MAX)
+            .lossy_utf8(true)
+            .read_to_string();
+        read.map_err(|error| self.unreachable(&error))
+    }
+
+    fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        media: &str,
+        body: impl AsSendBody,
+    ) -> Result<Value, Failure> {
+        let response = self.run(self.request(method, path, media), body)?;
+        self.answer(response)
+    }
+
+    fn request(&self, method: Method, path: &str, media: &str) -> ureq::http::request::Builder {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}/api/v1{path}", self.base));
+        if !media.is_empty() {
+            request = request.header("Content-Type", media);
+        }
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {}", **token));
+        }
+        request
+    }
+
+    fn run(
+        &self,
+        request: ureq::http::request::Builder,
+        body: impl AsSendBody,
+    ) -> Result<Response<Body>, Failure> {
+        let request = request
+            .body(body)
+            .map_err(|error| Failure::usage(format!("not an address: {error}")))?;
+        self.agent.run(request).map_err(|error| self.unreachable(&error))
+    }
+
+    fn answer(&self, mut response: Response<Body>) -> Result<Value, Failure> {
+        if !response.status().is_success() {
+            return Err(self.refused(response));
+        }
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_MAX)
+            .read_to_string();
+        let text = text.map_err(|error| self.unreachable(&error))?;
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        let is_json = response
+            .headers()
+            .get("Content-Type")
+            .is_some_and(|kind| kind == "application/json");
+        if !is_json {
+            return Ok(Value::String(text));
+        }
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::failed(format!("{} answers what is not JSON: {error}", self.base)))
+    }
+
+    fn refused(&self, mut response: Response<Body>) -> Failure {
+        let status = response.status().as_u16();
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_MAX)
+            .read_to_string()
+            .unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(problem @ Value::Object(_)) => Failure::problem(status, problem),
+            _ => Failure::failed(format!(
+                "{} answered {status}; is it a Poundlock node?",
+                self.base
+            )),
+        }
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        Failure::new(
+            Code::Unreachable,
+            format!("the node at {} cannot be reached: {error}", self.base),
+        )
+    }
+}
+
+/// Bytes that were fetched.
+#[derive(Debug)]
+pub struct Fetched {
+    /// How many.
+    pub bytes: u64,
+    /// The hash that the node told.
+    pub hash: Option<String>,
+    /// Their media type.
+    pub media: Option<String>,
+}
+
+fn save(reader: &mut dyn Read, to: &Path) -> io::Result<u64> {
+    if to.as_os_str() == "-" {
+        let mut out = io::stdout().lock();
+        let bytes = io::copy(reader, &mut out)?;
+        out.flush()?;
+        return Ok(bytes);
+    }
+    let folder = to
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let bytes = io::copy(reader, &mut file)?;
+    file.as_file().sync_all()?;
+    file.persist(to).map_err(|error| error.error)?;
+    Ok(bytes)
+}
+
+/// The node's address, and what its sessions are remembered under.
+fn locate(common: &Common) -> Result<(String, String), Failure> {
+    let Some(named) = &common.node else {
+        return Err(Failure::usage(
+            "name the node: --node URL|FOLDER, or the variable POUNDLOCK_NODE",
+        ));
+    };
+    let Some(folder) = common.folder() else {
+        let base = named.trim_end_matches('/').to_owned();
+        return Ok((base.clone(), base));
+    };
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| Failure::file(&folder, &error))?;
+    let path = folder.join(ADDRESS_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(address) => Ok((address.trim().to_owned(), folder.display().to_string())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let detail = format!(
+                "no node runs in {0}; start it with: poundlock serve {0}",
+                folder.display()
+            );
+            Err(Failure::new(Code::Unreachable, detail))
+        }
+        Err(error) => Err(Failure::file(&path, &error)),
+    }
+}
+
+fn is_local(base: &str) -> bool {
+    let host = base.split("://").nth(1).unwrap_or_default();
+    host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
+}
+
+/// A part of an address, escaped so that it stays one.
+pub fn part(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}

@@ -1,0 +1,166 @@
+//! Why a command failed, and the exit code that says so.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::print;
+
+/// The exit codes. Stable: scripts rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// Refused or failed, for a reason without a code of its own.
+    Failed = 1,
+    /// The command line is wrong. Clap uses the same number.
+    Usage = 2,
+    /// Not signed in, or a permission is missing.
+    Forbidden = 3,
+    /// There is no such thing, or you may not know of it.
+    NotFound = 4,
+    /// Something has changed since you looked.
+    Changed = 5,
+    /// The node cannot be reached or is busy.
+    Unreachable = 6,
+    /// The bundle is damaged, forged, or not for this node.
+    BadBundle = 7,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(match code {
+            Code::Failed => 1,
+            Code::Usage => 2,
+            Code::Forbidden => 3,
+            Code::NotFound => 4,
+            Code::Changed => 5,
+            Code::Unreachable => 6,
+            Code::BadBundle => 7,
+        })
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    code: Code,
+    message: String,
+    /// The node's own words, where it refused.
+    problem: Option<Value>,
+}
+
+impl Failure {
+    /// Says what failed, with its exit code.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            problem: None,
+        }
+    }
+
+    /// Failed, for a reason without a code of its own.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Code::Failed, message)
+    }
+
+    /// The command line is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// A file or folder cannot be used.
+    pub fn file(path: &Path, error: &io::Error) -> Self {
+        Self::failed(format!("{}: {error}", path.display()))
+    }
+
+    /// An error with all its causes.
+    pub fn chain(error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let told = error.to_string();
+            if !message.ends_with(&told) {
+                message = format!("{message}: {told}");
+            }
+            cause = error.source();
+        }
+        Self::failed(message)
+    }
+
+    /// The node refused.
+    pub fn problem(status: u16, problem: Value) -> Self {
+        let word = problem["type"]
+            .as_str()
+            .and_then(|kind| kind.rsplit(':').next())
+            .unwrap_or_default();
+        let code = match (status, word) {
+            (_, word) if word.starts_with("bundle_") => Code::BadBundle,
+            (401 | 403, _) => Code::Forbidden,
+            (404, _) => Code::NotFound,
+            (412, _) => Code::Changed,
+            (503, _) => Code::Unreachable,
+            _ => Code::Failed,
+        };
+        let detail = problem["detail"].as_str().or(problem["title"].as_str());
+        let message = detail.map_or_else(|| format!("the node answered {status}"), str::to_owned);
+        Self {
+            code,
+            message,
+            problem: Some(problem),
+        }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Prints the failure to the standard error stream: one line, or with `json` the problem document.
+    pub fn print(&self, json: bool) {
+        if json {
+            let own = || json!({"detail": self.message});
+            eprintln!("{}", self.problem.clone().unwrap_or_else(own));
+            return;
+        }
+        eprintln!("poundlock: {}", print::prose(&self.message));
+        let difference = self.problem.as_ref().map(|problem| &problem["difference"]);
+        if let Some(difference) = difference.filter(|difference| !difference.is_null()) {
+            let shown = serde_json::to_string_pretty(difference).unwrap_or_default();
+            eprintln!("What has changed:\n{}", print::prose(&shown));
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_node_says_decides_the_exit_code() {
+        let of = |status, word: &str| {
+            Failure::problem(
+                status,
+                json!({"type": format!("urn:poundlock:problem:{word}"), "detail": "d"}),
+            )
+            .code()
+        };
+        assert_eq!(of(401, "not_signed_in"), Code::Forbidden);
+        assert_eq!(of(403, "forbidden"), Code::Forbidden);
+        assert_eq!(of(404, "not_found"), Code::NotFound);
+        assert_eq!(of(412, "changed"), Code::Changed);
+        assert_eq!(of(503, "busy"), Code::Unreachable);
+        assert_eq!(of(422, "bundle_signature"), Code::BadBundle);
+        assert_eq!(of(409, "name_taken"), Code::Failed);
+    }
+}

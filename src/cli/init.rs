@@ -1,0 +1,75 @@
+//! `poundlock init`: a new node.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::Common;
+use super::failure::Failure;
+use super::print;
+use crate::domain::side;
+use crate::node::{Config, make};
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Side {
+    /// Faces the internet; holds mock data only
+    Low,
+    /// Holds the private data; connected to nothing
+    High,
+}
+
+impl From<Side> for side::Side {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Low => Self::Low,
+            Side::High => Self::High,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The folder to make the node in; empty or absent
+    folder: PathBuf,
+    /// Which side of the gap it stands on
+    #[arg(long)]
+    side: Side,
+    /// How it is called
+    #[arg(long)]
+    name: String,
+    /// The address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<std::net::SocketAddr>,
+    /// The Python interpreter that runs code; the first `python3` of the search path where none is named
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+}
+
+pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
+    super::make_files_private();
+    let mut config = Config::new(arguments.side.into());
+    if let Some(listen) = arguments.listen {
+        config.server.listen = listen;
+    }
+    config.runtime.python.interpreter.clone_from(&arguments.python);
+    let made =
+        make::make(&arguments.folder, &arguments.name, &config).map_err(|error| Failure::chain(&error))?;
+    let told = json!({
+        "node": made.node, "side": config.side, "folder": arguments.folder,
+        "fingerprint": made.fingerprint.to_string(), "setup_token": *made.setup_token,
+    });
+    common.out().show(&told, |told| {
+        let folder = arguments.folder.display();
+        format!(
+            "Made a {} node in {folder}.\n\n{}\n\nThe token sets the node up once, and is kept nowhere. Next:\n  \
+             poundlock serve {folder}\n  poundlock --node {folder} setup",
+            config.side.word(),
+            print::facts(&[
+                ("node", print::field(told, "node")),
+                ("fingerprint", print::field(told, "fingerprint")),
+                ("one-time token", print::field(told, "setup_token")),
+            ])
+        )
+    })
+}

@@ -1,0 +1,59 @@
+//! Passwords come from a prompt, a file or the environment; never from the command line, which others can see.
+
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+
+/// Where the password comes from.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PasswordSource {
+    /// Read the password from this file (its first line), `-` for the standard input
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+/// The variable that a password may stand in.
+const VARIABLE: &str = "POUNDLOCK_PASSWORD";
+
+impl PasswordSource {
+    /// The password; `twice` asks a person to repeat a new one.
+    pub(super) fn read(&self, prompt: &str, twice: bool) -> Result<Zeroizing<String>, Failure> {
+        if let Some(path) = &self.password_file {
+            return secret_file(path);
+        }
+        if let Ok(password) = std::env::var(VARIABLE) {
+            return Ok(Zeroizing::new(password));
+        }
+        if !std::io::stdin().is_terminal() {
+            let detail =
+                format!("there is no terminal to ask for the password on; use --password-file or {VARIABLE}");
+            return Err(Failure::usage(detail));
+        }
+        let ask = |prompt: &str| {
+            let answer = rpassword::prompt_password(prompt).map(Zeroizing::new);
+            answer.map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))
+        };
+        let password = ask(&format!("{prompt}: "))?;
+        if twice && *ask("Once more: ")? != *password {
+            return Err(Failure::failed("the two passwords differ"));
+        }
+        Ok(password)
+    }
+}
+
+/// The first line of a file that holds a secret.
+pub(super) fn secret_file(path: &std::path::Path) -> Result<Zeroizing<String>, Failure> {
+    const MOST: u64 = 64 * 1024;
+    let mut text = Zeroizing::new(String::new());
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(MOST).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text))
+    };
+    read.map_err(|error| Failure::file(path, &error))?;
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}
