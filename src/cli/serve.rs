@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::{Common, print};
 use crate::api::{self, Context};
 use crate::node::{self, Config, ConfigError};
+use crate::store::sled_engine;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -126,6 +127,9 @@ fn start_log() -> Result<(), Failure> {
 fn end_on_panic() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        if sled_engine::is_opening() {
+            return;
+        }
         tracing::error!(%panic, "the node panicked and ends; this is a bug");
         print(panic);
         std::process::abort();

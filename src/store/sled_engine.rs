@@ -11,6 +11,7 @@
 //! A crash at any point leaves the state after some commit, and that commit is the last acknowledged one or a later
 //! one that was under way.
 
+use std::cell::Cell;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -296,6 +297,16 @@ impl EngineView for SledView {
     }
 }
 
+thread_local! {
+    static OPENING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is opening sled's files, where a panic means damage and is caught. Anywhere else a panic ends the
+/// process.
+pub fn is_opening() -> bool {
+    OPENING.get()
+}
+
 /// Opens sled in a folder whose lock is held.
 fn open_sled(folder: &Path) -> Result<sled::Db, EngineError> {
     let config = sled::Config::new()
@@ -304,11 +315,13 @@ fn open_sled(folder: &Path) -> Result<sled::Db, EngineError> {
         .cache_capacity(CACHE_BYTES);
     let given_up = Instant::now() + LEAVING_TIME;
     loop {
-        let opened =
-            catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_panic| EngineError::Damaged {
-                folder: folder.to_path_buf(),
-                reason: "its files cannot be understood".to_owned(),
-            })?;
+        OPENING.set(true);
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        OPENING.set(false);
+        let opened = opened.map_err(|_panic| EngineError::Damaged {
+            folder: folder.to_path_buf(),
+            reason: "its files cannot be understood".to_owned(),
+        })?;
         match opened.map_err(|error| from_sled(folder, error)) {
             // The folder is this engine's, so what holds sled's file are the threads of an earlier one in this
             // process: sled does not wait for them when it is dropped.
