@@ -8,8 +8,11 @@ use crate::acts::Refusal;
 use crate::domain::outline::CodeProblem;
 use crate::runtime::NotReady;
 
+pub mod notifier;
+pub mod runner;
 pub mod store;
 pub mod syncer;
+pub mod triage;
 
 pub use store::StoreHandle;
 

@@ -5,14 +5,17 @@ pub mod make;
 
 use std::io;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix::{Addr, Supervisor};
 
 use crate::actors::StoreHandle;
+use crate::actors::notifier::Notifier;
+use crate::actors::runner::{self, Crew, Runner};
 use crate::actors::store::Clock;
 use crate::actors::syncer::Syncer;
+use crate::actors::triage::Triage;
 use crate::clock;
 use crate::domain::settings;
 use crate::domain::side::Side;
@@ -31,6 +34,10 @@ use crate::store::writer::{Writer, WriterLimits};
 
 pub use config::{Config, ConfigError, Python, Runtime as RuntimeSettings, Server};
 
+/// The folders in the spool: of runs under way, and of deposits that are being checked.
+const RUNS: &str = "runs";
+const DEPOSITS: &str = "deposits";
+
 /// What everything in a running node shares. Clones are one: they hold the same addresses, so that mailboxes stay
 /// bounded.
 #[derive(Clone, Debug)]
@@ -43,6 +50,12 @@ pub struct Node {
 pub struct Parts {
     /// Reads and writes the store.
     pub store: StoreHandle,
+    /// Owns a request's life.
+    pub triage: Addr<Triage>,
+    /// Owns the queue of runs.
+    pub runner: Addr<Runner>,
+    /// Owns the outbox.
+    pub notifier: Addr<Notifier>,
     /// Open bytes.
     pub blobs: Arc<Blobs>,
     /// Private bytes; none on a low node.
@@ -51,6 +64,8 @@ pub struct Parts {
     pub runtime: Arc<Runtime>,
     /// The node's folder.
     pub folder: NodeFolder,
+    /// Where deposits lie while they are checked; emptied when the node starts.
+    pub deposits: PathBuf,
     /// What the administrator of the machine has configured.
     pub config: Config,
     /// Writes bundles and takes them in.
@@ -172,9 +187,38 @@ impl Opened {
         let writer = Writer::start(self.engine, WriterLimits::default())?;
         let store = StoreHandle::start(writer, clock);
         let syncer = Syncer::new(store.clone(), self.blobs.clone(), self.folder.clone())?;
+        let deposits = self.folder.spool().join(DEPOSITS);
+        match std::fs::remove_dir_all(&deposits) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let owned = store.clone();
+        let notifier = Supervisor::start(move |_| Notifier::new(owned));
+        let triage = Triage::new(
+            store.clone(),
+            notifier.clone(),
+            Arc::clone(&self.runtime),
+            Arc::clone(&self.blobs),
+            self.attachments.clone(),
+            deposits.clone(),
+            self.config.runtime.limits.output_bytes,
+        );
+        let crew = Crew::new(
+            store.clone(),
+            Arc::clone(&self.blobs),
+            self.attachments.clone(),
+            Arc::clone(&self.runtime),
+            self.folder.spool().join(RUNS),
+            self.config.runtime.limits,
+        );
+        let runner = Runner::new(crew, notifier.clone(), self.config.runtime.jobs_at_once);
         let parts = Parts {
             syncer: Supervisor::start(move |_| syncer),
             store,
+            triage: Supervisor::start(move |_| triage),
+            runner: Supervisor::start(move |_| runner),
+            notifier,
+            deposits,
             blobs: self.blobs,
             attachments: self.attachments,
             runtime: self.runtime,
@@ -205,6 +249,10 @@ impl Running {
     /// Finishes what is under way and stops the actors. What still runs after the configured grace is stopped and marked as
     /// interrupted.
     pub async fn stop(self) {
+        let grace = self.node.config.server.grace();
+        if let Err(error) = self.node.runner.send(runner::Stop { grace }).await {
+            tracing::error!(%error, "the runner did not stop");
+        }
         let store = self.node.store.clone();
         let closed = actix_web::rt::task::spawn_blocking(move || store.close_blocking()).await;
         if let Err(error) = closed {

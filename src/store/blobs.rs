@@ -163,7 +163,9 @@ impl Blobs {
         Ok(())
     }
 
-    fn path(&self, hash: &Hash) -> PathBuf {
+    /// Where the blob is, or would be: for the sandbox to bind.
+    #[must_use]
+    pub fn path(&self, hash: &Hash) -> PathBuf {
         self.files.path(&name(hash))
     }
 }

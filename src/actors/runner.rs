@@ -1,0 +1,329 @@
+//! The runner owns the queue of runs: it takes up those that wait, as many at once as the node's configuration allows, each
+//! on a thread that may block, and stops those that are cancelled.
+//!
+//! The queue itself is in the store. What is here besides are the means to stop what is under way; they are lost with the
+//! process, as the runs are, and the next start marks those as interrupted.
+
+mod crew;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, ContextFutureSpawner, Handler, Message,
+    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
+};
+use tokio::sync::oneshot;
+
+use super::ActError;
+use super::notifier::{Notifier, Queued};
+use crate::acts::runs::{self, Cancelled, Wanted};
+use crate::domain::access;
+use crate::domain::id::JobId;
+use crate::domain::job::Run;
+use crate::runtime::Cancel;
+
+pub use crew::Crew;
+
+/// How long the runner waits after the store or the system has failed it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Owns the queue of runs.
+#[derive(Debug)]
+pub struct Runner {
+    crew: Arc<Crew>,
+    notifier: Addr<Notifier>,
+    /// How many runs may be under way at once.
+    places: usize,
+    under_way: BTreeMap<JobId, Cancel>,
+    /// Whether what an earlier process left has been put in order.
+    tidied: bool,
+    /// Whether the queue is being looked at, and whether something came since.
+    looking: bool,
+    look_again: bool,
+    /// Who waits for the runner to stop; runs are no longer taken up.
+    stopping: Option<Vec<oneshot::Sender<()>>>,
+}
+
+impl Runner {
+    /// A runner with `places` for runs at once.
+    pub fn new(crew: Crew, notifier: Addr<Notifier>, places: u16) -> Self {
+        Self {
+            crew: Arc::new(crew),
+            notifier,
+            places: usize::from(places.max(1)),
+            under_way: BTreeMap::new(),
+            tidied: false,
+            looking: false,
+            look_again: false,
+            stopping: None,
+        }
+    }
+
+    fn free(&self) -> usize {
+        if self.stopping.is_some() || !self.tidied {
+            0
+        } else {
+            self.places.saturating_sub(self.under_way.len())
+        }
+    }
+
+    /// Looks at the queue and takes up as many runs as there are free places.
+    fn look(&mut self, context: &mut Context<Self>) {
+        if self.looking {
+            self.look_again = true;
+            return;
+        }
+        if self.free() == 0 {
+            return;
+        }
+        (self.looking, self.look_again) = (true, false);
+        let (store, limit) = (self.crew.store().clone(), self.places);
+        async move { store.read(move |view| runs::waiting(view, limit)).await }
+            .into_actor(self)
+            .map(|waiting, runner, context| {
+                runner.looking = false;
+                match waiting {
+                    Ok(waiting) => runner.take_up(&waiting, context),
+                    Err(error) => {
+                        tracing::error!(%error, "the queue of runs cannot be read");
+                        runner.pause(context);
+                    }
+                }
+                if runner.look_again {
+                    runner.look(context);
+                }
+            })
+            .spawn(context);
+    }
+
+    fn take_up(&mut self, waiting: &[JobId], context: &mut Context<Self>) {
+        for id in waiting {
+            if self.free() == 0 {
+                return;
+            }
+            if self.under_way.contains_key(id) {
+                continue;
+            }
+            match Cancel::new() {
+                Ok(cancel) => self.start(*id, cancel, context),
+                Err(error) => {
+                    tracing::error!(%error, run = %id, "a run cannot begin yet");
+                    self.pause(context);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, id: JobId, cancel: Cancel, context: &mut Context<Self>) {
+        self.under_way.insert(id, cancel.clone());
+        let (crew, runner) = (Arc::clone(&self.crew), context.address());
+        // Not a future of this actor: its end must be told even if the actor is started again meanwhile.
+        actix_web::rt::spawn(async move {
+            let work = actix_web::rt::task::spawn_blocking(move || crew.run(id, &cancel));
+            let failed = match work.await {
+                Ok(Ok(())) => false,
+                Ok(Err(error)) => {
+                    tracing::error!(error = ?error, run = %id, "a run could not be carried through");
+                    true
+                }
+                Err(error) => {
+                    tracing::error!(%error, run = %id, "the thread of a run ended");
+                    true
+                }
+            };
+            if let Err(error) = runner.send(Over { id, failed }).await {
+                tracing::debug!(%error, "the runner is gone");
+            }
+        });
+    }
+
+    fn pause(&mut self, context: &mut Context<Self>) {
+        context.run_later(PAUSE, |runner, context| runner.look(context));
+    }
+
+    fn stopped(&mut self) {
+        if self.under_way.is_empty() {
+            for waiting in self.stopping.iter_mut().flat_map(|waiting| waiting.drain(..)) {
+                // Whoever asked may be gone; then nobody needs to know.
+                let _gone = waiting.send(());
+            }
+        }
+    }
+}
+
+impl Actor for Runner {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        if self.tidied {
+            return self.look(context);
+        }
+        let crew = Arc::clone(&self.crew);
+        let tidying = actix_web::rt::task::spawn_blocking(move || crew.tidy());
+        // Nothing else is handled before: what ran when the node died must not count as under way.
+        tidying
+            .into_actor(self)
+            .map(|tidied, runner, context| match tidied {
+                Ok(Ok(())) => {
+                    runner.tidied = true;
+                    runner.look(context);
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(error = ?error, "no code runs: what an earlier process left cannot be put in order");
+                }
+                Err(error) => tracing::error!(%error, "no code runs: the thread that tidies ended"),
+            })
+            .wait(context);
+    }
+}
+
+impl Supervised for Runner {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        tracing::warn!("the runner starts again");
+        self.looking = false;
+    }
+}
+
+/// Run this.
+#[derive(Clone, Debug)]
+pub struct Enqueue {
+    /// Who asks.
+    pub actor: access::Actor,
+    /// The run's id, fresh.
+    pub id: JobId,
+    /// What shall run.
+    pub wanted: Wanted,
+}
+
+impl Message for Enqueue {
+    type Result = Result<Run, ActError>;
+}
+
+impl Handler<Enqueue> for Runner {
+    type Result = ResponseActFuture<Self, Result<Run, ActError>>;
+
+    fn handle(&mut self, ask: Enqueue, _: &mut Context<Self>) -> Self::Result {
+        let (store, ready, stopping) = (
+            self.crew.store().clone(),
+            self.crew.readiness(),
+            self.stopping.is_some(),
+        );
+        let queued = async move {
+            if stopping {
+                return Err(ActError::Stopping);
+            }
+            ready.map_err(ActError::NotReady)?;
+            store
+                .act(move |tx, here| runs::queue(tx, &ask.actor, here, ask.id, ask.wanted))
+                .await
+        };
+        Box::pin(queued.into_actor(self).map(|queued, runner, context| {
+            if queued.is_ok() {
+                runner.look(context);
+            }
+            queued
+        }))
+    }
+}
+
+/// Stop this run. The answer is the run as it is now; one that is under way ends a moment later.
+#[derive(Clone, Debug)]
+pub struct CancelRun {
+    /// Who asks.
+    pub actor: access::Actor,
+    /// The run.
+    pub id: JobId,
+}
+
+impl Message for CancelRun {
+    type Result = Result<Run, ActError>;
+}
+
+impl Handler<CancelRun> for Runner {
+    type Result = ResponseActFuture<Self, Result<Run, ActError>>;
+
+    fn handle(&mut self, ask: CancelRun, _: &mut Context<Self>) -> Self::Result {
+        let store = self.crew.store().clone();
+        let id = ask.id;
+        let cancelled = async move {
+            store
+                .act(move |tx, here| runs::cancel(tx, &ask.actor, here, ask.id))
+                .await
+        };
+        Box::pin(cancelled.into_actor(self).map(move |cancelled, runner, _| {
+            Ok(match cancelled? {
+                Cancelled::BeforeItBegan(run) => run,
+                Cancelled::UnderWay(run) => {
+                    if let Some(cancel) = runner.under_way.get(&id) {
+                        cancel.cancel();
+                    }
+                    run
+                }
+            })
+        }))
+    }
+}
+
+/// A run is over, or could not be carried through.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    id: JobId,
+    failed: bool,
+}
+
+impl Message for Over {
+    type Result = ();
+}
+
+impl Handler<Over> for Runner {
+    type Result = ();
+
+    fn handle(&mut self, over: Over, context: &mut Context<Self>) {
+        self.under_way.remove(&over.id);
+        if self.stopping.is_some() {
+            return self.stopped();
+        }
+        // A full mailbox has woken it already.
+        let _woken = self.notifier.try_send(Queued);
+        if over.failed {
+            self.pause(context);
+        } else {
+            self.look(context);
+        }
+    }
+}
+
+/// Take up no more runs, and answer when none is under way. What still runs after `grace` is stopped and becomes
+/// interrupted.
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    /// How long what is under way gets to finish.
+    pub grace: Duration,
+}
+
+impl Message for Stop {
+    type Result = ();
+}
+
+impl Handler<Stop> for Runner {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, stop: Stop, context: &mut Context<Self>) -> Self::Result {
+        let (reply, stopped) = oneshot::channel();
+        self.stopping.get_or_insert_default().push(reply);
+        context.run_later(stop.grace, |runner, _| {
+            runner.crew.interrupt();
+            for cancel in runner.under_way.values() {
+                cancel.cancel();
+            }
+        });
+        self.stopped();
+        Box::pin(async {
+            // A runner that is gone has stopped too.
+            let _gone = stopped.await;
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! Private bytes on their way: in as a deposit, out by a release. Blocks.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Deposit, Release};
+use crate::actors::{ActError, StoreHandle};
+use crate::acts::{Refusal, releases, runs};
+use crate::clock;
+use crate::domain::job::{Product, Run};
+use crate::domain::object::Object;
+use crate::domain::release::Part;
+use crate::runtime::format::{self, FormatError};
+use crate::store::attachments::{AttachmentError, Attachments, Role};
+use crate::store::blobs::{BlobError, Blobs, StagedBlob};
+use crate::store::records::Here;
+
+/// Bytes that are copied at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// Moves private bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Vault {
+    store: StoreHandle,
+    blobs: Arc<Blobs>,
+    attachments: Option<Arc<Attachments>>,
+    uploads: PathBuf,
+    deposit_bytes: u64,
+}
+
+/// The attachment that holds a part of a run.
+pub fn role(part: Part) -> Role {
+    match part {
+        Part::Result => Role::Result,
+        Part::Log => Role::Log,
+        Part::FailureReport => Role::Failure,
+    }
+}
+
+impl Vault {
+    pub(super) fn new(
+        store: StoreHandle,
+        blobs: Arc<Blobs>,
+        attachments: Option<Arc<Attachments>>,
+        uploads: PathBuf,
+        deposit_bytes: u64,
+    ) -> Self {
+        Self {
+            store,
+            blobs,
+            attachments,
+            uploads,
+            deposit_bytes,
+        }
+    }
+
+    fn attachments(&self) -> Result<&Attachments, ActError> {
+        self.attachments.as_deref().ok_or_else(|| {
+            let refusal = Refusal::conflict(
+                "wrong_side",
+                "this is done on the high side: only that holds private data",
+            );
+            refusal.into()
+        })
+    }
+
+    /// Where and when the checks before an act take place.
+    fn here(&self, view: &crate::store::read::View) -> Result<Here, Refusal> {
+        Ok(Here::at(view, self.store.now(), clock::random_bytes())?)
+    }
+
+    /// Checks a deposited file, writes its values again as an attachment, and notes it as a run.
+    pub(super) fn deposit(&self, ask: Deposit) -> Result<Run, ActError> {
+        let done = self.take_deposit(&ask);
+        if let Err(error) = fs::remove_file(&ask.file)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "an uploaded file stays until the next start");
+        }
+        done
+    }
+
+    fn take_deposit(&self, ask: &Deposit) -> Result<Run, ActError> {
+        let attachments = self.attachments()?;
+        self.store
+            .read_blocking(|view| runs::check_deposit(view, &ask.actor, &self.here(view)?, ask.request))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.uploads)
+            .map_err(ActError::internal)?;
+        let rewritten = self.uploads.join(ask.id.to_string());
+        let kept = self.keep_deposit(ask, &rewritten, attachments);
+        if let Err(error) = fs::remove_file(&rewritten)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "a rewritten deposit stays until the next start");
+        }
+        let product = kept?;
+        let (actor, id, request) = (ask.actor.clone(), ask.id, ask.request);
+        let noted = self
+            .store
+            .act_blocking(move |tx, here| runs::deposit(tx, &actor, here, id, request, product));
+        if matches!(noted, Err(ActError::Refusal(_))) {
+            // Nothing names it.
+            attachments
+                .remove(id.0, Role::Result)
+                .map_err(ActError::internal)?;
+        }
+        noted
+    }
+
+    fn keep_deposit(
+        &self,
+        ask: &Deposit,
+        rewritten: &std::path::Path,
+        attachments: &Attachments,
+    ) -> Result<Product, ActError> {
+        let written = format::deposit(ask.format, &ask.file, rewritten, self.deposit_bytes);
+        let written = written.map_err(|error| match error {
+            FormatError::Io { .. } => ActError::internal(error),
+            refused => Refusal::conflict("unreadable_data", format!("the file is {refused}")).into(),
+        })?;
+        let file = File::open(&written.path).map_err(ActError::internal)?;
+        attachments
+            .put(ask.id.0, Role::Result, file, written.length)
+            .map_err(ActError::internal)?;
+        Ok(Product {
+            format: written.format,
+            length: written.length,
+            hash: written.hash,
+        })
+    }
+
+    /// Copies an attachment into a blob, checking the hash of the very bytes that it copies, and releases it.
+    pub(super) fn release(&self, ask: Release) -> Result<Object, ActError> {
+        let check = |view: &crate::store::read::View| {
+            releases::check(view, &ask.actor, &self.here(view)?, &ask.wanted)
+        };
+        let (_, product) = self.store.read_blocking(check)?;
+        let staged = self.copy(&ask, &product)?;
+        // Nobody can open a staged blob. It gets its name when nothing speaks against the release any more but a commit
+        // within the same moment.
+        self.store.read_blocking(check)?;
+        let blob = self.blobs.publish(staged).map_err(ActError::internal)?;
+        self.store
+            .act_blocking(move |tx, here| releases::release(tx, &ask.actor, here, ask.ids, &ask.wanted, blob))
+    }
+
+    fn copy(&self, ask: &Release, product: &Product) -> Result<StagedBlob, ActError> {
+        let (job, part) = (ask.wanted.job.0, ask.wanted.part);
+        let source = self.attachments()?.open_for_release(job, role(part));
+        let mut source = source.map_err(|error| match error {
+            AttachmentError::Missing { .. } => ActError::from(Refusal::NotFound {
+                what: part.word(),
+                id: format!("of run {job}"),
+            }),
+            other => ActError::internal(other),
+        })?;
+        let mut writer = self.blobs.writer(product.length).map_err(ActError::internal)?;
+        let mut buffer = vec![0; CHUNK];
+        let refused = |error| match error {
+            BlobError::Unexpected { found, .. } => releases::changed(&ask.wanted, found).into(),
+            BlobError::TooLong { .. } => Refusal::Changed {
+                detail: "the bytes have grown since they were reviewed; look at them again".to_owned(),
+                difference: serde_json::Value::Null,
+            }
+            .into(),
+            other => ActError::internal(other),
+        };
+        loop {
+            match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => writer
+                    .push(buffer.get(..count).unwrap_or_default())
+                    .map_err(refused)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ActError::internal(error)),
+            }
+        }
+        writer.stage(Some(&product.hash)).map_err(refused)
+    }
+}
