@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub mod accounts;
+pub mod codes;
 pub mod context;
 pub mod extract;
 pub mod files;
@@ -18,6 +19,9 @@ pub mod page;
 pub mod passwords;
 pub mod peers;
 pub mod problem;
+pub mod releases;
+pub mod requests;
+pub mod runs;
 pub mod sign_in;
 pub mod sync;
 pub mod view;
@@ -40,6 +44,10 @@ fn resources(routes: &mut ServiceConfig<'_>) {
         .configure(accounts::configure)
         .configure(peers::configure)
         .configure(sync::configure)
+        .configure(codes::configure)
+        .configure(requests::configure)
+        .configure(runs::configure)
+        .configure(releases::configure)
         .service(openapi::document);
 }
 

@@ -14,6 +14,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::whole_file::{OpenFolderError, Unfinished, WholeFiles};
+use crate::domain::release::Part;
 
 /// What the bytes are to their object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +31,16 @@ pub enum Role {
 
 impl Role {
     pub const ALL: [Self; 4] = [Self::Data, Self::Result, Self::Log, Self::Failure];
+
+    /// The role of a part of a run.
+    #[must_use]
+    pub const fn of(part: Part) -> Self {
+        match part {
+            Part::Result => Self::Result,
+            Part::Log => Self::Log,
+            Part::FailureReport => Self::Failure,
+        }
+    }
 
     /// The file's name within its object's folder.
     #[must_use]

@@ -12,7 +12,6 @@ use crate::acts::{Refusal, releases, runs};
 use crate::clock;
 use crate::domain::job::{Product, Run};
 use crate::domain::object::Object;
-use crate::domain::release::Part;
 use crate::runtime::format::{self, FormatError};
 use crate::store::attachments::{AttachmentError, Attachments, Role};
 use crate::store::blobs::{BlobError, Blobs, StagedBlob};
@@ -29,15 +28,6 @@ pub(super) struct Vault {
     attachments: Option<Arc<Attachments>>,
     uploads: PathBuf,
     deposit_bytes: u64,
-}
-
-/// The attachment that holds a part of a run.
-pub fn role(part: Part) -> Role {
-    match part {
-        Part::Result => Role::Result,
-        Part::Log => Role::Log,
-        Part::FailureReport => Role::Failure,
-    }
 }
 
 impl Vault {
@@ -152,7 +142,7 @@ impl Vault {
 
     fn copy(&self, ask: &Release, product: &Product) -> Result<StagedBlob, ActError> {
         let (job, part) = (ask.wanted.job.0, ask.wanted.part);
-        let source = self.attachments()?.open_for_release(job, role(part));
+        let source = self.attachments()?.open_for_release(job, Role::of(part));
         let mut source = source.map_err(|error| match error {
             AttachmentError::Missing { .. } => ActError::from(Refusal::NotFound {
                 what: part.word(),

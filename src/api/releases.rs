@@ -1,0 +1,61 @@
+//! Releases: what has left the high side, and its bytes.
+
+use actix_web::{HttpResponse, get, web};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::context::off_the_arbiter;
+use super::{Answer, Context, Problem, SignedIn, files, view};
+use crate::acts::visible::{self, Found};
+use crate::domain::id::ReleaseId;
+use crate::domain::release::Release;
+
+pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes.service(show).service(download);
+}
+
+/// Answers with the bytes of a release.
+pub(super) async fn content(context: &Context, found: Found<Release>) -> Answer {
+    let (id, release) = (found.object.id, found.body);
+    let (blobs, hash) = (context.blobs.clone(), release.blob);
+    let file =
+        off_the_arbiter(move || blobs.open_blob(&hash).map_err(|error| Problem::internal(&error))).await??;
+    let name = format!("{}-{id}.{}", release.part.word(), release.format.extension());
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header(("Poundlock-Result-Hash", release.blob.to_string()));
+    answer.insert_header(("Poundlock-Release", id.to_string()));
+    Ok(files::download(
+        answer,
+        file,
+        release.length,
+        release.format.media_type(),
+        &name,
+    ))
+}
+
+/// A release: what was released, by whom and when.
+#[utoipa::path(tag = "releases", security(("token" = [])), responses(
+    (status = 200, description = "The release"), (status = 404, description = "There is none that you may see")))]
+#[get("/releases/{id}")]
+async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = ReleaseId(id.into_inner());
+    let found = context
+        .store
+        .read(move |view| visible::release(view, &actor, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(view::object(&found.object)))
+}
+
+/// The bytes of a release: the very bytes that were reviewed.
+#[utoipa::path(tag = "releases", security(("token" = [])), responses(
+    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash"),
+    (status = 404, description = "There is none that you may see")))]
+#[get("/releases/{id}/content")]
+async fn download(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = ReleaseId(id.into_inner());
+    let found = context
+        .store
+        .read(move |view| visible::release(view, &actor, id))
+        .await?;
+    content(&context, found).await
+}
