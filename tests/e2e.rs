@@ -4,5 +4,17 @@
 
 #[path = "e2e/accounts.rs"]
 mod accounts;
+#[path = "e2e/bundles.rs"]
+mod bundles;
+#[path = "e2e/lifetime.rs"]
+mod lifetime;
 #[path = "e2e/node.rs"]
 mod node;
+#[path = "e2e/person.rs"]
+mod person;
+#[path = "e2e/privacy.rs"]
+mod privacy;
+#[path = "e2e/whole_loop.rs"]
+mod whole_loop;
+#[path = "e2e/world.rs"]
+mod world;
