@@ -8,6 +8,8 @@
 pub mod accounts;
 pub mod decisions;
 pub mod founding;
+#[cfg(test)]
+mod histories;
 pub mod inbox;
 pub mod listing;
 pub mod outgoing;

@@ -14,11 +14,12 @@ use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, Epoch};
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::peer::{CarriedObject, Peer, Received, Sent};
+use crate::domain::settings::Node;
 use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
 use crate::store::tables::{
-    CARRIED, CARRIED_IN, CHILDREN, DELIVERED, HAS_BLOB, HELD, HISTORY, OWED, PEERS, SENT,
+    CARRIED, CARRIED_IN, CHILDREN, DELIVERED, HAS_BLOB, HELD, HISTORY, NODE, OWED, PEERS, SENT,
 };
 use crate::store::transaction::Tx;
 use crate::sync::batch::{self, Batch, Change, Member};
@@ -79,7 +80,7 @@ pub fn preview(
 ) -> Result<Preview, Refusal> {
     actor.require(Permission::Sync)?;
     paired(read, peer)?;
-    let batches = owed_batches(read, peer, include_same)?;
+    let mut batches = owed_batches(read, peer, include_same)?;
     let held: BTreeSet<Uuid> = read
         .range_prefix(&HELD, &peer, None, usize::MAX)?
         .into_iter()
@@ -93,8 +94,52 @@ pub fn preview(
             }
         }
     }
-    let selection = select::select(&batches, filters, &held, |root| people.get(&root).cloned());
+    let mut selection = select::select(&batches, filters, &held, |root| people.get(&root).cloned());
+    move_shared(read, &mut batches, &mut selection)?;
     Ok(Preview { batches, selection })
+}
+
+/// People and code that several roots need come with the first of them that goes: those that are owed with a batch that is
+/// kept back move to the first taken one that needs them, else it would arrive without.
+fn move_shared(read: &impl Read, batches: &mut Vec<Batch>, selection: &mut Selection) -> Result<(), Refusal> {
+    let mut kept_back = BTreeMap::new();
+    for (at, batch) in batches.iter().enumerate() {
+        if selection.kept_back.contains_key(&batch.root) {
+            let shared = batch.members.iter().filter(|member| {
+                matches!(member.kind, Kind::User | Kind::Code) && member.change != Change::Same
+            });
+            kept_back.extend(shared.map(|member| (member.id, at)));
+        }
+    }
+    let places: BTreeMap<Uuid, usize> = (0..)
+        .zip(batches.iter())
+        .map(|(at, batch)| (batch.root, at))
+        .collect();
+    for root in &selection.taken {
+        if kept_back.is_empty() {
+            break;
+        }
+        let (Some(body), Some(to)) = (records::object(read, *root)?, places.get(root)) else {
+            continue;
+        };
+        for companion in eligible::companions(&body.body) {
+            if let Some(from) = kept_back.remove(&companion)
+                && let Some(place) = batches[from]
+                    .members
+                    .iter()
+                    .position(|member| member.id == companion)
+            {
+                let member = batches[from].members.remove(place);
+                batches[*to].members.retain(|shown| shown.id != companion);
+                batches[*to].members.push(member);
+            }
+        }
+    }
+    batches.retain(|batch| !batch.members.is_empty());
+    selection
+        .kept_back
+        .retain(|root, _| batches.iter().any(|batch| batch.root == *root));
+    Ok(())
 }
 
 fn owed_batches(read: &impl Read, peer: Uuid, include_same: bool) -> Result<Vec<Batch>, Refusal> {
@@ -110,6 +155,7 @@ fn owed_batches(read: &impl Read, peer: Uuid, include_same: bool) -> Result<Vec<
         .map(|(root, (position, members))| (position, root, members))
         .collect();
     ordered.sort_by_key(|(position, root, _)| (*position, *root));
+    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
     let mut batches = Vec::with_capacity(ordered.len());
     for (_, root, mut members) in ordered {
         let Some(root_object) = records::object(read, root)? else {
@@ -123,21 +169,37 @@ fn owed_batches(read: &impl Read, peer: Uuid, include_same: bool) -> Result<Vec<
                 Ok::<_, Refusal>(())
             })?;
         }
-        batches.push(batch(read, peer, &root_object, members)?);
+        let batch = batch(read, &node, peer, &root_object, members)?;
+        if !batch.members.is_empty() {
+            batches.push(batch);
+        }
     }
     Ok(batches)
 }
 
-fn batch(read: &impl Read, peer: Uuid, root: &Object, members: BTreeSet<Uuid>) -> Result<Batch, Refusal> {
+fn batch(
+    read: &impl Read,
+    node: &Node,
+    peer: Uuid,
+    root: &Object,
+    members: BTreeSet<Uuid>,
+) -> Result<Batch, Refusal> {
     let mut found = Vec::with_capacity(members.len());
     for id in members {
         let Some(object) = records::object(read, id)? else {
             continue;
         };
         let own_batch = eligible::root(id, &object.body).is_none_or(|own| own == root.id);
-        let delivered = read.get(&DELIVERED, &(peer, id))?;
+        let (owed, delivered) = (
+            read.contains(&OWED, &(peer, id))?,
+            read.get(&DELIVERED, &(peer, id))?,
+        );
+        // What came to be owed may have been forbidden since, as when a dataset is no longer published to the peer.
+        if owed && !records::may_have(read, node.id, node.side, peer, &object)? {
+            continue;
+        }
         let change = match delivered {
-            None if read.contains(&OWED, &(peer, id))? => Change::New,
+            None if owed => Change::New,
             Some(delivered) if delivered.revision != object.revision => Change::Modified,
             _ => Change::Same,
         };

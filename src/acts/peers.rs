@@ -7,11 +7,11 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::object::Kind;
-use crate::domain::peer::{Peer, Received, Trust};
+use crate::domain::peer::{Owed, Peer, Received, Trust};
 use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
-use crate::store::tables::{BY_KIND, DELIVERED, HAS_BLOB, HELD, JOURNAL, NODE, OBJECTS, PEERS};
+use crate::store::tables::{BY_KIND, DELIVERED, HAS_BLOB, HELD, JOURNAL, NODE, OBJECTS, OWED, PEERS};
 use crate::store::transaction::Tx;
 
 /// A peer's public identity, as its file says it; the transport has checked the file's own signature.
@@ -296,8 +296,8 @@ pub fn confirm_epoch(
     }
     peer.begin_epoch(epoch);
     tx.put(&PEERS, &id, &peer)?;
-    forget_deliveries(tx, id)?;
     owe_everything(tx, here, id)?;
+    forget_deliveries(tx, id)?;
     let details = [("peer", peer.name.clone()), ("epoch", epoch.to_string())];
     records::audit(
         tx,
@@ -338,8 +338,8 @@ pub fn begin_epoch(tx: &mut Tx<'_>, here: &Here, epoch: Epoch) -> Result<Here, R
         peer.begin_own_epoch();
         tx.put(&PEERS, &id, &peer)?;
         if peer.trust == Trust::Paired {
-            forget_deliveries(tx, id)?;
             owe_everything(tx, &here, id)?;
+            forget_deliveries(tx, id)?;
         }
     }
     let details = [("epoch", epoch.to_string())];
@@ -390,8 +390,20 @@ pub fn owe_everything(tx: &mut Tx<'_>, here: &Here, peer: Uuid) -> Result<(), Re
         })?;
         for id in ids {
             if let Some(object) = tx.get(&OBJECTS, &id)? {
-                records::owe(tx, here, peer, &object, position)?;
+                records::owe_again(tx, here, peer, &object, position)?;
             }
+        }
+    }
+    // And so do those that nothing needs any more, such as people who have left their project: the peer has had them.
+    for ((_, id), delivered) in tx.range_prefix(&DELIVERED, &peer, None, usize::MAX)? {
+        if tx.contains(&OWED, &(peer, id))? {
+            continue;
+        }
+        if let Some(object) = tx.get(&OBJECTS, &id)?
+            && records::may_have(tx, here.node, here.side, peer, &object)?
+        {
+            let root = delivered.root;
+            tx.put(&OWED, &(peer, id), &Owed { position, root })?;
         }
     }
     Ok(())

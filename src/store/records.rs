@@ -11,7 +11,8 @@ use poundlock_transport::cbor::CborError;
 use super::read::Read;
 use super::table::TableError;
 use super::tables::{
-    BY_KIND, CHILDREN, DELIVERED, HISTORY, JOURNAL, NAMES, NODE, OBJECTS, OUTBOX, OWED, PEERS, PUBLISHED,
+    BY_KIND, CHILDREN, DELIVERED, HISTORY, INBOX, INBOX_SUPERSEDED, JOURNAL, NAMES, NODE, OBJECTS, OUTBOX,
+    OWED, PEERS, PUBLISHED,
 };
 use super::transaction::Tx;
 use crate::domain::audit;
@@ -160,12 +161,29 @@ pub fn write(
     write_from(tx, here, id, body, deleted, |object| object.home == here.node)
 }
 
-/// Takes over a low-born dataset or asset: its home passes to this node.
+/// Takes over a low-born dataset or asset: its home passes to this node. What waits of it in an inbox can be applied no
+/// more, and goes.
 ///
 /// # Errors
 /// As [`write`].
 pub fn adopt(tx: &mut Tx<'_>, here: &Here, id: Uuid, body: Body) -> Result<Object, RecordError> {
-    write_from(tx, here, id, body, false, |_| true)
+    let object = write_from(tx, here, id, body, false, |_| true)?;
+    for (peer, _) in peers(tx)? {
+        drop_pending(tx, peer, id)?;
+    }
+    Ok(object)
+}
+
+/// Takes an object out of an inbox, with what it superseded there.
+///
+/// # Errors
+/// The store fails.
+pub fn drop_pending(tx: &mut Tx<'_>, peer: Uuid, id: Uuid) -> Result<(), TableError> {
+    tx.delete(&INBOX, &(peer, id))?;
+    for (superseded, _) in tx.range_prefix(&INBOX_SUPERSEDED, &(peer, id), None, usize::MAX)? {
+        tx.delete(&INBOX_SUPERSEDED, &superseded)?;
+    }
+    Ok(())
 }
 
 fn write_from(
@@ -186,9 +204,14 @@ fn write_from(
     }
     check_size(&body)?;
     let digest = record::digest(id, here.node, deleted, &body)?;
-    // The digest covers what travels; what does not (a person's role) counts as a change too.
+    // The digest covers what travels. What does not (a person's role) is written, but makes no revision: nobody on the
+    // other side should have to review a change that they cannot see.
+    let travels_as_before = before
+        .as_ref()
+        .filter(|before| before.revision.digest == digest)
+        .map(|before| before.revision);
     if let Some(before) = &before
-        && before.revision.digest == digest
+        && travels_as_before.is_some()
         && before.body == body
     {
         return Ok(before.clone());
@@ -197,17 +220,19 @@ fn write_from(
         id,
         home: here.node,
         epoch: here.epoch,
-        revision: Revision {
+        revision: travels_as_before.unwrap_or(Revision {
             number: before.as_ref().map_or(1, |before| before.revision.number + 1),
             digest,
-        },
+        }),
         deleted,
         created_at: before.as_ref().map_or(here.now, |before| before.created_at),
         updated_at: here.now,
         body,
     };
     let position = replace(tx, before.as_ref(), &object, Unique::Checked)?;
-    owe_everybody(tx, here, &object, position)?;
+    if travels_as_before.is_none() {
+        owe_everybody(tx, here, &object, position)?;
+    }
     Ok(object)
 }
 
@@ -263,7 +288,10 @@ fn replace(
     let position = tx.last(&JOURNAL)?.map_or(1, |(position, _)| position + 1);
     tx.put(&JOURNAL, &position, &(object.id, object.revision))?;
     match before {
-        Some(before) => tx.put(&HISTORY, &(object.id, position), before)?,
+        Some(before) => {
+            tx.put(&HISTORY, &(object.id, position), before)?;
+            list_anew(tx, before, object)?;
+        }
         None => {
             let kind = object.kind() as u8;
             tx.put(&BY_KIND, &(kind, position, object.id), &())?;
@@ -275,6 +303,34 @@ fn replace(
     move_name(tx, before, object, unique)?;
     tx.put(&OBJECTS, &object.id, object)?;
     Ok(position)
+}
+
+/// An object that belongs elsewhere than before is listed there, at its old place in the order.
+fn list_anew(tx: &mut Tx<'_>, before: &Object, object: &Object) -> Result<(), TableError> {
+    let (old, new) = (before.body.listed_under(), object.body.listed_under());
+    if old == new {
+        return Ok(());
+    }
+    let kind = object.kind() as u8;
+    let mut listed = Vec::new();
+    for parent in old {
+        tx.for_each(&CHILDREN, &(parent, kind), |(parent, kind, position, id), ()| {
+            if id == object.id {
+                listed.push((parent, kind, position, id));
+            }
+            Ok::<_, TableError>(())
+        })?;
+    }
+    let Some(position) = listed.first().map(|(_, _, position, _)| *position) else {
+        return Ok(());
+    };
+    for key in listed {
+        tx.delete(&CHILDREN, &key)?;
+    }
+    for parent in new {
+        tx.put(&CHILDREN, &(parent, kind, position, object.id), &())?;
+    }
+    Ok(())
 }
 
 /// Who sees to it that a name is unique.
@@ -344,6 +400,21 @@ fn owe_everybody(tx: &mut Tx<'_>, here: &Here, object: &Object, position: u64) -
     Ok(())
 }
 
+/// Whether a peer may have an object from this node.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn may_have(
+    read: &impl Read,
+    node: NodeId,
+    side: Side,
+    peer: Uuid,
+    object: &Object,
+) -> Result<bool, TableError> {
+    let facts = facts(read, peer, object)?;
+    Ok(eligible::eligible(object, node, side, NodeId(peer), facts))
+}
+
 /// Notes that a peer is owed an object, if it may have it. People and code are owed once a project or a request needs
 /// them; that root also brings them when they have changed.
 ///
@@ -356,8 +427,41 @@ pub fn owe(
     object: &Object,
     position: u64,
 ) -> Result<(), RecordError> {
-    let facts = facts(tx, peer, object)?;
-    if !eligible::eligible(object, here.node, here.side, NodeId(peer), facts) {
+    owe_with(tx, here, peer, object, position, Companions::Changed)
+}
+
+/// As [`owe`], and what the object needs is owed even if the peer has acknowledged it: it may have lost it.
+///
+/// # Errors
+/// The store fails.
+pub fn owe_again(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    peer: Uuid,
+    object: &Object,
+    position: u64,
+) -> Result<(), RecordError> {
+    owe_with(tx, here, peer, object, position, Companions::All)
+}
+
+/// Which of the people and code that a root needs are owed with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Companions {
+    /// Those that the peer does not have as they are.
+    Changed,
+    /// All of them.
+    All,
+}
+
+fn owe_with(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    peer: Uuid,
+    object: &Object,
+    position: u64,
+    companions: Companions,
+) -> Result<(), RecordError> {
+    if !may_have(tx, here.node, here.side, peer, object)? {
         return Ok(());
     }
     let root = match eligible::root(object.id, &object.body) {
@@ -371,7 +475,8 @@ pub fn owe(
             continue;
         };
         let delivered = tx.get(&DELIVERED, &(peer, companion))?;
-        let up_to_date = delivered.is_some_and(|delivered| delivered.revision == needed.revision);
+        let up_to_date = companions == Companions::Changed
+            && delivered.is_some_and(|delivered| delivered.revision == needed.revision);
         if !up_to_date && tx.get(&OWED, &(peer, companion))?.is_none() {
             tx.put(&OWED, &(peer, companion), &Owed { position, root })?;
         }

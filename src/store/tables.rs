@@ -64,7 +64,7 @@ pub const HELD: Table<(Uuid, Uuid), ()> = Table::new(47, "held", 1);
 pub const ARRIVED: Table<(Uuid, Uuid, u64), Arrived> = Table::new(48, "arrived", 1);
 /// What waits for review: peer, object.
 pub const INBOX: Table<(Uuid, Uuid), Pending> = Table::new(49, "inbox", 1);
-/// Superseded revisions that were never applied: peer, object, number of the bundle that brought them.
+/// Superseded revisions that were never applied: peer, object, and a count in the order in which they were superseded.
 pub const INBOX_SUPERSEDED: Table<(Uuid, Uuid, u64), Pending> = Table::new(50, "inbox_superseded", 1);
 /// Ignored batches: peer, root.
 pub const IGNORED: Table<(Uuid, Uuid), ()> = Table::new(51, "ignored", 1);

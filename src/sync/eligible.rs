@@ -42,12 +42,12 @@ pub fn root(id: Uuid, body: &Body) -> Option<Uuid> {
     }
 }
 
-/// The objects that must be where a root is, and so travel with it unless the peer has them: a project's members and a
-/// request's code.
+/// The objects that must be where a root is, and so travel with it unless the peer has them: a project's members, and a
+/// request's code and requester, who may have left the project since.
 pub fn companions(body: &Body) -> Vec<Uuid> {
     match body {
         Body::Project(project) => project.members.iter().map(|user| user.0).collect(),
-        Body::Request(request) => vec![request.code.0],
+        Body::Request(request) => vec![request.code.0, request.requester.0],
         Body::User(_)
         | Body::Code(_)
         | Body::Decision(_)

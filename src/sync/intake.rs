@@ -2,12 +2,21 @@
 
 use uuid::Uuid;
 
-use crate::domain::code::{Code, SOURCE_MAX};
+use super::record;
+use crate::domain::asset::Asset;
+use crate::domain::code::Code;
+use crate::domain::dataset::{Dataset, DatasetDraft};
+use crate::domain::decision::{Decision, Verdict};
 use crate::domain::hash::Hash;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::object::{Body, Kind};
+use crate::domain::policy::InputPolicy;
+use crate::domain::project::Project;
+use crate::domain::release::Release;
+use crate::domain::request::Request;
 use crate::domain::side::Side;
-use crate::domain::text;
+use crate::domain::text::{self, Invalid};
+use crate::domain::user::{Profile, User};
 
 /// The newest revision that this node knows of an object, applied or waiting in the inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,61 +161,130 @@ fn from_another_home(
     })
 }
 
+/// Whether a record of `from` may take the place of an object whose home is `home`: one that it is the home of, or a dataset
+/// or asset of this node's that it has adopted.
+pub fn may_replace(home: NodeId, kind: Kind, from: NodeId, other: Kind, this_node: NodeId) -> bool {
+    let adopted = home == this_node && matches!(kind, Kind::Dataset | Kind::Asset);
+    kind == other && (home == from || adopted)
+}
+
+/// What a record of a low node refers to that must be the low node's own.
+pub fn references(body: &Body) -> Vec<Uuid> {
+    match body {
+        Body::Project(project) => project.members.iter().map(|member| member.0).collect(),
+        Body::Code(code) => vec![code.author.0],
+        Body::Request(request) => {
+            let own = [request.project.0, request.code.0, request.requester.0];
+            own.into_iter()
+                .chain(request.predecessor.map(|earlier| earlier.0))
+                .collect()
+        }
+        Body::Decision(decision) => vec![decision.request.0],
+        Body::Asset(asset) => vec![asset.dataset.0],
+        Body::User(_) | Body::Dataset(_) | Body::Job(_) | Body::Release(_) => Vec::new(),
+    }
+}
+
 /// Checks what the home must have checked before it sent: a bundle that breaks a rule was not made by an honest node, and
-/// whoever reviews must be able to trust what they see.
+/// whoever reviews must be able to trust what they see. The body is made again by the rules of its home, and must come out
+/// the same, to the letter.
 ///
 /// # Errors
 /// Says what is wrong with which object.
 pub fn check_body(id: Uuid, body: &Body) -> Result<(), Dishonest> {
-    let checked = match body {
-        Body::User(user) => text::name("name", &user.name)
-            .and_then(|_| crate::domain::user::Email::parse("email", user.email.as_str()))
-            .and_then(|_| text::prose("institution", &user.institution))
-            .and_then(|_| text::url("website", &user.website))
-            .map(drop),
-        Body::Project(project) => text::name("name", &project.name)
-            .and_then(|_| text::prose("description", &project.description))
-            .and_then(|_| project.clone().set_members(&project.members)),
-        Body::Code(code) => check_code(code),
-        Body::Request(request) => text::required_prose("reason", &request.reason).map(drop),
-        Body::Decision(decision) => match &decision.verdict {
-            crate::domain::decision::Verdict::Deny { reason } => {
-                text::required_prose("reason", reason).map(drop)
-            }
-            crate::domain::decision::Verdict::Approve => text::name("by_name", &decision.by_name).map(drop),
-        },
-        Body::Dataset(dataset) => text::name("name", &dataset.name)
-            .and_then(|_| text::prose("description", &dataset.description))
-            .and_then(|_| text::prose("citation", &dataset.citation))
-            .and_then(|_| text::url("url", &dataset.url))
-            .map(drop),
-        Body::Asset(asset) => text::name("name", &asset.name)
-            .and_then(|_| text::prose("description", &asset.description))
-            .map(drop),
-        Body::Job(_) => Ok(()),
-        Body::Release(release) => text::name("by_name", &release.by_name).map(drop),
+    let invalid = |problem: String| Dishonest::Invalid { id, problem };
+    let digest = |body: &Body| {
+        record::digest(id, NodeId(Uuid::nil()), false, body).map_err(|error| invalid(error.to_string()))
     };
-    checked.map_err(|invalid| Dishonest::Invalid {
-        id,
-        problem: invalid.to_string(),
-    })
-}
-
-fn check_code(code: &Code) -> Result<(), text::Invalid> {
-    text::name("name", &code.name)?;
-    text::name("entry_point", &code.entry_point)?;
-    code.output_policy.check()?;
-    crate::domain::policy::InputPolicy::exact_match(code.input_policy.parameters.clone())?;
-    if code.source.len() > SOURCE_MAX {
-        return Err(text::Invalid::new("source", "is too long"));
-    }
-    if !code.hash_is_true() {
-        return Err(text::Invalid::new(
-            "hash",
-            "is not that of the source and its policies",
+    let made_again = made_again(body).map_err(|problem| invalid(problem.to_string()))?;
+    if digest(&made_again)? != digest(body)? {
+        return Err(invalid(
+            "it is not written as its home must have written it".to_owned(),
         ));
     }
     Ok(())
+}
+
+fn made_again(body: &Body) -> Result<Body, Invalid> {
+    Ok(match body {
+        Body::User(user) => Body::User(user_again(user)?),
+        Body::Project(project) => Body::Project(Project {
+            started: project.started,
+            ..Project::new(
+                &project.name,
+                &project.description,
+                project.creator,
+                &project.members,
+            )?
+        }),
+        Body::Code(code) => Body::Code(code_again(code)?),
+        Body::Request(request) => {
+            if request.runs_wanted == 0 {
+                return Err(Invalid::new("runs_wanted", "must be at least 1"));
+            }
+            Body::Request(Request {
+                reason: text::required_prose("reason", &request.reason)?,
+                ..request.clone()
+            })
+        }
+        Body::Decision(decision) => Body::Decision(Decision {
+            verdict: match &decision.verdict {
+                Verdict::Approve => Verdict::Approve,
+                Verdict::Deny { reason } => Verdict::deny(reason)?,
+            },
+            by_name: text::name("by_name", &decision.by_name)?,
+            ..decision.clone()
+        }),
+        Body::Dataset(dataset) => Body::Dataset(dataset_again(dataset)?),
+        Body::Asset(asset) => Body::Asset(Asset {
+            mock: asset.mock.clone(),
+            ..Asset::new(asset.dataset, &asset.name, &asset.description)?
+        }),
+        Body::Job(job) => Body::Job(job.clone()),
+        Body::Release(release) => Body::Release(Release {
+            by_name: text::name("by_name", &release.by_name)?,
+            ..release.clone()
+        }),
+    })
+}
+
+fn user_again(user: &User) -> Result<User, Invalid> {
+    let profile = Profile {
+        name: user.name.clone(),
+        email: user.email.as_str().to_owned(),
+        institution: user.institution.clone(),
+        website: user.website.clone(),
+    };
+    User::new(&profile, user.role)
+}
+
+fn dataset_again(dataset: &Dataset) -> Result<Dataset, Invalid> {
+    let contributors = dataset.contributors.iter().map(|contributor| {
+        let email = contributor.email.as_str().to_owned();
+        (contributor.role.clone(), contributor.name.clone(), email)
+    });
+    Dataset::new(&DatasetDraft {
+        name: dataset.name.clone(),
+        description: dataset.description.clone(),
+        citation: dataset.citation.clone(),
+        url: dataset.url.clone(),
+        contributors: contributors.collect(),
+        tags: dataset.tags.clone(),
+    })
+}
+
+fn code_again(code: &Code) -> Result<Code, Invalid> {
+    if !code.hash_is_true() {
+        return Err(Invalid::new("hash", "is not that of the source and its policies"));
+    }
+    Code::new(
+        &code.name,
+        code.author,
+        &code.source,
+        &code.entry_point,
+        InputPolicy::exact_match(code.input_policy.parameters.clone())?,
+        code.output_policy,
+    )
 }
 
 #[cfg(test)]

@@ -60,9 +60,12 @@ pub fn select(
             selection.kept_back.insert(batch.root, KeptBack::Filtered);
         }
     }
-    let stopped: Vec<Uuid> = selection.kept_back.keys().copied().collect();
+    // A hold reaches what needs its batch also while nothing of the batch itself is owed.
+    let mut stopped: BTreeSet<Uuid> = selection.kept_back.keys().copied().collect();
+    stopped.extend(held);
+    let owed: BTreeSet<Uuid> = batches.iter().map(|batch| batch.root).collect();
     for stop in stopped {
-        for dependent in graph.dependents([stop]) {
+        for dependent in graph.dependents([stop]).intersection(&owed).copied() {
             selection
                 .kept_back
                 .entry(dependent)
@@ -78,7 +81,6 @@ pub fn select(
             wanted.push(batch.root);
         }
     }
-    let owed: BTreeSet<Uuid> = batches.iter().map(|batch| batch.root).collect();
     selection.taken = graph
         .needed_first(wanted)
         .into_iter()
@@ -145,6 +147,17 @@ mod tests {
         assert_eq!(
             selection.kept_back[&Uuid::from_u128(4)],
             KeptBack::Needs(Uuid::from_u128(3))
+        );
+        let delivered = ids(&[3]).into_iter().collect();
+        let owed: Vec<_> = world()
+            .into_iter()
+            .filter(|batch| batch.root.as_u128() != 3)
+            .collect();
+        let selection = select(&owed, &Filters::default(), &delivered, requester);
+        assert_eq!(
+            selection.taken,
+            ids(&[1, 2]),
+            "also when the batch itself has gone before"
         );
         let all = ids(&[1]).into_iter().collect();
         assert!(

@@ -298,15 +298,22 @@ fn take_in(
     };
     intake::check_body(record.id, &record.body)?;
     check_place(tx, here, record)?;
+    if let Some(foreign) = review::foreign_reference(tx, here, NodeId(peer), &record.body)? {
+        let (id, problem) = (
+            record.id,
+            format!("it refers to {foreign}, which is not the sender's"),
+        );
+        return Err(Dishonest::Invalid { id, problem }.into());
+    }
     let news = intake::compare(&arrived, NodeId(peer), here.node, here.side, known.as_ref())?;
     match news {
         News::New | News::Newer | News::Forked => {
             if let Some(superseded) = &pending {
-                tx.put(
-                    &INBOX_SUPERSEDED,
-                    &(peer, record.id, superseded.sequence),
-                    superseded,
-                )?;
+                let last = tx
+                    .range_prefix_back(&INBOX_SUPERSEDED, &(peer, record.id), None, 1)?
+                    .pop();
+                let count = last.map_or(1, |((_, _, count), _)| count + 1);
+                tx.put(&INBOX_SUPERSEDED, &(peer, record.id, count), superseded)?;
             }
             let waiting = Pending {
                 home: record.home,
@@ -408,12 +415,18 @@ fn check_place(read: &impl Read, here: &Here, record: &Record) -> Result<(), Imp
 }
 
 fn settle_ignored(tx: &mut Tx<'_>, peer: Uuid, touched: &BTreeSet<Uuid>) -> Result<(), ImportRefused> {
-    let before = review::ignored(tx, peer)?;
+    let before: BTreeSet<Uuid> = tx
+        .range_prefix(&IGNORED, &peer, None, usize::MAX)?
+        .into_iter()
+        .map(|((_, root), ())| root)
+        .collect();
     if before.is_empty() {
         return Ok(());
     }
+    // What was ignored and is no longer in the inbox, because its objects went another way, hides nothing any more.
     let pending = review::batches(tx, peer)?;
-    let after = rules::after_arrival(touched, &pending, &before);
+    let still = review::ignored(tx, peer, &pending)?;
+    let after = rules::after_arrival(touched, &pending, &still);
     for root in before.difference(&after) {
         tx.delete(&IGNORED, &(peer, *root))?;
     }
@@ -438,8 +451,10 @@ pub fn refuse(
 ) -> Result<(), Refusal> {
     if let (Some(sender), Some(epoch)) = (sender, epoch) {
         let mut peer = peers::peer(tx, sender)?;
-        peer.unconfirmed_epoch = Some(epoch);
-        tx.put(&PEERS, &sender, &peer)?;
+        if epoch != peer.epoch && !peer.retired_epochs.contains(&epoch) {
+            peer.unconfirmed_epoch = Some(epoch);
+            tx.put(&PEERS, &sender, &peer)?;
+        }
     }
     let who = sender.map_or(audit::Actor::Node, audit::Actor::Peer);
     let subjects: Vec<Uuid> = bundle.iter().map(|bundle| bundle.0).collect();

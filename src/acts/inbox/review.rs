@@ -11,19 +11,21 @@ use crate::acts::{Refusal, outgoing};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
 use crate::domain::decision::Verdict;
-use crate::domain::id::UserId;
+use crate::domain::id::{NodeId, UserId};
 use crate::domain::job;
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind};
 use crate::domain::peer::{Pending, ReviewAct, Reviewed};
 use crate::domain::release::Part;
+use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
-use crate::store::tables::{IGNORED, INBOX, INBOX_SUPERSEDED, REVIEWED};
+use crate::store::tables::{IGNORED, INBOX, REVIEWED};
 use crate::store::transaction::Tx;
 use crate::sync::batch::{self, Batch, Change, Member};
 use crate::sync::review::{self as rules, Plan, PlanError, Seen};
 use crate::sync::select::{self, Filters};
+use crate::sync::{eligible, intake};
 
 /// A batch in the inbox, as a reviewer sees it.
 #[derive(Clone, Debug)]
@@ -59,7 +61,8 @@ pub fn contents(
 ) -> Result<Vec<InboxBatch>, Refusal> {
     actor.require(Permission::Sync)?;
     crate::acts::peers::peer(read, peer)?;
-    let (batches, ignored) = (batches(read, peer)?, ignored(read, peer)?);
+    let batches = batches(read, peer)?;
+    let ignored = ignored(read, peer, &batches)?;
     let mut people = BTreeMap::new();
     if filters.requester.is_some() {
         for batch in &batches {
@@ -75,12 +78,7 @@ pub fn contents(
         .into_iter()
         .filter(|batch| asked.taken.contains(&batch.root))
     {
-        let mut waits_for = Vec::new();
-        for need in &batch.needs {
-            if !pending.contains(need) && records::object(read, *need)?.is_none() {
-                waits_for.push(*need);
-            }
-        }
+        let waits_for = waits_for(read, &batch, &pending)?;
         let ignored = ignored.contains(&batch.root);
         let reviewed = read.get(&REVIEWED, &(peer, batch.root))?;
         shown.push(InboxBatch {
@@ -91,6 +89,19 @@ pub fn contents(
         });
     }
     Ok(shown)
+}
+
+/// What a batch needs that is neither in the store nor in the inbox: its own root may be such a thing.
+fn waits_for(read: &impl Read, batch: &Batch, pending: &BTreeSet<Uuid>) -> Result<Vec<Uuid>, Refusal> {
+    let root_comes_along = batch.members.iter().any(|member| member.id == batch.root);
+    let needs = batch.needs.iter().filter(|need| !pending.contains(need));
+    let mut missing = Vec::new();
+    for need in needs.chain((!root_comes_along).then_some(&batch.root)) {
+        if records::object(read, *need)?.is_none() {
+            missing.push(*need);
+        }
+    }
+    Ok(missing)
 }
 
 /// The address of the person whose request a root is or answers, waiting or applied.
@@ -112,9 +123,15 @@ pub fn pending_body(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Bod
     Ok(read.get(&INBOX, &(peer, id))?.map(|pending| pending.body))
 }
 
-pub(super) fn ignored(read: &impl Read, peer: Uuid) -> Result<BTreeSet<Uuid>, Refusal> {
-    let ignored = read.range_prefix(&IGNORED, &peer, None, usize::MAX)?;
-    Ok(ignored.into_iter().map(|((_, root), ())| root).collect())
+/// The batches in the inbox that are ignored.
+pub(super) fn ignored(read: &impl Read, peer: Uuid, pending: &[Batch]) -> Result<BTreeSet<Uuid>, Refusal> {
+    let mut ignored = BTreeSet::new();
+    for batch in pending {
+        if read.contains(&IGNORED, &(peer, batch.root))? {
+            ignored.insert(batch.root);
+        }
+    }
+    Ok(ignored)
 }
 
 /// The inbox as batches. The cost follows what waits, not what is stored.
@@ -127,6 +144,12 @@ pub(super) fn batches(read: &impl Read, peer: Uuid) -> Result<Vec<Batch>, Refusa
     let mut roots: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
     for (id, pending) in &waiting {
         roots.entry(pending.root).or_default().push(*id);
+        // People and code that several roots need wait under the first, and come with whichever is applied first.
+        for companion in eligible::companions(&pending.body) {
+            if waiting.get(&companion).is_some_and(|shared| shared.root != *id) {
+                roots.entry(*id).or_default().push(companion);
+            }
+        }
     }
     let mut batches = Vec::with_capacity(roots.len());
     for (root, ids) in roots {
@@ -172,6 +195,10 @@ fn batch(
         let change = match records::object(read, *id)? {
             _ if pending.forked => Change::Forked,
             None => Change::New,
+            // Adopted on the other side, and changed here since.
+            Some(known) if known.home != pending.home && known.revision.number >= pending.revision.number => {
+                Change::Forked
+            }
             Some(known) if known.revision == pending.revision => Change::Same,
             Some(_) => Change::Modified,
         };
@@ -186,6 +213,18 @@ fn batch(
     }
     members.sort_by_key(|member| (member.id != root, order(member.kind), member.id));
     let root_body = body(root);
+    let mut needs = root_body
+        .as_deref()
+        .map(|root| batch::needs(root, body))
+        .unwrap_or_default();
+    if let Some(pending) = waiting.get(&root) {
+        for companion in eligible::companions(&pending.body) {
+            // Without it nobody can judge the batch: it stands for itself, and the batch waits.
+            if !waiting.contains_key(&companion) && records::object(read, companion)?.is_none() {
+                needs.push(companion);
+            }
+        }
+    }
     Ok(Batch {
         root,
         kind: root_body
@@ -194,10 +233,7 @@ fn batch(
         title: root_body
             .as_deref()
             .map_or_else(|| "(not here)".to_owned(), Body::title),
-        needs: root_body
-            .as_deref()
-            .map(|root| batch::needs(root, body))
-            .unwrap_or_default(),
+        needs,
         members,
     })
 }
@@ -231,7 +267,7 @@ pub fn apply(
     paired(tx, peer)?;
     let pending = batches(tx, peer)?;
     let roots = still_to_do(tx, actor, peer, roots, &pending)?;
-    let ignored = ignored(tx, peer)?;
+    let ignored = ignored(tx, peer, &pending)?;
     let mut missing_from_store = BTreeSet::new();
     for id in pending
         .iter()
@@ -324,21 +360,66 @@ fn take_batch(tx: &mut Tx<'_>, actor: &Actor, here: &Here, peer: Uuid, batch: &B
         let Some(pending) = tx.get(&INBOX, &key)? else {
             continue;
         };
+        check_home(tx, here, member.id, &pending)?;
         let (body, deleted, new) = (
             pending.body.clone(),
             pending.deleted,
             member.change == Change::New,
         );
         records::take(tx, here, member.id, pending)?;
-        tx.delete(&INBOX, &key)?;
-        for (superseded, _) in tx.range_prefix(&INBOX_SUPERSEDED, &key, None, usize::MAX)? {
-            tx.delete(&INBOX_SUPERSEDED, &superseded)?;
-        }
+        records::drop_pending(tx, peer, member.id)?;
         if !deleted {
             announce(tx, here, member.id, &body, new)?;
         }
     }
     note(tx, actor, here, peer, batch.root, ReviewAct::Applied)
+}
+
+/// What waits was compared with what was here when it arrived. Since then another peer may have brought an object under the
+/// same id, or one that this refers to: the first that was applied stays.
+fn check_home(read: &impl Read, here: &Here, id: Uuid, pending: &Pending) -> Result<(), Refusal> {
+    let elsewhere = |id: Uuid| {
+        let detail =
+            format!("{id} has its home on another node than the one that sent this; ignore the batch");
+        Err(Refusal::conflict("home_elsewhere", detail))
+    };
+    if let Some(known) = records::object(read, id)?
+        && !intake::may_replace(
+            known.home,
+            known.kind(),
+            pending.home,
+            pending.body.kind(),
+            here.node,
+        )
+    {
+        return elsewhere(id);
+    }
+    match foreign_reference(read, here, pending.home, &pending.body)? {
+        Some(foreign) => elsewhere(foreign),
+        None => Ok(()),
+    }
+}
+
+/// What the body of a record that came up refers to and does not belong to its sender. A low node speaks of its own only:
+/// what belongs to another low node is neither a ground for its requests nor its to decide on. An asset may join a dataset
+/// that was adopted here.
+pub(super) fn foreign_reference(
+    read: &impl Read,
+    here: &Here,
+    sender: NodeId,
+    body: &Body,
+) -> Result<Option<Uuid>, Refusal> {
+    if here.side == Side::Low {
+        return Ok(None);
+    }
+    for reference in intake::references(body) {
+        let adopted = |home| matches!(body, Body::Asset(_)) && home == here.node;
+        if records::object(read, reference)?.is_some_and(|known| known.home != sender && !adopted(known.home))
+        {
+            return Ok(Some(reference));
+        }
+    }
+    Ok(None)
 }
 
 /// A state that changed because a batch was applied notifies just like one that changed here.
@@ -418,7 +499,7 @@ pub fn ignore(
     }
     check_seen(pending.iter().filter(|batch| roots.contains(&batch.root)), seen)?;
     let in_inbox: BTreeSet<Uuid> = pending.iter().map(|batch| batch.root).collect();
-    let before = ignored(tx, peer)?;
+    let before = ignored(tx, peer, &pending)?;
     let hidden = rules::ignoring(roots, &pending)
         .intersection(&in_inbox)
         .copied()
@@ -443,7 +524,8 @@ pub fn unignore(
 ) -> Result<BTreeSet<Uuid>, Refusal> {
     actor.require(Permission::Sync)?;
     paired(tx, peer)?;
-    let (pending, before) = (batches(tx, peer)?, ignored(tx, peer)?);
+    let pending = batches(tx, peer)?;
+    let before = ignored(tx, peer, &pending)?;
     let back = rules::unignoring(roots, &pending, &before);
     for root in &back {
         tx.delete(&IGNORED, &(peer, *root))?;
