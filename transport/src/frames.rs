@@ -4,6 +4,7 @@
 mod compress;
 mod expand;
 mod pad;
+mod pool;
 mod split;
 mod store;
 #[cfg(test)]
@@ -12,7 +13,11 @@ mod tests;
 use std::io;
 
 pub(crate) use compress::Compressor;
+#[cfg(feature = "craft")]
+pub(crate) use compress::compress_frame;
 pub(crate) use expand::{Frames, expand};
+#[cfg(feature = "craft")]
+pub(crate) use pad::write_padding;
 pub(crate) use split::first_frame;
 
 use crate::limits::CHUNK_BYTES;

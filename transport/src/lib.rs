@@ -20,10 +20,14 @@
 //! everything to a [`Sink`] that stages it, and gives [`Unpacked`], the proof that the whole bundle holds. [`Limits`]
 //! are the receiver's.
 //!
+//! [`volumes`] splits a bundle for media that it does not fit on, and puts it together again.
+//!
 //! [`inspect`](inspect()), [`check_signature`] and [`inspect_header`] look at a bundle where it lies.
 
 mod age_header;
 pub mod cbor;
+#[cfg(feature = "craft")]
+pub mod craft;
 mod digest;
 mod frames;
 mod header;
@@ -36,6 +40,7 @@ mod preamble;
 mod receive;
 mod signing;
 mod unpack;
+pub mod volumes;
 mod write;
 
 pub use age_header::AgeHeaderError;

@@ -147,7 +147,14 @@ pub(crate) fn find_signer<'p>(
         .ok_or(VerifyError::Signature)
 }
 
-/// A file in quarantine that a paired node signed. Only this can be unpacked.
+/// A file in quarantine that a paired node signed. Only this can be unpacked:
+///
+/// ```compile_fail,E0599
+/// # use poundlock_transport::*;
+/// fn skip_the_signature(received: Received, node: &NodeIdentity, limits: &Limits, sink: &mut dyn Sink) {
+///     received.unpack(node, limits, sink);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Verified {
     pub(crate) received: Received,

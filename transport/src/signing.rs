@@ -14,6 +14,8 @@ pub(crate) const IDENTITY: &str = "poundlock v1 public identity";
 pub(crate) const ROTATION_OLD: &str = "poundlock v1 key rotation, old key";
 /// Over a rotation statement's text, by the key that comes.
 pub(crate) const ROTATION_NEW: &str = "poundlock v1 key rotation, new key";
+/// Over a volume table.
+pub(crate) const VOLUMES: &str = "poundlock v1 volume table";
 /// Not signed: node id, side, verify key, recipient key.
 pub(crate) const FINGERPRINT: &str = "poundlock v1 fingerprint";
 /// Not signed: the fingerprints of two nodes, the smaller first.
@@ -53,7 +55,7 @@ mod tests {
         let signature = sign(&key, BUNDLE, &[1; 32]);
         assert!(verify(&key.verifying_key(), BUNDLE, &[1; 32], &signature));
         assert!(!verify(&key.verifying_key(), BUNDLE, &[2; 32], &signature));
-        for other in [IDENTITY, ROTATION_OLD, ROTATION_NEW] {
+        for other in [IDENTITY, ROTATION_OLD, ROTATION_NEW, VOLUMES] {
             assert!(
                 !verify(&key.verifying_key(), other, &[1; 32], &signature),
                 "{other}"

@@ -161,7 +161,7 @@ impl<'a> BundleWriter<'a> {
                     return Err(WriteError::BlobChanged(*hash));
                 }
                 hasher.update(&buffer[..got]);
-                self.put(&buffer[..got])?;
+                self.put_unhashed(&buffer[..got])?;
                 missing -= got;
             }
             left -= chunk as u64;
@@ -254,11 +254,16 @@ impl<'a> BundleWriter<'a> {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.plain.update(bytes);
+        self.put_unhashed(bytes)
+    }
+
+    /// For what is inside of chunks: their blob's hash covers it.
+    fn put_unhashed(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         self.plain_bytes += bytes.len() as u64;
         if self.plain_bytes > MAX_PLAIN_BYTES {
             return Err(WriteError::TooLarge);
         }
-        self.plain.update(bytes);
         self.compressor.write(bytes).map_err(WriteError::io(&self.target))
     }
 }

@@ -145,6 +145,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn what_is_written_is_accepted_and_reads_back(value in value()) {
         let bytes = to_deterministic_vec(&value).unwrap();

@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::pad::write_padding;
-use super::store::{looks_incompressible, stored_frame};
+#[cfg(any(test, feature = "craft"))]
+use super::pool::BUFFER_BYTES;
+use super::pool::Pool;
+use super::store::{looks_incompressible, store};
 use crate::limits::CHUNK_BYTES;
 
 /// zstd's level. Level 1 costs half of the command line's level 3 and gives CSV files and records a few percent more
@@ -28,6 +31,7 @@ struct Job {
 /// Takes the plain stream and writes the compressed one, padding and all, to `W`.
 pub(crate) struct Compressor<W> {
     content: Vec<u8>,
+    pool: Arc<Pool>,
     jobs: Option<SyncSender<Job>>,
     in_order: Option<SyncSender<Receiver<Frame>>>,
     workers: Vec<JoinHandle<()>>,
@@ -39,20 +43,24 @@ impl<W: Write + Send + 'static> Compressor<W> {
         let (jobs, queue) = sync_channel::<Job>(workers.get());
         let (in_order, frames) = sync_channel::<Receiver<Frame>>(workers.get() + 1);
         let queue = Arc::new(Mutex::new(queue));
+        let pool = Arc::new(Pool::default());
         let mut compressor = Self {
-            content: Vec::with_capacity(CHUNK_BYTES),
+            content: pool.take(),
+            pool: Arc::clone(&pool),
             jobs: Some(jobs),
             in_order: Some(in_order),
             workers: Vec::with_capacity(workers.get()),
             writer: None,
         };
         for _ in 0..workers.get() {
-            let queue = Arc::clone(&queue);
+            let (queue, pool) = (Arc::clone(&queue), Arc::clone(&pool));
             let worker = std::thread::Builder::new().name("bundle-zstd".into());
-            compressor.workers.push(worker.spawn(move || work(&queue))?);
+            compressor
+                .workers
+                .push(worker.spawn(move || work(&queue, &pool))?);
         }
         let writer = std::thread::Builder::new().name("bundle-write".into());
-        compressor.writer = Some(writer.spawn(move || write_in_order(sink, &frames))?);
+        compressor.writer = Some(writer.spawn(move || write_in_order(sink, &frames, &pool))?);
         Ok(compressor)
     }
 
@@ -78,7 +86,7 @@ impl<W: Write + Send + 'static> Compressor<W> {
     }
 
     fn send(&mut self) -> io::Result<()> {
-        let content = std::mem::replace(&mut self.content, Vec::with_capacity(CHUNK_BYTES));
+        let content = std::mem::replace(&mut self.content, self.pool.take());
         let (reply, frame) = sync_channel(1);
         let sent = match (&self.jobs, &self.in_order) {
             // The order is fixed first, so that the writer waits for exactly what was started.
@@ -116,31 +124,43 @@ fn ended_early() -> io::Error {
     io::Error::other("a thread that writes the bundle ended early")
 }
 
-fn work(queue: &Mutex<Receiver<Job>>) {
+fn work(queue: &Mutex<Receiver<Job>>, pool: &Pool) {
     let mut zstd = None;
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
+        let mut frame = pool.take();
+        let made = make_frame(&mut zstd, &job.content, &mut frame);
+        pool.put(job.content);
         // A writer that is gone needs no answer.
-        let _ = job.reply.send(compress_frame_with(&mut zstd, &job.content));
+        let _ = job.reply.send(made.map(|()| frame));
     }
 }
 
 /// One frame of `content`, compressed or stored.
-#[cfg(test)]
+#[cfg(any(test, feature = "craft"))]
 pub(crate) fn compress_frame(content: &[u8]) -> Frame {
-    compress_frame_with(&mut None, content)
+    let mut frame = Vec::with_capacity(BUFFER_BYTES);
+    make_frame(&mut None, content, &mut frame)?;
+    Ok(frame)
 }
 
-fn compress_frame_with(zstd: &mut Option<zstd::bulk::Compressor<'static>>, content: &[u8]) -> Frame {
+/// Fills `frame`, an empty buffer of at least [`BUFFER_BYTES`].
+fn make_frame(
+    zstd: &mut Option<zstd::bulk::Compressor<'static>>,
+    content: &[u8],
+    frame: &mut Vec<u8>,
+) -> io::Result<()> {
     if looks_incompressible(content) {
-        return Ok(stored_frame(content));
+        store(content, frame);
+        return Ok(());
     }
     let zstd = match zstd {
         Some(zstd) => zstd,
         None => zstd.insert(new_compressor()?),
     };
-    zstd.compress(content)
+    zstd.compress_to_buffer(content, frame)?;
+    Ok(())
 }
 
 fn new_compressor() -> io::Result<zstd::bulk::Compressor<'static>> {
@@ -151,12 +171,13 @@ fn new_compressor() -> io::Result<zstd::bulk::Compressor<'static>> {
     Ok(zstd)
 }
 
-fn write_in_order<W: Write>(mut sink: W, frames: &Receiver<Receiver<Frame>>) -> io::Result<W> {
+fn write_in_order<W: Write>(mut sink: W, frames: &Receiver<Receiver<Frame>>, pool: &Pool) -> io::Result<W> {
     let mut compressed = 0u64;
     for frame in frames {
         let frame = frame.recv().map_err(|_| ended_early())??;
         sink.write_all(&frame)?;
         compressed += frame.len() as u64;
+        pool.put(frame);
     }
     write_padding(compressed, &mut sink)?;
     Ok(sink)

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::FrameError;
+use super::pool::Pool;
 use super::split::{CutFrame, Splitter, decompress};
 
 type Content = Result<Vec<u8>, FrameError>;
@@ -23,12 +24,18 @@ enum Next {
 }
 
 /// The contents of the frames, one after the other.
-pub(crate) struct Frames {
+pub(crate) struct Frames<'a> {
     queue: Receiver<Next>,
+    pool: &'a Pool,
     ended: bool,
 }
 
-impl Frames {
+impl Frames<'_> {
+    /// Gives back a content that is not needed any more.
+    pub(crate) fn recycle(&self, content: Vec<u8>) {
+        self.pool.put(content);
+    }
+
     /// The next frame's content, or none at the checked end of the stream.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         if self.ended {
@@ -51,28 +58,36 @@ pub(crate) fn expand<R: Read + Send, T>(
     source: R,
     max_content: u64,
     workers: NonZeroUsize,
-    consume: impl FnOnce(Frames) -> T,
+    consume: impl FnOnce(Frames<'_>) -> T,
 ) -> T {
     let (jobs, queue) = sync_channel::<Job>(workers.get());
     let queue = Mutex::new(queue);
+    let pool = Pool::default();
     let (in_order, frames) = sync_channel::<Next>(workers.get() + 1);
     std::thread::scope(|scope| {
         for _ in 0..workers.get() {
-            scope.spawn(|| work(&queue));
+            scope.spawn(|| work(&queue, &pool));
         }
-        scope.spawn(move || read(Splitter::new(source, max_content), &jobs, &in_order));
+        let spare = &pool;
+        scope.spawn(move || read(Splitter::new(source, max_content), &jobs, &in_order, spare));
         // `consume` owns the receiving end: when it returns early, the reader's next send fails and all threads end.
         consume(Frames {
             queue: frames,
+            pool: &pool,
             ended: false,
         })
     })
 }
 
-fn read<R: Read>(mut splitter: Splitter<R>, jobs: &SyncSender<Job>, in_order: &SyncSender<Next>) {
+fn read<R: Read>(
+    mut splitter: Splitter<R>,
+    jobs: &SyncSender<Job>,
+    in_order: &SyncSender<Next>,
+    pool: &Pool,
+) {
     loop {
         let (reply, content) = sync_channel(1);
-        let frame = match splitter.next() {
+        let frame = match splitter.next(pool.take()) {
             Ok(Some(frame)) => frame,
             // Whether anybody still listens or not: the stream is over.
             Ok(None) => {
@@ -90,20 +105,26 @@ fn read<R: Read>(mut splitter: Splitter<R>, jobs: &SyncSender<Job>, in_order: &S
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>) {
+fn work(queue: &Mutex<Receiver<Job>>, pool: &Pool) {
     let mut zstd = None;
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        let content = decompress_with(&mut zstd, &job.frame);
-        let _ = job.reply.send(content);
+        let mut content = pool.take();
+        let made = decompress_with(&mut zstd, &job.frame, &mut content);
+        pool.put(job.frame.bytes);
+        let _ = job.reply.send(made.map(|()| content));
     }
 }
 
-fn decompress_with(zstd: &mut Option<zstd::bulk::Decompressor<'static>>, frame: &CutFrame) -> Content {
+fn decompress_with(
+    zstd: &mut Option<zstd::bulk::Decompressor<'static>>,
+    frame: &CutFrame,
+    content: &mut Vec<u8>,
+) -> Result<(), FrameError> {
     let zstd = match zstd {
         Some(zstd) => zstd,
         None => zstd.insert(zstd::bulk::Decompressor::new().map_err(|_| FrameError::Worker)?),
     };
-    decompress(zstd, frame)
+    decompress(zstd, frame, content)
 }

@@ -33,7 +33,9 @@ impl<R: Read> Splitter<R> {
     }
 
     /// The next frame, or none once the padding has been checked.
-    pub(super) fn next(&mut self) -> Result<Option<CutFrame>, FrameError> {
+    ///
+    /// It is read into the empty buffer `bytes`.
+    pub(super) fn next(&mut self, mut bytes: Vec<u8>) -> Result<Option<CutFrame>, FrameError> {
         let mut magic = [0; 4];
         self.read_exact(&mut magic)?;
         if magic == SKIPPABLE_MAGIC {
@@ -43,7 +45,7 @@ impl<R: Read> Splitter<R> {
         if magic != FRAME_MAGIC {
             return Err(FrameError::NotAFrame);
         }
-        let mut bytes = magic.to_vec();
+        bytes.extend(magic);
         let content_size = self.read_header(&mut bytes)?;
         if content_size == 0 || content_size > CHUNK_BYTES as u64 || self.last_was_short {
             return Err(FrameError::Size(content_size));
@@ -158,16 +160,18 @@ impl<R: Read> Splitter<R> {
     }
 }
 
-/// Decompresses one frame, which must give exactly what it declares.
+/// Decompresses one frame into an empty buffer. It must give exactly what it declares; the buffer's capacity bounds it
+/// meanwhile.
 pub(super) fn decompress(
     zstd: &mut zstd::bulk::Decompressor<'static>,
     frame: &CutFrame,
-) -> Result<Vec<u8>, FrameError> {
-    let mut content = Vec::with_capacity(frame.content_size);
-    zstd.decompress_to_buffer(&frame.bytes, &mut content)
+    content: &mut Vec<u8>,
+) -> Result<(), FrameError> {
+    content.reserve_exact(frame.content_size);
+    zstd.decompress_to_buffer(&frame.bytes, content)
         .map_err(|_| FrameError::Corrupted)?;
     if content.len() == frame.content_size {
-        Ok(content)
+        Ok(())
     } else {
         Err(FrameError::Corrupted)
     }
@@ -176,8 +180,10 @@ pub(super) fn decompress(
 /// The content of the first frame only.
 pub(crate) fn first_frame(source: impl Read) -> Result<Vec<u8>, FrameError> {
     let frame = Splitter::new(source, CHUNK_BYTES as u64)
-        .next()?
+        .next(Vec::new())?
         .ok_or(FrameError::Truncated)?;
     let mut zstd = zstd::bulk::Decompressor::new().map_err(|_| FrameError::Worker)?;
-    decompress(&mut zstd, &frame)
+    let mut content = Vec::new();
+    decompress(&mut zstd, &frame, &mut content)?;
+    Ok(content)
 }

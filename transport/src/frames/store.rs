@@ -39,10 +39,9 @@ pub(super) fn looks_incompressible(content: &[u8]) -> bool {
     squares / expected < 512
 }
 
-/// A frame that holds `content` (1 byte to [`CHUNK_BYTES`]) as it is.
-pub(super) fn stored_frame(content: &[u8]) -> Vec<u8> {
+/// Appends a frame that holds `content` (1 byte to [`CHUNK_BYTES`]) as it is.
+pub(super) fn store(content: &[u8], frame: &mut Vec<u8>) {
     debug_assert!(!content.is_empty() && content.len() <= CHUNK_BYTES);
-    let mut frame = Vec::with_capacity(content.len() + 64);
     frame.extend(FRAME_MAGIC);
     frame.push(DESCRIPTOR);
     let size = u32::try_from(content.len()).unwrap_or(u32::MAX);
@@ -58,7 +57,6 @@ pub(super) fn stored_frame(content: &[u8]) -> Vec<u8> {
     // The checksum is the low half of XXH64 with seed 0.
     let checksum = XxHash64::oneshot(0, content).to_le_bytes();
     frame.extend(&checksum[..4]);
-    frame
 }
 
 #[cfg(test)]
@@ -79,7 +77,8 @@ mod tests {
             CHUNK_BYTES,
         ] {
             let content: Vec<u8> = (0..length).map(|i| (i % 251).to_le_bytes()[0]).collect();
-            let frame = stored_frame(&content);
+            let mut frame = Vec::new();
+            store(&content, &mut frame);
             assert_eq!(zstd::bulk::decompress(&frame, CHUNK_BYTES).unwrap(), content);
             let mut damaged = frame.clone();
             damaged[12] ^= 1;

@@ -34,14 +34,13 @@ impl Acknowledgement {
         }
         if sequence > self.highest {
             let step = sequence - self.highest;
-            // The old highest becomes a bit of its own, but only if there was one.
-            let window = (u128::from(self.earlier) << 1) | u128::from(self.highest > 0);
-            self.earlier = u32::try_from(step - 1)
+            let moved = u32::try_from(step)
                 .ok()
-                .filter(|by| *by < 64)
-                .map_or(0, |by| {
-                    u64::try_from((window << by) & u128::from(u64::MAX)).unwrap_or(0)
-                });
+                .and_then(|by| self.earlier.checked_shl(by))
+                .unwrap_or(0);
+            // The old highest becomes a bit of its own.
+            let old_highest = if step <= 64 { 1 << (step - 1) } else { 0 };
+            self.earlier = moved | old_highest;
             self.highest = sequence;
             return true;
         }

@@ -34,7 +34,8 @@ struct WireHeader {
 pub(crate) struct Trailer {
     /// The header's declaration again.
     pub(crate) contents: Contents,
-    /// BLAKE3 of every plain byte before the trailer.
+    /// BLAKE3 of every plain byte before the trailer, but for those inside of chunks: the blob's hash, which is
+    /// among the hashed bytes, covers them already.
     #[serde(with = "serde_bytes")]
     pub(crate) hash: [u8; 32],
 }

@@ -11,7 +11,7 @@ use crate::limits::Limits;
 /// Reads header, records, blobs and trailer, and makes sure that nothing follows. Gives the header and the stream's
 /// length.
 pub(super) fn read_all(
-    plain: &mut PlainStream,
+    plain: &mut PlainStream<'_>,
     limits: &Limits,
     sink: &mut dyn Sink,
     check_parties: impl FnOnce(&Header) -> Result<(), UnpackError>,
@@ -40,7 +40,7 @@ pub(super) fn read_all(
     Ok((header, plain.taken()))
 }
 
-fn read_header(plain: &mut PlainStream) -> Result<Header, UnpackError> {
+fn read_header(plain: &mut PlainStream<'_>) -> Result<Header, UnpackError> {
     if plain.peek(2)? != [item::PAIR, item::HEADER] {
         return Err(UnpackError::Order("the header is missing"));
     }
@@ -69,7 +69,7 @@ fn check_limits(declared: &Contents, limits: &Limits) -> Result<(), UnpackError>
     within("bytes", bytes, limits.plain_bytes)
 }
 
-fn read_trailer(plain: &mut PlainStream, declared: &Contents) -> Result<(), UnpackError> {
+fn read_trailer(plain: &mut PlainStream<'_>, declared: &Contents) -> Result<(), UnpackError> {
     let length = plain.item_at(2, item::MAX_FRAME_ITEM_BYTES, UnpackError::Trailer)?;
     let trailer: Trailer =
         from_deterministic_slice(&plain.buffered()[2..2 + length]).map_err(UnpackError::Trailer)?;
@@ -83,8 +83,8 @@ fn read_trailer(plain: &mut PlainStream, declared: &Contents) -> Result<(), Unpa
     Ok(())
 }
 
-struct Body<'a> {
-    plain: &'a mut PlainStream,
+struct Body<'a, 'f> {
+    plain: &'a mut PlainStream<'f>,
     limits: &'a Limits,
     sink: &'a mut dyn Sink,
     declared: Contents,
@@ -92,7 +92,7 @@ struct Body<'a> {
     last_blob: Option<BlobHash>,
 }
 
-impl Body<'_> {
+impl Body<'_, '_> {
     /// Reads a record or a blob; false when the trailer is next.
     fn read_item(&mut self) -> Result<bool, UnpackError> {
         let array = self.plain.head_at(0)?;
@@ -200,7 +200,7 @@ impl Body<'_> {
             hasher.update(bytes);
             self.sink.blob_bytes(bytes).map_err(UnpackError::Refused)?;
             let taken = bytes.len();
-            self.plain.take(taken);
+            self.plain.skip(taken);
             left -= taken;
         }
         Ok(())

@@ -8,16 +8,16 @@ use crate::item;
 use super::UnpackError;
 
 /// Holds one frame's content, and what is left of the one before while an item crosses the border.
-pub(super) struct PlainStream {
-    frames: Frames,
+pub(super) struct PlainStream<'a> {
+    frames: Frames<'a>,
     buffer: Vec<u8>,
     at: usize,
     hasher: blake3::Hasher,
     taken: u64,
 }
 
-impl PlainStream {
-    pub(super) fn new(frames: Frames) -> Self {
+impl<'a> PlainStream<'a> {
+    pub(super) fn new(frames: Frames<'a>) -> Self {
         Self {
             frames,
             buffer: Vec::new(),
@@ -32,7 +32,7 @@ impl PlainStream {
         self.taken
     }
 
-    /// The hash of all bytes taken so far.
+    /// The hash of all bytes taken so far, but for those inside of chunks.
     pub(super) fn hash(&self) -> [u8; 32] {
         *self.hasher.finalize().as_bytes()
     }
@@ -88,6 +88,11 @@ impl PlainStream {
     /// Takes `n` buffered bytes.
     pub(super) fn take(&mut self, n: usize) {
         self.hasher.update(&self.buffer[self.at..self.at + n]);
+        self.skip(n);
+    }
+
+    /// Takes `n` buffered bytes from inside of a chunk: their blob's hash covers them.
+    pub(super) fn skip(&mut self, n: usize) {
         self.at += n;
         self.taken += n as u64;
     }
@@ -103,10 +108,11 @@ impl PlainStream {
     fn more(&mut self) -> Result<(), UnpackError> {
         let next = self.frames.next()?.ok_or(UnpackError::Truncated)?;
         if self.buffered().is_empty() {
-            self.buffer = next;
+            self.frames.recycle(std::mem::replace(&mut self.buffer, next));
         } else {
             self.buffer.drain(..self.at);
             self.buffer.extend_from_slice(&next);
+            self.frames.recycle(next);
         }
         self.at = 0;
         Ok(())

@@ -79,3 +79,54 @@ pub(super) fn read_back(
     }
     Ok(read == size && hasher.finalize() == *hash.as_bytes() && signature_holds(&preamble.signature))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, SeekFrom};
+
+    use super::*;
+    use crate::preamble::SIGNATURE_AT;
+
+    /// A finished file under its temporary name, and what is expected of it.
+    fn written(folder: &std::path::Path) -> (TemporaryFile, BundleHash, u64) {
+        let temporary = TemporaryFile::create(&folder.join("a.plk")).unwrap();
+        let mut sink = HashingFile::start(temporary.handle().unwrap()).unwrap();
+        sink.write_all(&[9; 200_000]).unwrap();
+        let (mut file, hash, size) = sink.end().unwrap();
+        file.seek(SeekFrom::Start(SIGNATURE_AT as u64)).unwrap();
+        file.write_all(&[5; 64]).unwrap();
+        file.sync_all().unwrap();
+        (temporary, hash, size)
+    }
+
+    fn intact(file: &(TemporaryFile, BundleHash, u64)) -> bool {
+        read_back(&file.0, &file.1, file.2, |signature| *signature == [5; 64]).unwrap()
+    }
+
+    #[test]
+    fn reading_back_notices_every_kind_of_bad_medium() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = written(folder.path());
+        assert!(intact(&file));
+        let handle = file.0.handle().unwrap();
+        let flip = |at: u64| {
+            use std::os::unix::fs::FileExt;
+            let mut byte = [0];
+            handle.read_exact_at(&mut byte, at).unwrap();
+            handle.write_all_at(&[byte[0] ^ 1], at).unwrap();
+        };
+        for at in [0, 7, 9, 12, 75, 76, 100_000, file.2 - 1] {
+            flip(at);
+            assert!(!intact(&file), "flipped at {at}");
+            flip(at);
+        }
+        assert!(intact(&file));
+        // A medium that claims more than it has gives less back, or zeros.
+        handle.set_len(file.2 - 1).unwrap();
+        assert!(!intact(&file));
+        handle.set_len(file.2).unwrap();
+        assert!(!intact(&file));
+        handle.set_len(0).unwrap();
+        assert!(!intact(&file));
+    }
+}
