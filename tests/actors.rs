@@ -1,0 +1,381 @@
+//! A node's actors in this process, with a real store, a real interpreter and the real sandbox.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use actix_web::rt::System;
+use poundlock::actors::ActError;
+use poundlock::actors::runner::{CancelRun, Enqueue};
+use poundlock::actors::triage::{Ask, Decide, Deposit, Petition, Release, Submit};
+use poundlock::acts::decisions::Seen;
+use poundlock::acts::releases::{Ids, Wanted as Part};
+use poundlock::acts::requests::{self, Draft, Submission};
+use poundlock::acts::runs::{self, Wanted};
+use poundlock::acts::{Refusal, releases};
+use poundlock::domain::access::{Actor, Role};
+use poundlock::domain::decision::Verdict;
+use poundlock::domain::hash::Hash;
+use poundlock::domain::id::{CodeId, DecisionId, JobId, ProjectId, ReleaseId, RequestId, UserId};
+use poundlock::domain::job::{Data, Run, State};
+use poundlock::domain::object::{Body, Object};
+use poundlock::domain::policy::{Binding, InputPolicy, OutputPolicy};
+use poundlock::domain::project::Project;
+use poundlock::domain::release;
+use poundlock::domain::side::Side;
+use poundlock::node::{Config, Node, Running, make, open};
+use poundlock::store::records;
+use uuid::Uuid;
+
+const PROJECT: ProjectId = ProjectId(Uuid::from_u128(30));
+const MEAN: &str = "def f(n):\n    print('seen', n)\n    return {'mean': n / 2}\n";
+const ENDLESS: &str = "def f(n):\n    while True:\n        pass\n";
+
+fn actor(id: u128, name: &str, role: Role) -> Actor {
+    Actor {
+        user: UserId(Uuid::from_u128(id)),
+        name: name.into(),
+        role,
+    }
+}
+
+fn owner() -> Actor {
+    actor(10, "Olga", Role::Owner)
+}
+
+fn ada() -> Actor {
+    actor(11, "Ada", Role::User)
+}
+
+fn config(side: Side) -> Config {
+    let mut config = Config::new(side);
+    config.server.stop_seconds = 0;
+    config.runtime.launcher = Some(env!("CARGO_BIN_EXE_poundlock").into());
+    config.runtime.python.interpreter = std::env::var_os("POUNDLOCK_TEST_PYTHON").map(Into::into);
+    config.runtime.limits.wall_seconds = 120;
+    config
+}
+
+/// Makes a node with a started project of Ada's.
+fn made(root: &Path, side: Side) {
+    make::make(root, "Lab", &config(side)).unwrap();
+    on_node(root, side, |running| async {
+        let write = running.node().store.act(|tx, here| {
+            let mut project = Project::new("study", "", ada().user, &[])?;
+            project.started = true;
+            Ok(records::write(
+                tx,
+                here,
+                PROJECT.0,
+                Body::Project(project),
+                false,
+            )?)
+        });
+        write.await.unwrap();
+        running
+    });
+}
+
+/// Starts the node, does something with it and stops it.
+fn on_node<F: Future<Output = Running>>(root: &Path, side: Side, act: impl FnOnce(Running) -> F) {
+    System::new().block_on(async {
+        let running = open(root, config(side)).unwrap().start().unwrap();
+        running
+            .node()
+            .runtime
+            .readiness()
+            .expect("this machine must be able to sandbox");
+        act(running).await.stop().await;
+    });
+}
+
+async fn submit(node: &Node, id: u128, source: &str) -> Result<Object, ActError> {
+    let bindings = [("n".to_owned(), Binding::Constant("7".into()))];
+    let submit = Submit {
+        actor: ada(),
+        id: CodeId(Uuid::from_u128(id)),
+        submission: Submission {
+            name: "mean".into(),
+            source: source.into(),
+            entry_point: "f".into(),
+            input_policy: InputPolicy::exact_match(bindings.into()).unwrap(),
+            output_policy: OutputPolicy::ExecuteCount(5),
+        },
+    };
+    node.triage.send(submit).await.unwrap()
+}
+
+/// Submits code, requests it, and approves it.
+async fn approved(node: &Node, id: u128, source: &str) -> RequestId {
+    let code = CodeId(submit(node, id, source).await.unwrap().id);
+    let request = RequestId(Uuid::from_u128(id + 1000));
+    let petition = Petition::Make(Draft {
+        project: PROJECT,
+        code,
+        reason: "to learn".into(),
+        predecessor: None,
+    });
+    let ask = Ask {
+        actor: ada(),
+        request,
+        petition,
+    };
+    node.triage.send(ask).await.unwrap().unwrap();
+    let view = move |view: &poundlock::store::read::View| requests::view(view, &owner(), request);
+    let view = node.store.read(view).await.unwrap();
+    let decide = Decide {
+        actor: owner(),
+        id: DecisionId(Uuid::new_v4()),
+        request,
+        verdict: Verdict::Approve,
+        seen: Seen {
+            revision: view.request.object.revision,
+            code_hash: view.code.body.hash,
+            last_decision: None,
+        },
+    };
+    node.triage.send(decide).await.unwrap().unwrap();
+    request
+}
+
+async fn enqueue(node: &Node, request: RequestId, data: Data) -> JobId {
+    let id = JobId(Uuid::new_v4());
+    let wanted = Wanted::Request(request, data);
+    let asked = node.runner.send(Enqueue {
+        actor: owner(),
+        id,
+        wanted,
+    });
+    asked.await.unwrap().unwrap();
+    id
+}
+
+async fn run(node: &Node, id: JobId) -> Run {
+    node.store
+        .read(move |view| runs::get(view, &owner(), id))
+        .await
+        .unwrap()
+}
+
+/// Waits until a run is in a state that will do. The runner tells nobody but the store.
+async fn until(node: &Node, id: JobId, will_do: impl Fn(State) -> bool) -> Run {
+    let waiting = async {
+        loop {
+            let run = run(node, id).await;
+            if will_do(run.state) {
+                return run;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), waiting)
+        .await
+        .unwrap()
+}
+
+async fn release(node: &Node, job: JobId, part: release::Part, hash: Hash) -> Result<Object, ActError> {
+    let ids = Ids {
+        release: ReleaseId(Uuid::new_v4()),
+        decision: DecisionId(Uuid::new_v4()),
+    };
+    let wanted = Part { job, part, hash };
+    node.triage
+        .send(Release {
+            actor: owner(),
+            ids,
+            wanted,
+        })
+        .await
+        .unwrap()
+}
+
+#[test]
+fn code_is_judged_before_it_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("low");
+    made(&root, Side::Low);
+    on_node(&root, Side::Low, |running| async move {
+        let node = running.node();
+        let no_python = submit(node, 41, "def f(n:\n");
+        let not_python = "print('at import')\ndef f(n):\n    return n\n";
+        // All at once: what comes while the first outline is made goes into the next one together.
+        let (good, no_python, runs_at_import, other) = tokio::join!(
+            submit(node, 40, MEAN),
+            no_python,
+            submit(node, 42, not_python),
+            submit(node, 43, "def g(n):\n    return n\n"),
+        );
+        assert_eq!(good.unwrap().id, Uuid::from_u128(40));
+        for (refused, line) in [(no_python, 1), (runs_at_import, 1), (other, 1)] {
+            match refused {
+                Err(ActError::CodeRefused(problems)) => assert_eq!(problems[0].line, line, "{problems:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        let stored = node
+            .store
+            .read(|view| requests::list_code(view, &ada(), None, 10));
+        assert_eq!(stored.await.unwrap().objects.len(), 1);
+        running
+    });
+}
+
+#[test]
+fn a_request_runs_and_its_result_leaves_by_its_hash_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("high");
+    made(&root, Side::High);
+    on_node(&root, Side::High, |running| async move {
+        let node = running.node();
+        let request = approved(node, 40, MEAN).await;
+        let job = enqueue(node, request, Data::Private).await;
+        let over = until(node, job, State::is_over).await;
+        assert_eq!(over.state, State::Succeeded);
+        let (result, log) = (over.result.unwrap(), over.log.unwrap());
+        assert_eq!(log.hash, Hash::of(b"seen 7\n"));
+
+        let wrong = release(node, job, release::Part::Result, log.hash).await;
+        assert!(matches!(wrong, Err(ActError::Refusal(Refusal::Changed { .. }))));
+        assert!(!node.blobs.contains(&result.hash).unwrap());
+        // Somebody gets at the file after the review.
+        let private = node.attachments.as_ref().unwrap();
+        let kept = private
+            .open_private(job.0, poundlock::store::attachments::Role::Log)
+            .unwrap();
+        std::fs::write(kept.path(), b"other!\n").unwrap();
+        let swapped = release(node, job, release::Part::Log, log.hash).await;
+        assert!(matches!(swapped, Err(ActError::Refusal(Refusal::Changed { .. }))));
+        assert!(!node.blobs.contains(&Hash::of(b"other!\n")).unwrap());
+
+        release(node, job, release::Part::Result, result.hash)
+            .await
+            .unwrap();
+        let mut bytes = String::new();
+        let mut blob = node.blobs.open_blob(&result.hash).unwrap();
+        blob.read_to_string(&mut bytes).unwrap();
+        assert!(bytes.contains("3.5"), "{bytes}");
+        let called = node
+            .store
+            .read(|view| releases::call(view, &ada(), CodeId(Uuid::from_u128(40)), []));
+        assert!(matches!(called.await.unwrap(), releases::Answer::Result(_)));
+        running
+    });
+}
+
+#[test]
+fn runs_stop_when_they_are_cancelled_and_when_the_node_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("high");
+    made(&root, Side::High);
+    let ids = std::cell::Cell::new(None);
+    on_node(&root, Side::High, |running| async {
+        let node = running.node();
+        let first = approved(node, 40, ENDLESS).await;
+        let cancelled = enqueue(node, first, Data::Private).await;
+        until(node, cancelled, |state| state == State::Running).await;
+        let cancel = CancelRun {
+            actor: owner(),
+            id: cancelled,
+        };
+        node.runner.send(cancel).await.unwrap().unwrap();
+        assert_eq!(
+            until(node, cancelled, State::is_over).await.state,
+            State::Cancelled
+        );
+
+        // Two places: both are under way, and a third waits.
+        let stopped = enqueue(node, first, Data::Private).await;
+        let beside = enqueue(node, first, Data::Mock).await;
+        for id in [stopped, beside] {
+            until(node, id, |state| state == State::Running).await;
+        }
+        let good = approved(node, 41, MEAN).await;
+        let waits = enqueue(node, good, Data::Private).await;
+        assert_eq!(run(node, waits).await.state, State::Queued);
+        ids.set(Some((stopped, waits)));
+        running
+    });
+    let (stopped, waits) = ids.get().unwrap();
+    on_node(&root, Side::High, |running| async move {
+        let node = running.node();
+        assert_eq!(run(node, stopped).await.state, State::Interrupted);
+        // What waited is taken up again from the store.
+        assert_eq!(until(node, waits, State::is_over).await.state, State::Succeeded);
+        running
+    });
+}
+
+#[test]
+fn a_run_that_a_crash_cut_off_is_found_and_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("high");
+    made(&root, Side::High);
+    let job = JobId(Uuid::from_u128(80));
+    on_node(&root, Side::High, |running| async move {
+        let node = running.node();
+        let request = approved(node, 40, MEAN).await;
+        // As a crash leaves it: begun in the store, and nobody at work.
+        let begun = node.store.act(move |tx, here| {
+            runs::queue(tx, &owner(), here, job, Wanted::Request(request, Data::Private))?;
+            runs::begin(tx, here, job)
+        });
+        begun.await.unwrap().unwrap();
+        let leftover = node.folder.spool().join("runs").join(job.to_string());
+        std::fs::create_dir_all(&leftover).unwrap();
+        std::fs::write(leftover.join("log"), "private").unwrap();
+        running
+    });
+    on_node(&root, Side::High, |running| async move {
+        let node = running.node();
+        assert_eq!(until(node, job, State::is_over).await.state, State::Interrupted);
+        assert!(
+            !node
+                .folder
+                .spool()
+                .join("runs")
+                .join(job.to_string())
+                .try_exists()
+                .unwrap()
+        );
+        running
+    });
+}
+
+#[test]
+fn a_deposit_is_parsed_and_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("high");
+    made(&root, Side::High);
+    on_node(&root, Side::High, |running| async move {
+        let node = running.node();
+        let request = approved(node, 40, MEAN).await;
+        let put = |name: &str, bytes: &str| {
+            let file = node.folder.spool().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            let deposit = Deposit {
+                actor: owner(),
+                id: JobId(Uuid::new_v4()),
+                request,
+                format: release::OutputFormat::Json,
+                file: file.clone(),
+            };
+            let asked = node.triage.send(deposit);
+            async move { (asked.await.unwrap(), file.try_exists().unwrap()) }
+        };
+        let (refused, left) = put("wrong", "{\"mean\": ").await;
+        assert!(matches!(
+            refused,
+            Err(ActError::Refusal(Refusal::Conflict {
+                word: "unreadable_data",
+                ..
+            }))
+        ));
+        assert!(!left);
+        let (taken, left) = put("right", "{ \"mean\" :   1 }\n\n").await;
+        let result = taken.unwrap().result.unwrap();
+        assert!(result.length < 18 && !left, "{result:?}");
+        running
+    });
+}
