@@ -6,6 +6,8 @@
 //! hold no rules.
 
 pub mod accounts;
+pub mod assets;
+pub mod datasets;
 pub mod decisions;
 pub mod founding;
 #[cfg(test)]
@@ -14,6 +16,8 @@ pub mod inbox;
 pub mod listing;
 pub mod outgoing;
 pub mod peers;
+pub mod projects;
+pub mod publications;
 pub mod releases;
 pub mod requests;
 pub mod runs;

@@ -9,16 +9,22 @@ use actix_web::{HttpResponse, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub mod accounts;
+mod asset_uploads;
+pub mod assets;
+pub mod audit;
 pub mod codes;
 pub mod context;
+pub mod datasets;
 pub mod extract;
 pub mod files;
 mod gate;
+pub mod node;
 mod openapi;
 pub mod page;
 pub mod passwords;
 pub mod peers;
 pub mod problem;
+pub mod projects;
 pub mod releases;
 pub mod requests;
 pub mod runs;
@@ -42,6 +48,11 @@ pub const PREFIX: &str = "/api/v1";
 fn resources(routes: &mut ServiceConfig<'_>) {
     routes
         .configure(accounts::configure)
+        .configure(node::configure)
+        .configure(datasets::configure)
+        .configure(assets::configure)
+        .configure(projects::configure)
+        .configure(audit::configure)
         .configure(peers::configure)
         .configure(sync::configure)
         .configure(codes::configure)

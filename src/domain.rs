@@ -11,6 +11,7 @@ pub mod decision;
 pub mod hash;
 pub mod id;
 pub mod job;
+pub mod mock;
 pub mod notification;
 pub mod object;
 pub mod outline;

@@ -46,7 +46,7 @@ async fn health() -> HttpResponse {
 #[get("/setup/status")]
 async fn setup_status(context: web::Data<Context>) -> Answer {
     let done = context.is_set_up().await?;
-    let settings = context.store.read(|view| accounts::settings(view)).await?;
+    let settings = context.store.read(accounts::settings).await?;
     Ok(HttpResponse::Ok().json(json!({"name": settings.name, "side": context.side, "set_up": done})))
 }
 
@@ -307,7 +307,7 @@ async fn get_user(context: web::Data<Context>, SignedIn(actor): SignedIn, id: we
     (status = 200, description = "name, allow_registration, allow_mock_runs")))]
 #[get("/settings")]
 async fn get_settings(context: web::Data<Context>, _actor: SignedIn) -> Answer {
-    let settings = context.store.read(|view| accounts::settings(view)).await?;
+    let settings = context.store.read(accounts::settings).await?;
     Ok(HttpResponse::Ok().json(settings))
 }
 

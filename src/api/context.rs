@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix_web::web;
 use uuid::Uuid;
@@ -20,6 +21,8 @@ pub struct Context {
     passwords: Passwords,
     /// Once true it stays true, so the store is asked no more.
     set_up: AtomicBool,
+    /// Held while private data changes place with what was attached before, so that two uploads do not mix.
+    attaching: Mutex<()>,
 }
 
 impl Deref for Context {
@@ -37,6 +40,7 @@ impl Context {
             node,
             passwords: Passwords::default(),
             set_up: AtomicBool::new(false),
+            attaching: Mutex::new(()),
         }
     }
 
@@ -48,6 +52,11 @@ impl Context {
     /// Hashes passwords, few at a time.
     pub fn passwords(&self) -> &Passwords {
         &self.passwords
+    }
+
+    /// The turn to change what is attached. Blocks.
+    pub(super) fn turn_to_attach(&self) -> MutexGuard<'_, ()> {
+        self.attaching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The id of something new.

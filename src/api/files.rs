@@ -1,7 +1,7 @@
 //! Bytes in and out of the node: streamed in both directions, a piece at a time, on threads that may block.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::{self, Bytes, Payload};
 use actix_web::{HttpResponse, HttpResponseBuilder, error};
 use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc;
 
 use super::context::off_the_arbiter;
 use super::extract::broken_off;
@@ -79,6 +80,77 @@ pub async fn upload<S: Send + 'static>(
         if over {
             return Ok(state);
         }
+    }
+}
+
+/// Hands a body to `work` as a reader, on a thread that may block, while it arrives.
+///
+/// # Errors
+/// The body breaks off, is longer than `most` bytes, or `work` refuses.
+pub async fn receive<T: Send + 'static>(
+    mut body: Payload,
+    most: u64,
+    work: impl FnOnce(&mut dyn Read) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let (send, pieces) = mpsc::channel(PIECES_WAITING);
+    let working = web::block(move || {
+        work(&mut Arriving {
+            pieces,
+            piece: Bytes::new(),
+        })
+    });
+    let mut total = 0_u64;
+    let mut broken = None;
+    while let Some(next) = body.next().await {
+        let piece = next.map_err(|error| broken_off(&error)).and_then(|piece| {
+            total = total.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+            if total > most {
+                Err(Problem::too_large(most))
+            } else {
+                Ok(piece)
+            }
+        });
+        let sent = match piece {
+            Ok(piece) => send.send(Ok(piece)).await,
+            Err(problem) => {
+                broken = Some(problem);
+                send.send(Err(io::ErrorKind::UnexpectedEof.into())).await
+            }
+        };
+        if sent.is_err() || broken.is_some() {
+            break;
+        }
+    }
+    drop(send);
+    let done = working
+        .await
+        .map_err(|_stopping| Problem::busy("the node is stopping; try again when it runs"))?;
+    match broken {
+        Some(problem) => Err(problem),
+        None => done,
+    }
+}
+
+/// Pieces of a body that wait to be read.
+const PIECES_WAITING: usize = 8;
+
+/// A body as a reader.
+struct Arriving {
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    piece: Bytes,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.piece = piece?,
+                None => return Ok(0),
+            }
+        }
+        let count = buffer.len().min(self.piece.len());
+        buffer[..count].copy_from_slice(&self.piece.split_to(count));
+        Ok(count)
     }
 }
 

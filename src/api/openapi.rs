@@ -40,7 +40,24 @@ static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
 });
 
 /// The same as JSON: what programs are served, and what the page is made of.
-static JSON: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(&*DOCUMENT).unwrap_or_default());
+static JSON: LazyLock<Value> = LazyLock::new(|| {
+    let mut all = serde_json::to_value(&*DOCUMENT).unwrap_or_default();
+    let paths = all["paths"].as_object_mut().into_iter().flatten();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            operation["operationId"] = operation_id(method, path).into();
+        }
+    }
+    all
+});
+
+/// An operation's id, which must be its own: handlers of several resources bear the same name.
+fn operation_id(method: &str, path: &str) -> String {
+    let within = path.strip_prefix(super::PREFIX).unwrap_or(path);
+    let words = within.split(['/', '.', '-']).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.map(|word| word.trim_matches(['{', '}'])).collect();
+    format!("{method}_{}", words.join("_"))
+}
 
 /// Every address with its methods, for telling a wrong method from a wrong address.
 static METHODS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
@@ -238,11 +255,15 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn every_operation_is_described() {
         let all: Vec<_> = operations().collect();
+        let ids: BTreeSet<_> = all.iter().map(|(.., it)| it["operationId"].as_str()).collect();
+        assert_eq!(ids.len(), all.len());
         assert!(!all.is_empty());
         for (path, method, operation) in all {
             assert!(path.starts_with("/api/v1/"), "{path}");

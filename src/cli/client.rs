@@ -152,7 +152,7 @@ impl Client {
         let failed = |error: io::Error| Failure::file(file, &error);
         let opened = File::open(file).map_err(failed)?;
         let metadata = opened.metadata().map_err(failed)?;
-        let length = metadata.is_file().then(|| metadata.len());
+        let length = metadata.is_file().then_some(metadata.len());
         let what = file
             .file_name()
             .unwrap_or_default()

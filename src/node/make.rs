@@ -26,9 +26,6 @@ use crate::store::node_folder::{NodeFolder, NodeFolderError};
 use crate::store::sled_engine::SledEngine;
 use crate::store::writer::{TransactError, Writer, WriterLimits};
 
-/// The node's own key file, in its folder of keys.
-pub const KEY_FILE: &str = "node.key";
-
 /// A node that was just made.
 pub struct Made {
     /// Its id.
@@ -93,7 +90,7 @@ pub fn make(root: &Path, name: &str, config: &Config) -> Result<Made, MakeError>
     // An id of a high node must not carry its clock; no node's id needs to.
     let node = NodeId(Uuid::new_v4());
     let keys = NodeIdentity::generate(node.0, transport_side(side))?;
-    keys.create_file(&folder.keys().join(KEY_FILE))?;
+    keys.create_file(&folder.identity())?;
     let setup_token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
     let founding = Founding {
         node,

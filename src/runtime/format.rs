@@ -9,11 +9,14 @@ mod csv;
 mod json;
 mod npy;
 mod png;
+mod shared_rows;
 mod sink;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+
+pub use shared_rows::{DataFile, shared_rows};
 
 use super::job::ResultFile;
 use crate::domain::asset::DataFormat;

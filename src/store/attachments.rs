@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::whole_file::{OpenFolderError, Unfinished, WholeFiles};
+use super::whole_file::{Complete, OpenFolderError, Unfinished, WholeFiles};
 use crate::domain::release::Part;
 
 /// What the bytes are to their object.
@@ -125,6 +125,15 @@ impl Attachments {
         })
     }
 
+    /// Gives staged bytes to their object, in place of what it has in their role. Once this returns they are on the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be moved; then what was there stays.
+    pub fn publish(&self, staged: StagedAttachment) -> Result<(), AttachmentError> {
+        let name = name(staged.object, staged.role);
+        Ok(self.files.publish(staged.complete, &name)?)
+    }
+
     /// Opens private bytes for use inside the node: for a run, or to show them to a data owner.
     ///
     /// # Errors
@@ -224,13 +233,23 @@ impl AttachmentWriter<'_> {
     /// # Errors
     /// When the disk fails; then what was there stays.
     pub fn finish(self) -> Result<(), AttachmentError> {
+        let attachments = self.attachments;
+        attachments.publish(self.stage()?)
+    }
+
+    /// Puts the bytes on the disk and leaves them staged: what the object has stays until [`Attachments::publish`].
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn stage(self) -> Result<StagedAttachment, AttachmentError> {
         if self.over {
             return Err(AttachmentError::TooLong { role: self.role });
         }
-        self.attachments
-            .files
-            .finish(self.unfinished, &name(self.object, self.role))?;
-        Ok(())
+        Ok(StagedAttachment {
+            object: self.object,
+            role: self.role,
+            complete: self.unfinished.complete()?,
+        })
     }
 
     fn explain(&self, error: io::Error) -> AttachmentError {
@@ -268,6 +287,29 @@ impl Write for AttachmentWriter<'_> {
 impl Debug for AttachmentWriter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachmentWriter")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Private bytes that are on the disk, and that no object has yet. Dropped, they are gone.
+#[must_use = "nothing is stored before Attachments::publish()"]
+pub struct StagedAttachment {
+    object: Uuid,
+    role: Role,
+    complete: Complete,
+}
+
+impl StagedAttachment {
+    /// Where the bytes are for now: for looking into them inside the node. Must not reach a log or an answer.
+    pub fn path(&self) -> &Path {
+        self.complete.path()
+    }
+}
+
+impl Debug for StagedAttachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StagedAttachment")
             .field("role", &self.role)
             .finish_non_exhaustive()
     }

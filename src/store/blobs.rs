@@ -241,6 +241,11 @@ impl StagedBlob {
     pub fn blob(&self) -> Blob {
         self.blob
     }
+
+    /// Where its bytes are for now: for looking into them before they are taken in.
+    pub fn path(&self) -> &Path {
+        self.complete.path()
+    }
 }
 
 /// `ab/cd/abcd…`: no folder grows beyond what file systems and people can list.

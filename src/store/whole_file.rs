@@ -79,11 +79,6 @@ impl WholeFiles {
         self.root.join(name)
     }
 
-    /// Gives the file its name, in place of any that has it. Once this returns, the file is on the disk.
-    pub(super) fn finish(&self, unfinished: Unfinished, name: &Path) -> io::Result<()> {
-        self.publish(unfinished.complete()?, name)
-    }
-
     /// Gives a complete file its name, in place of any that has it. Once this returns, the name is on the disk too.
     pub(super) fn publish(&self, mut complete: Complete, name: &Path) -> io::Result<()> {
         let target = self.root.join(name);
@@ -146,6 +141,13 @@ impl Unfinished {
 #[derive(Debug)]
 pub(super) struct Complete {
     path: Option<PathBuf>,
+}
+
+impl Complete {
+    /// Where the bytes are for now.
+    pub(super) fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(Path::new(""))
+    }
 }
 
 impl Drop for Complete {

@@ -11,12 +11,12 @@ use crate::domain::schema::{Column, ColumnType, Schema};
 const CSV: &str = "CSV";
 
 /// What counts as a missing value: what pandas takes for one by default.
-const MISSING: [&str; 19] = [
+pub(super) const MISSING: [&str; 19] = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
     "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
 
-fn malformed(error: ::csv::Error) -> FormatError {
+pub(super) fn malformed(error: ::csv::Error) -> FormatError {
     FormatError::malformed(CSV, error)
 }
 
@@ -133,7 +133,7 @@ pub(super) fn inspect(mut source: impl BufRead) -> Result<Schema, FormatError> {
 }
 
 /// Skips the byte order mark that some spreadsheets put before UTF-8.
-fn skip_mark(source: &mut impl BufRead) -> Result<(), FormatError> {
+pub(super) fn skip_mark(source: &mut impl BufRead) -> Result<(), FormatError> {
     let failed = || FormatError::io("reading the file");
     if source.fill_buf().map_err(failed())?.starts_with(b"\xef\xbb\xbf") {
         source.read_exact(&mut [0; 3]).map_err(failed())?;

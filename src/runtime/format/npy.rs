@@ -305,6 +305,18 @@ pub(super) fn inspect(
     })
 }
 
+/// How many slices there are along the first dimension, and the bytes of each; the source stands at the first one then.
+/// None where the elements of a slice do not lie together, or where there are no slices worth the name.
+pub(super) fn slices(source: &mut dyn Read) -> Result<Option<(u64, u64)>, FormatError> {
+    let (header, _) = Header::read(source)?;
+    match header.shape.first() {
+        Some(&first) if first > 0 && header.shape.len() > 1 && !header.fortran_order => {
+            Ok(Some((first, header.data_length()? / first)))
+        }
+        _ => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::write_again as to_file;

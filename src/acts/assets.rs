@@ -1,0 +1,301 @@
+//! Assets: their mocks, and the private data that they stand for on a high node.
+
+use crate::domain::access::{Actor, Permission};
+use crate::domain::asset::{Asset, DataFormat, Mock, MockError, check_mock};
+use crate::domain::audit::{self, Action};
+use crate::domain::hash::Hash;
+use crate::domain::id::{AssetId, DatasetId, NodeId};
+use crate::domain::object::{Body, Kind, Object};
+use crate::domain::private_data::PrivateData;
+use crate::domain::schema::Schema;
+use crate::store::read::Read;
+use crate::store::records::{self, Here};
+use crate::store::tables::PRIVATE_DATA;
+use crate::store::transaction::Tx;
+
+use super::{Refusal, datasets};
+
+/// Makes an asset, as yet without a mock.
+///
+/// # Errors
+/// The permission is missing, there is no such dataset, its home is elsewhere, a field is wrong, or the name is taken.
+pub fn create(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: AssetId,
+    dataset: DatasetId,
+    (name, description): (&str, &str),
+) -> Result<Object, Refusal> {
+    actor.require(Permission::UploadData)?;
+    let (parent, _) = datasets::find(tx, dataset)?;
+    at_home(&parent, here.node)?;
+    let asset = Asset::new(dataset, name, description)?;
+    let object = records::write(tx, here, id.0, Body::Asset(asset), false)?;
+    note(tx, actor, here, Action::ASSET_CREATED, &object, Vec::new())?;
+    Ok(object)
+}
+
+/// An asset that is not deleted. The catalogue is open to whoever is signed in.
+///
+/// # Errors
+/// There is none.
+pub fn find(read: &impl Read, id: AssetId) -> Result<(Object, Asset), Refusal> {
+    match records::object(read, id.0)?.filter(|object| !object.deleted) {
+        Some(object) => match object.body.clone() {
+            Body::Asset(asset) => Ok((object, asset)),
+            _ => Err(Refusal::no(Kind::Asset, id)),
+        },
+        None => Err(Refusal::no(Kind::Asset, id)),
+    }
+}
+
+/// The mock of an asset.
+///
+/// # Errors
+/// There is no such asset, or it has no mock.
+pub fn mock(read: &impl Read, id: AssetId) -> Result<(Asset, Mock), Refusal> {
+    let (_, asset) = find(read, id)?;
+    match asset.mock.clone() {
+        Some(mock) => Ok((asset, mock)),
+        None => Err(Refusal::NotFound {
+            what: "mock of the asset",
+            id: id.to_string(),
+        }),
+    }
+}
+
+/// A mock whose bytes are stored as a blob already.
+#[derive(Clone, Debug)]
+pub struct NewMock {
+    /// The blob.
+    pub blob: Hash,
+    /// Its length.
+    pub length: u64,
+    /// How it is written.
+    pub format: DataFormat,
+    /// What it holds.
+    pub schema: Schema,
+    /// Whether it is the real data.
+    pub is_real: bool,
+    /// How many of its rows stand in the private data, where there is any.
+    pub rows_shared: u64,
+}
+
+/// Whether the actor may give an asset a mock, before any byte is taken in: on a high node, where the mock will leave the
+/// node, real data as a mock is a release.
+///
+/// # Errors
+/// A permission is missing, there is no such asset, or its home is elsewhere.
+pub fn may_set_mock(
+    read: &impl Read,
+    actor: &Actor,
+    here: NodeId,
+    releases: bool,
+    id: AssetId,
+) -> Result<(), Refusal> {
+    actor.require(Permission::UploadData)?;
+    if releases {
+        actor.require(Permission::Release)?;
+    }
+    at_home(&find(read, id)?.0, here)
+}
+
+/// Gives an asset its mock, in place of any that it has.
+///
+/// # Errors
+/// See [`may_set_mock`]; and the private data has other columns or types.
+pub fn set_mock(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: AssetId,
+    new: &NewMock,
+) -> Result<Object, Refusal> {
+    let releases = new.is_real && here.side.holds_private_data();
+    may_set_mock(tx, actor, here.node, releases, id)?;
+    let (_, mut asset) = find(tx, id)?;
+    if let Some(mut private) = tx.get(&PRIVATE_DATA, &id.0)? {
+        check_mock(&private.schema, &new.schema).map_err(|error| differs(&error))?;
+        private.rows_shared_with_mock = new.rows_shared;
+        tx.put(&PRIVATE_DATA, &id.0, &private)?;
+    }
+    asset.mock = Some(Mock {
+        blob: new.blob,
+        length: new.length,
+        format: new.format,
+        schema: new.schema.clone(),
+        is_real: new.is_real,
+    });
+    let object = records::write(tx, here, id.0, Body::Asset(asset), false)?;
+    let details = vec![
+        ("mock", new.blob.to_string()),
+        ("is_real", new.is_real.to_string()),
+    ];
+    let action = if releases {
+        Action::RELEASED
+    } else {
+        Action::MOCK_CHANGED
+    };
+    note(tx, actor, here, action, &object, details)?;
+    Ok(object)
+}
+
+/// Leaves an asset explicitly without a mock.
+///
+/// # Errors
+/// See [`may_set_mock`].
+pub fn remove_mock(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: AssetId) -> Result<Object, Refusal> {
+    may_set_mock(tx, actor, here.node, false, id)?;
+    let (_, mut asset) = find(tx, id)?;
+    asset.mock = None;
+    if let Some(mut private) = tx.get(&PRIVATE_DATA, &id.0)? {
+        private.rows_shared_with_mock = 0;
+        tx.put(&PRIVATE_DATA, &id.0, &private)?;
+    }
+    let object = records::write(tx, here, id.0, Body::Asset(asset), false)?;
+    note(
+        tx,
+        actor,
+        here,
+        Action::MOCK_CHANGED,
+        &object,
+        vec![("mock", "none".to_owned())],
+    )?;
+    Ok(object)
+}
+
+/// Private data whose bytes stand ready to be attached.
+#[derive(Clone, Debug)]
+pub struct NewPrivateData {
+    /// How they are written.
+    pub format: DataFormat,
+    /// Their number.
+    pub length: u64,
+    /// What they hold.
+    pub schema: Schema,
+    /// How many rows of the mock stand in them, where there is one.
+    pub rows_shared: u64,
+}
+
+/// Whether the actor may attach private data to an asset, before any byte is taken in.
+///
+/// # Errors
+/// The permission is missing, this is no high node, there is no such asset, or its home is elsewhere.
+pub fn may_attach(read: &impl Read, actor: &Actor, here: &Here, id: AssetId) -> Result<(), Refusal> {
+    actor.require(Permission::UploadData)?;
+    if !here.side.holds_private_data() {
+        return Err(Refusal::conflict(
+            "wrong_side",
+            "private data is attached on the high side; this node stands on the low side",
+        ));
+    }
+    at_home(&find(read, id)?.0, here.node)
+}
+
+/// Whether private data may stand behind an asset with its present mock.
+///
+/// # Errors
+/// The mock has other columns or types.
+pub fn check_against_mock(read: &impl Read, id: AssetId, private: &Schema) -> Result<(), Refusal> {
+    let (_, asset) = find(read, id)?;
+    match &asset.mock {
+        Some(mock) => check_mock(private, &mock.schema).map_err(|error| differs(&error)),
+        None => Ok(()),
+    }
+}
+
+/// Takes note that what is attached is about to be replaced. Until [`attach`] the asset counts as without private data, so
+/// that a crash in between leaves no description beside bytes that it does not describe.
+///
+/// # Errors
+/// See [`may_attach`].
+pub fn detach(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: AssetId) -> Result<(), Refusal> {
+    may_attach(tx, actor, here, id)?;
+    if tx.contains(&PRIVATE_DATA, &id.0)? {
+        tx.delete(&PRIVATE_DATA, &id.0)?;
+        let (object, _) = find(tx, id)?;
+        note(tx, actor, here, Action::PRIVATE_DATA_REMOVED, &object, Vec::new())?;
+    }
+    Ok(())
+}
+
+/// Describes the private data that stands behind an asset. Nothing of it enters the asset's body, nor the audit chain.
+///
+/// # Errors
+/// See [`may_attach`]; and the mock has other columns or types.
+pub fn attach(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: AssetId,
+    new: &NewPrivateData,
+) -> Result<PrivateData, Refusal> {
+    may_attach(tx, actor, here, id)?;
+    check_against_mock(tx, id, &new.schema)?;
+    let (object, _) = find(tx, id)?;
+    let private = PrivateData {
+        format: new.format,
+        length: new.length,
+        schema: new.schema.clone(),
+        attached_at: here.now,
+        attached_by: actor.user,
+        rows_shared_with_mock: new.rows_shared,
+    };
+    tx.put(&PRIVATE_DATA, &id.0, &private)?;
+    note(
+        tx,
+        actor,
+        here,
+        Action::PRIVATE_DATA_ATTACHED,
+        &object,
+        Vec::new(),
+    )?;
+    Ok(private)
+}
+
+/// What is known of the private data behind an asset. For those who upload it alone.
+///
+/// # Errors
+/// See [`may_attach`].
+pub fn private_data(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    id: AssetId,
+) -> Result<Option<PrivateData>, Refusal> {
+    may_attach(read, actor, here, id)?;
+    Ok(read.get(&PRIVATE_DATA, &id.0)?)
+}
+
+fn differs(error: &MockError) -> Refusal {
+    Refusal::conflict("mock_differs", error.to_string())
+}
+
+/// An object can be changed on its home alone. One that was born on a low node is adopted first.
+fn at_home(object: &Object, here: NodeId) -> Result<(), Refusal> {
+    if object.home == here {
+        return Ok(());
+    }
+    let detail = format!(
+        "the {} has its home on another node; adopt its dataset first: `poundlock dataset adopt`",
+        object.kind().word()
+    );
+    Err(Refusal::conflict("not_the_home", detail))
+}
+
+fn note(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    action: Action,
+    object: &Object,
+    mut details: Vec<(&str, String)>,
+) -> Result<(), Refusal> {
+    details.push(("name", object.body.title()));
+    let by = audit::Actor::User(actor.user.0);
+    Ok(records::audit(tx, here, by, action, &[object.id], &details)?)
+}
+
+#[cfg(test)]
+mod tests;

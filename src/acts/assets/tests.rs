@@ -1,0 +1,189 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::acts::scene::{ASSET, Scene, ada, officer, owner, word};
+use crate::domain::access::Role;
+use crate::domain::id::UserId;
+use crate::domain::schema::{Column, ColumnType};
+use crate::domain::side::Side;
+
+fn table(columns: &[(&str, ColumnType)]) -> Schema {
+    let columns = columns.iter().map(|(name, dtype)| Column {
+        name: (*name).into(),
+        dtype: *dtype,
+    });
+    Schema::Table {
+        columns: columns.collect(),
+        rows: 3,
+    }
+}
+
+fn new_mock(schema: Schema, is_real: bool) -> NewMock {
+    NewMock {
+        blob: Hash::of(b"m"),
+        length: 1,
+        format: DataFormat::Csv,
+        schema,
+        is_real,
+        rows_shared: 2,
+    }
+}
+
+fn new_private(schema: Schema) -> NewPrivateData {
+    NewPrivateData {
+        format: DataFormat::Csv,
+        length: 9,
+        schema,
+        rows_shared: 1,
+    }
+}
+
+/// A fresh asset without mock or private data.
+fn bare(scene: &Scene) -> AssetId {
+    let id = AssetId(Uuid::from_u128(77));
+    let dataset = DatasetId(Uuid::from_u128(20));
+    scene
+        .act(move |tx, here| create(tx, &owner(), here, id, dataset, ("bare", "")))
+        .unwrap();
+    id
+}
+
+fn give(scene: &Scene, actor: Actor, id: AssetId, new: NewMock) -> Result<Object, Refusal> {
+    scene.act(move |tx, here| set_mock(tx, &actor, here, id, &new))
+}
+
+#[test]
+fn a_mock_must_have_the_columns_of_the_private_data() {
+    let scene = Scene::new(Side::High);
+    let id = bare(&scene);
+    let private = new_private(table(&[("age", ColumnType::Integer)]));
+    scene
+        .act(move |tx, here| attach(tx, &owner(), here, id, &private))
+        .unwrap();
+    let wrong = give(
+        &scene,
+        owner(),
+        id,
+        new_mock(table(&[("age", ColumnType::Float)]), false),
+    );
+    let told = wrong.as_ref().unwrap_err().to_string();
+    assert!(
+        told.contains("\"age\" is integer in the private data and float in the mock"),
+        "{told}"
+    );
+    assert_eq!(word(wrong), "mock_differs");
+    give(
+        &scene,
+        owner(),
+        id,
+        new_mock(table(&[("age", ColumnType::Integer)]), false),
+    )
+    .unwrap();
+    let status = scene
+        .act(move |tx, here| private_data(tx, &owner(), here, id))
+        .unwrap()
+        .unwrap();
+    assert_eq!(status.rows_shared_with_mock, 2);
+}
+
+#[test]
+fn private_data_must_have_the_columns_of_the_mock() {
+    let scene = Scene::new(Side::High);
+    let id = bare(&scene);
+    give(
+        &scene,
+        owner(),
+        id,
+        new_mock(table(&[("age", ColumnType::Integer)]), false),
+    )
+    .unwrap();
+    let other = new_private(table(&[("sex", ColumnType::Text)]));
+    assert_eq!(
+        word(scene.act(move |tx, here| attach(tx, &owner(), here, id, &other))),
+        "mock_differs"
+    );
+    let same = new_private(table(&[("age", ColumnType::Integer)]));
+    scene
+        .act(move |tx, here| attach(tx, &owner(), here, id, &same))
+        .unwrap();
+}
+
+#[test]
+fn a_real_mock_on_a_high_node_is_a_release() {
+    let scene = Scene::new(Side::High);
+    let id = bare(&scene);
+    let real = || new_mock(table(&[]), true);
+    let uploader = Actor {
+        user: UserId(Uuid::from_u128(5)),
+        name: "U".into(),
+        role: Role::User,
+    };
+    assert!(matches!(
+        give(&scene, uploader, id, real()),
+        Err(Refusal::Denied(_))
+    ));
+    give(&scene, officer(), id, real()).unwrap();
+    assert_eq!(scene.audited().last().unwrap(), "released");
+    let low = Scene::new(Side::Low);
+    let id = bare(&low);
+    give(&low, owner(), id, real()).unwrap();
+    assert_eq!(low.audited().last().unwrap(), "mock.changed");
+}
+
+#[test]
+fn private_data_is_for_the_high_side_and_its_uploaders() {
+    let low = Scene::new(Side::Low);
+    let private = new_private(table(&[]));
+    assert_eq!(
+        word(low.act(move |tx, here| attach(tx, &owner(), here, ASSET, &private))),
+        "wrong_side"
+    );
+    let high = Scene::new(Side::High);
+    assert!(matches!(
+        high.act(|tx, here| private_data(tx, &ada(), here, ASSET)),
+        Err(Refusal::Denied(_))
+    ));
+}
+
+#[test]
+fn nothing_private_enters_the_asset_or_the_audit_chain() {
+    let scene = Scene::new(Side::High);
+    let id = bare(&scene);
+    let before = records::object(&scene.view(), id.0).unwrap();
+    let private = NewPrivateData {
+        length: 123_456_789,
+        ..new_private(table(&[("secret", ColumnType::Text)]))
+    };
+    scene
+        .act(move |tx, here| attach(tx, &owner(), here, id, &private))
+        .unwrap();
+    assert_eq!(records::object(&scene.view(), id.0).unwrap(), before);
+    let entries = crate::store::audit::entries_before(&scene.view(), None, 1).unwrap();
+    let said = format!("{:?}", entries[0].fields.detail);
+    assert!(!said.contains("123456789") && !said.contains("secret"), "{said}");
+}
+
+#[test]
+fn between_detaching_and_attaching_there_is_no_private_data() {
+    let scene = Scene::new(Side::High);
+    scene.act(|tx, here| detach(tx, &owner(), here, ASSET)).unwrap();
+    assert_eq!(
+        scene
+            .act(|tx, here| private_data(tx, &owner(), here, ASSET))
+            .unwrap(),
+        None
+    );
+    assert_eq!(scene.audited().last().unwrap(), "private_data.removed");
+}
+
+#[test]
+fn an_asset_can_be_left_without_a_mock() {
+    let scene = Scene::new(Side::Low);
+    scene
+        .act(|tx, here| remove_mock(tx, &owner(), here, ASSET))
+        .unwrap();
+    assert!(matches!(
+        mock(&scene.view(), ASSET),
+        Err(Refusal::NotFound { .. })
+    ));
+}

@@ -1,0 +1,186 @@
+//! Projects: the frame in which scientists make requests.
+
+use super::visible::{self, Found};
+use super::{Refusal, listing};
+use crate::domain::access::{Actor, Denied, Permission};
+use crate::domain::audit::{self, Action};
+use crate::domain::id::{ProjectId, UserId};
+use crate::domain::object::{Body, Kind, Object};
+use crate::domain::project::Project;
+use crate::domain::side::Side;
+use crate::domain::text::{self, Invalid};
+use crate::store::read::Read;
+use crate::store::records::{self, Here};
+use crate::store::transaction::Tx;
+
+/// A new project.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+    /// Ids or e-mail addresses of its members, beside its creator.
+    pub members: Vec<String>,
+}
+
+/// Makes a project, whose creator is its first member.
+///
+/// # Errors
+/// The permission is missing, this is no low node, a field is wrong, a member has no account, or the name is taken.
+pub fn create(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: ProjectId,
+    draft: &Draft,
+) -> Result<Object, Refusal> {
+    actor.require(Permission::SubmitRequests)?;
+    on_the_low_side(here)?;
+    let members = members(tx, here, &draft.members)?;
+    let project = Project::new(&draft.name, &draft.description, actor.user, &members)?;
+    write(tx, actor, here, id, project, Action::PROJECT_CREATED)
+}
+
+/// Changes the description or the members.
+///
+/// # Errors
+/// There is no such project, the actor did not create it, a field is wrong, or a member has no account.
+pub fn change(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: ProjectId,
+    description: Option<&str>,
+    new_members: Option<&[String]>,
+) -> Result<Object, Refusal> {
+    let mut project = own(tx, actor, id)?.body;
+    if let Some(description) = description {
+        project.description = text::prose("description", description)?;
+    }
+    if let Some(listed) = new_members {
+        project.set_members(&members(tx, here, listed)?)?;
+    }
+    write(tx, actor, here, id, project, Action::PROJECT_CHANGED)
+}
+
+/// Starts a project: requests can be made in it from now on. Starting it again changes nothing.
+///
+/// # Errors
+/// There is no such project, or the actor did not create it.
+pub fn start(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: ProjectId) -> Result<Object, Refusal> {
+    let found = own(tx, actor, id)?;
+    if found.body.started {
+        return Ok(found.object);
+    }
+    let project = Project {
+        started: true,
+        ..found.body
+    };
+    write(tx, actor, here, id, project, Action::PROJECT_STARTED)
+}
+
+/// Hides a project by a tombstone. Its requests stay.
+///
+/// # Errors
+/// There is no such project, or the actor did not create it.
+pub fn delete(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: ProjectId) -> Result<(), Refusal> {
+    let found = own(tx, actor, id)?;
+    let object = records::write(tx, here, id.0, found.object.body, true)?;
+    note(tx, actor, here, Action::PROJECT_DELETED, &object)
+}
+
+/// The projects that the actor may see, newest first.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn list(
+    read: &impl Read,
+    actor: &Actor,
+    before: Option<listing::Place>,
+    limit: usize,
+) -> Result<listing::Listed, Refusal> {
+    listing::page(read, Kind::Project, before, limit, |project| {
+        Ok(actor.may_see(project, None))
+    })
+}
+
+/// A project that the actor may change: its creator may, and whoever triages requests.
+fn own(read: &impl Read, actor: &Actor, id: ProjectId) -> Result<Found<Project>, Refusal> {
+    let found = visible::project(read, actor, id)?;
+    if found.body.creator == actor.user || actor.may(Permission::TriageRequests) {
+        Ok(found)
+    } else {
+        Err(Denied(Permission::TriageRequests).into())
+    }
+}
+
+fn on_the_low_side(here: &Here) -> Result<(), Refusal> {
+    match here.side {
+        Side::Low => Ok(()),
+        Side::High => Err(Refusal::conflict(
+            "wrong_side",
+            "projects begin on the low side, where the scientists are",
+        )),
+    }
+}
+
+/// The accounts that ids or addresses name.
+fn members(read: &impl Read, here: &Here, listed: &[String]) -> Result<Vec<UserId>, Refusal> {
+    let mut members = Vec::with_capacity(listed.len());
+    let mut wrong = Vec::new();
+    for (at, one) in listed.iter().enumerate() {
+        match member(read, here, one)? {
+            Some(member) => members.push(member),
+            None => wrong.push(Invalid::new(
+                format!("members[{at}]"),
+                format!("nobody has an account on this node under {one:?}"),
+            )),
+        }
+    }
+    if wrong.is_empty() {
+        Ok(members)
+    } else {
+        Err(Refusal::Invalid(wrong))
+    }
+}
+
+fn member(read: &impl Read, here: &Here, one: &str) -> Result<Option<UserId>, Refusal> {
+    let id = match one.parse::<UserId>() {
+        Ok(id) => Some(id.0),
+        Err(_) => records::named(read, here.node, Kind::User, None, &text::folded(one))?,
+    };
+    let Some(id) = id else { return Ok(None) };
+    let account = records::object(read, id)?;
+    let lives_here =
+        |object: &Object| object.kind() == Kind::User && !object.deleted && object.home == here.node;
+    Ok(account.filter(lives_here).map(|_| UserId(id)))
+}
+
+fn write(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: ProjectId,
+    project: Project,
+    action: Action,
+) -> Result<Object, Refusal> {
+    let object = records::write(tx, here, id.0, Body::Project(project), false)?;
+    note(tx, actor, here, action, &object)?;
+    Ok(object)
+}
+
+fn note(tx: &mut Tx<'_>, actor: &Actor, here: &Here, action: Action, object: &Object) -> Result<(), Refusal> {
+    let by = audit::Actor::User(actor.user.0);
+    Ok(records::audit(
+        tx,
+        here,
+        by,
+        action,
+        &[object.id],
+        &[("name", object.body.title())],
+    )?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::acts::scene::{PROJECT, Scene, ada, eve, officer, owner, word};
+use crate::domain::access::Role;
+use crate::domain::user::{Profile, User};
+
+/// Accounts for Ada and Eve, as the scene's actors have them.
+fn with_people() -> Scene {
+    let scene = Scene::new(Side::Low);
+    for (actor, email) in [(ada(), "ada@example.org"), (eve(), "eve@example.org")] {
+        let profile = Profile {
+            name: actor.name.clone(),
+            email: email.into(),
+            ..Profile::default()
+        };
+        scene
+            .act(move |tx, here| {
+                let user = User::new(&profile, Role::User)?;
+                Ok(records::write(tx, here, actor.user.0, Body::User(user), false)?)
+            })
+            .unwrap();
+    }
+    scene
+}
+
+fn make(scene: &Scene, id: u128, members: &[&str]) -> Result<Object, Refusal> {
+    let members = members.iter().map(|one| (*one).to_owned()).collect();
+    let draft = Draft {
+        name: format!("project {id}"),
+        description: String::new(),
+        members,
+    };
+    scene.act(move |tx, here| create(tx, &ada(), here, ProjectId(Uuid::from_u128(id)), &draft))
+}
+
+fn seen(scene: &Scene, actor: &Actor) -> usize {
+    list(&scene.view(), actor, None, 50).unwrap().objects.len()
+}
+
+#[test]
+fn members_are_named_by_id_or_address_and_see_the_project() {
+    let scene = with_people();
+    assert_eq!((seen(&scene, &eve()), seen(&scene, &owner())), (0, 1));
+    make(&scene, 300, &["EVE@example.org"]).unwrap();
+    make(&scene, 301, &[&eve().user.to_string()]).unwrap();
+    make(&scene, 302, &[]).unwrap();
+    assert_eq!((seen(&scene, &eve()), seen(&scene, &owner())), (2, 4));
+    let Err(Refusal::Invalid(wrong)) = make(&scene, 303, &["eve@example.org", "nobody@example.org"]) else {
+        panic!("a stranger became a member")
+    };
+    assert_eq!(wrong[0].field, "members[1]");
+}
+
+#[test]
+fn its_creator_and_whoever_triages_may_change_it() {
+    let scene = with_people();
+    make(&scene, 300, &["eve@example.org"]).unwrap();
+    let id = ProjectId(Uuid::from_u128(300));
+    let by_eve = scene.act(move |tx, here| start(tx, &eve(), here, id));
+    assert!(
+        matches!(by_eve, Err(Refusal::Denied(_))),
+        "a member sees it, and does not run it"
+    );
+    scene.act(move |tx, here| start(tx, &ada(), here, id)).unwrap();
+    let again = scene
+        .act(move |tx, here| start(tx, &officer(), here, id))
+        .unwrap();
+    assert_eq!(again.revision.number, 2, "starting twice changes nothing");
+    let fewer = scene
+        .act(move |tx, here| change(tx, &ada(), here, id, Some("new"), Some(&[])))
+        .unwrap();
+    let Body::Project(project) = fewer.body else {
+        panic!("not a project")
+    };
+    assert_eq!(
+        (project.members, project.started, project.description.as_str()),
+        (vec![ada().user], true, "new")
+    );
+    let gone = scene.act(move |tx, here| start(tx, &eve(), here, id));
+    assert!(
+        matches!(gone, Err(Refusal::NotFound { .. })),
+        "who is no member any more does not know of it"
+    );
+    scene.act(move |tx, here| delete(tx, &ada(), here, id)).unwrap();
+    assert_eq!(scene.audited().last().unwrap(), "project.deleted");
+}
+
+#[test]
+fn projects_begin_on_the_low_side() {
+    let scene = Scene::new(Side::High);
+    let draft = Draft {
+        name: "x".into(),
+        ..Draft::default()
+    };
+    let made = scene.act(move |tx, here| create(tx, &owner(), here, ProjectId(Uuid::from_u128(1)), &draft));
+    assert_eq!(word(made), "wrong_side");
+    assert!(matches!(
+        scene.act(|tx, here| start(tx, &eve(), here, PROJECT)),
+        Err(Refusal::NotFound { .. })
+    ));
+}

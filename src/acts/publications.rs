@@ -1,0 +1,161 @@
+//! To which low nodes a high node's datasets go, and how a low-born dataset becomes a high one.
+
+use uuid::Uuid;
+
+use super::{Refusal, datasets, peers};
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit::{self, Action};
+use crate::domain::id::{DatasetId, NodeId};
+use crate::domain::object::{Kind, Object};
+use crate::domain::side::Side;
+use crate::store::read::Read;
+use crate::store::records::{self, Here};
+use crate::store::tables::{JOURNAL, OWED, PUBLISHED};
+use crate::store::transaction::Tx;
+
+/// Publishes a dataset to a peer: its description and mocks, now and as they change, are owed to it.
+///
+/// # Errors
+/// A permission is missing, this is no high node, there is no such dataset or peer, the dataset's home is elsewhere, or the
+/// peer is not paired.
+pub fn publish(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    dataset: DatasetId,
+    peer: NodeId,
+) -> Result<(), Refusal> {
+    may_publish(actor, here)?;
+    let (object, _) = datasets::find(tx, dataset)?;
+    if object.home != here.node {
+        return Err(Refusal::conflict(
+            "not_the_home",
+            "the dataset has its home on another node; adopt it first: `poundlock dataset adopt`",
+        ));
+    }
+    peers::paired(tx, peer.0)?;
+    if tx.insert(&PUBLISHED, &(dataset.0, peer.0), &())? {
+        owe_all(tx, here, &object, peer)?;
+        note(tx, actor, here, Action::DATASET_PUBLISHED, &object, peer)?;
+    }
+    Ok(())
+}
+
+/// What a peer is not owed of yet, it is owed at the journal's present position.
+fn owe_all(tx: &mut Tx<'_>, here: &Here, dataset: &Object, peer: NodeId) -> Result<(), Refusal> {
+    let position = tx.last(&JOURNAL)?.map_or(0, |(position, _)| position);
+    records::owe(tx, here, peer.0, dataset, position)?;
+    for asset in records::children(tx, dataset.id, Kind::Asset)? {
+        records::owe(tx, here, peer.0, &asset, position)?;
+    }
+    Ok(())
+}
+
+/// Publishes a dataset to a peer no more. What the peer has, it keeps; to hide it there, delete the dataset.
+///
+/// # Errors
+/// A permission is missing, this is no high node, or the dataset is not published to the peer.
+pub fn withdraw(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    dataset: DatasetId,
+    peer: NodeId,
+) -> Result<(), Refusal> {
+    may_publish(actor, here)?;
+    let (object, _) = datasets::find(tx, dataset)?;
+    if !tx.contains(&PUBLISHED, &(dataset.0, peer.0))? {
+        return Err(Refusal::NotFound {
+            what: "publication of the dataset to the peer",
+            id: peer.to_string(),
+        });
+    }
+    tx.delete(&PUBLISHED, &(dataset.0, peer.0))?;
+    tx.delete(&OWED, &(peer.0, dataset.0))?;
+    for asset in records::children(tx, dataset.0, Kind::Asset)? {
+        tx.delete(&OWED, &(peer.0, asset.id))?;
+    }
+    note(tx, actor, here, Action::DATASET_UNPUBLISHED, &object, peer)
+}
+
+/// The peers that a dataset is published to.
+///
+/// # Errors
+/// A permission is missing, this is no high node, or there is no such dataset.
+pub fn list(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    dataset: DatasetId,
+) -> Result<Vec<NodeId>, Refusal> {
+    may_publish(actor, here)?;
+    datasets::find(read, dataset)?;
+    let mut published = Vec::new();
+    read.for_each(&PUBLISHED, &dataset.0, |(_, peer): (Uuid, Uuid), ()| {
+        published.push(NodeId(peer));
+        Ok::<_, Refusal>(())
+    })?;
+    Ok(published)
+}
+
+/// Takes over a low-born dataset with its assets: their home passes to this node, their ids stay, and later revisions of
+/// the low node are refused. It is published to the node that it came from, so that it travels back down.
+///
+/// # Errors
+/// A permission is missing, this is no high node, there is no such dataset, its home is this node already, or a dataset of
+/// this node bears its name.
+pub fn adopt(tx: &mut Tx<'_>, actor: &Actor, here: &Here, dataset: DatasetId) -> Result<Object, Refusal> {
+    may_publish(actor, here)?;
+    let (object, _) = datasets::find(tx, dataset)?;
+    let origin = object.home;
+    if origin == here.node {
+        return Err(Refusal::conflict(
+            "at_home",
+            "this node is the dataset's home already",
+        ));
+    }
+    tx.put(&PUBLISHED, &(dataset.0, origin.0), &())?;
+    let adopted = records::adopt(tx, here, dataset.0, object.body)?;
+    for asset in records::children(tx, dataset.0, Kind::Asset)? {
+        if !asset.deleted && asset.home != here.node {
+            records::adopt(tx, here, asset.id, asset.body)?;
+        }
+    }
+    note(tx, actor, here, Action::DATASET_ADOPTED, &adopted, origin)?;
+    Ok(adopted)
+}
+
+fn may_publish(actor: &Actor, here: &Here) -> Result<(), Refusal> {
+    actor.require(Permission::Sync)?;
+    actor.require(Permission::UploadData)?;
+    match here.side {
+        Side::High => Ok(()),
+        Side::Low => Err(Refusal::conflict(
+            "wrong_side",
+            "datasets are published and adopted on the high side; what a low node has goes up by itself",
+        )),
+    }
+}
+
+fn note(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    action: Action,
+    dataset: &Object,
+    peer: NodeId,
+) -> Result<(), Refusal> {
+    let by = audit::Actor::User(actor.user.0);
+    let details = [("name", dataset.body.title())];
+    Ok(records::audit(
+        tx,
+        here,
+        by,
+        action,
+        &[dataset.id, peer.0],
+        &details,
+    )?)
+}
+
+#[cfg(test)]
+mod tests;

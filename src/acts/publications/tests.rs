@@ -1,0 +1,151 @@
+use super::*;
+use crate::acts::scene::{ASSET, OTHER, Scene, ada, owner, word};
+use crate::domain::id::Epoch;
+use crate::domain::peer::{Peer, Received, Trust};
+use crate::store::tables::PEERS;
+
+const PIMA: DatasetId = DatasetId(Uuid::from_u128(20));
+
+/// A high node with a paired low one.
+fn paired() -> Scene {
+    let scene = Scene::new(Side::High);
+    scene
+        .act(|tx, _| Ok(tx.put(&PEERS, &OTHER.0, &peer(Trust::Paired))?))
+        .unwrap();
+    scene
+}
+
+fn peer(trust: Trust) -> Peer {
+    Peer {
+        node: OTHER,
+        name: "low".into(),
+        side: Side::Low,
+        identity: String::new(),
+        trust,
+        successor: None,
+        epoch: Epoch(Uuid::from_u128(9)),
+        retired_epochs: Vec::new(),
+        unconfirmed_epoch: None,
+        last_sequence: 0,
+        acknowledged: 0,
+        received: Received::default(),
+        audit_head: None,
+    }
+}
+
+fn owed(scene: &Scene) -> Vec<Uuid> {
+    let owed = scene.view().range_prefix(&OWED, &OTHER.0, None, 100).unwrap();
+    owed.into_iter().map(|((_, object), _)| object).collect()
+}
+
+#[test]
+fn a_peer_is_owed_what_is_published_to_it_and_nothing_else() {
+    let scene = paired();
+    assert_eq!(owed(&scene), [Uuid::nil(); 0]);
+    scene
+        .act(|tx, here| publish(tx, &owner(), here, PIMA, OTHER))
+        .unwrap();
+    assert_eq!(owed(&scene), [PIMA.0, ASSET.0]);
+    let peers = scene.act(|tx, here| list(tx, &owner(), here, PIMA)).unwrap();
+    assert_eq!(peers, [OTHER]);
+    let entries = scene.audited().len();
+    scene
+        .act(|tx, here| publish(tx, &owner(), here, PIMA, OTHER))
+        .unwrap();
+    assert_eq!(scene.audited().len(), entries, "the second time changes nothing");
+    scene
+        .act(|tx, here| withdraw(tx, &owner(), here, PIMA, OTHER))
+        .unwrap();
+    assert_eq!(owed(&scene), [Uuid::nil(); 0]);
+    assert!(matches!(
+        scene.act(|tx, here| withdraw(tx, &owner(), here, PIMA, OTHER)),
+        Err(Refusal::NotFound { .. })
+    ));
+}
+
+#[test]
+fn only_a_paired_peer_is_published_to() {
+    let scene = paired();
+    scene
+        .act(|tx, _| Ok(tx.put(&PEERS, &OTHER.0, &peer(Trust::Unconfirmed))?))
+        .unwrap();
+    assert_eq!(
+        word(scene.act(|tx, here| publish(tx, &owner(), here, PIMA, OTHER))),
+        "peer_unconfirmed"
+    );
+    assert!(matches!(
+        scene.act(|tx, here| publish(tx, &ada(), here, PIMA, OTHER)),
+        Err(Refusal::Denied(_))
+    ));
+    let low = Scene::new(Side::Low);
+    assert_eq!(
+        word(low.act(|tx, here| publish(tx, &owner(), here, PIMA, OTHER))),
+        "wrong_side"
+    );
+}
+
+/// As if a dataset with an asset had come up from the low node.
+fn low_born(scene: &Scene, id: u128) -> DatasetId {
+    let (dataset, asset) = (Uuid::from_u128(id), Uuid::from_u128(id + 1));
+    scene
+        .act(move |tx, here| {
+            let elsewhere = Here {
+                node: OTHER,
+                side: Side::Low,
+                ..*here
+            };
+            let draft = crate::domain::dataset::DatasetDraft {
+                name: "Lungs".into(),
+                ..Default::default()
+            };
+            let body = crate::domain::dataset::Dataset::new(&draft)?;
+            records::write(
+                tx,
+                &elsewhere,
+                dataset,
+                crate::domain::object::Body::Dataset(body),
+                false,
+            )?;
+            let body = crate::domain::asset::Asset::new(DatasetId(dataset), "all", "")?;
+            records::write(
+                tx,
+                &elsewhere,
+                asset,
+                crate::domain::object::Body::Asset(body),
+                false,
+            )?;
+            Ok(())
+        })
+        .unwrap();
+    DatasetId(dataset)
+}
+
+#[test]
+fn an_adopted_dataset_keeps_its_ids_and_travels_back_down() {
+    let scene = paired();
+    let lungs = low_born(&scene, 200);
+    scene
+        .act(move |tx, _| {
+            tx.delete(&OWED, &(OTHER.0, lungs.0))?;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(
+        word(scene.act(move |tx, here| publish(tx, &owner(), here, lungs, OTHER))),
+        "not_the_home"
+    );
+    let adopted = scene
+        .act(move |tx, here| adopt(tx, &owner(), here, lungs))
+        .unwrap();
+    assert_eq!((adopted.id, adopted.revision.number), (lungs.0, 2));
+    let asset = records::object(&scene.view(), Uuid::from_u128(201))
+        .unwrap()
+        .unwrap();
+    assert_eq!((asset.home, asset.revision.number), (adopted.home, 2));
+    assert_eq!(owed(&scene), [lungs.0, asset.id]);
+    assert_eq!(scene.audited().last().unwrap(), "dataset.adopted");
+    assert_eq!(
+        word(scene.act(move |tx, here| adopt(tx, &owner(), here, lungs))),
+        "at_home"
+    );
+}

@@ -1,0 +1,209 @@
+//! The bytes of assets on their way in: staged while they are hashed, looked into, and only then taken in. Everything here
+//! blocks.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::context::Context;
+use super::problem::Problem;
+use crate::acts::Refusal;
+use crate::acts::assets::{self, NewMock, NewPrivateData};
+use crate::clock;
+use crate::domain::access::Actor;
+use crate::domain::asset::{DataFormat, check_mock};
+use crate::domain::id::AssetId;
+use crate::domain::mock::MockPlan;
+use crate::domain::object::Object;
+use crate::domain::private_data::PrivateData;
+use crate::domain::schema::Schema;
+use crate::runtime::format::{DataFile, FormatError, inspect, shared_rows};
+use crate::store::attachments::{AttachmentError, Attachments, Role};
+use crate::store::blobs::{BlobError, StagedBlob};
+use crate::store::read::Read as _;
+use crate::store::tables::PRIVATE_DATA;
+
+/// Which mock is uploaded.
+#[derive(Clone, Debug)]
+pub(super) struct MockUpload {
+    pub actor: Actor,
+    pub asset: AssetId,
+    pub format: DataFormat,
+    pub is_real: bool,
+}
+
+/// Takes a mock in. Gives the asset as it is then, and how many rows of the mock stand in the private data.
+pub(super) fn mock(
+    context: &Context,
+    upload: &MockUpload,
+    body: &mut dyn Read,
+) -> Result<(Object, u64), Problem> {
+    let limit = context.config.server.upload_bytes;
+    let mut writer = context.blobs.writer(limit).map_err(Problem::from)?;
+    copy(body, |piece| writer.push(piece).map_err(Problem::from))?;
+    take_mock(context, upload, writer.stage(None)?)
+}
+
+/// Generates a mock and takes it in.
+pub(super) fn generated_mock(
+    context: &Context,
+    upload: &MockUpload,
+    plan: &MockPlan,
+    seed: u64,
+) -> Result<(Object, u64), Problem> {
+    let mut writer = context.blobs.writer(context.config.server.upload_bytes)?;
+    for line in plan.csv(seed) {
+        writer.push(line.as_bytes())?;
+    }
+    take_mock(context, upload, writer.stage(None)?)
+}
+
+fn take_mock(context: &Context, upload: &MockUpload, staged: StagedBlob) -> Result<(Object, u64), Problem> {
+    let schema = inspect(staged.path(), upload.format)?;
+    let rows_shared = shared_with_private(context, upload, &schema, staged.path())?;
+    let blob = context.blobs.publish(staged)?;
+    let new = NewMock {
+        blob: blob.hash,
+        length: blob.len,
+        format: upload.format,
+        schema,
+        is_real: upload.is_real,
+        rows_shared,
+    };
+    let (actor, id) = (upload.actor.clone(), upload.asset);
+    let asset = context
+        .store
+        .act_blocking(move |tx, here| assets::set_mock(tx, &actor, here, id, &new))?;
+    Ok((asset, rows_shared))
+}
+
+/// Compares a mock with the private data, where there is any: first its columns, then its rows.
+fn shared_with_private(
+    context: &Context,
+    upload: &MockUpload,
+    schema: &Schema,
+    mock: &Path,
+) -> Result<u64, Problem> {
+    let id = upload.asset.0;
+    let private = context
+        .store
+        .read_blocking(|view| Ok(view.get(&PRIVATE_DATA, &id)?))?;
+    let (Some(private), Some(attachments)) = (private, &context.attachments) else {
+        return Ok(0);
+    };
+    check_mock(&private.schema, schema)
+        .map_err(|error| Refusal::conflict("mock_differs", error.to_string()))?;
+    if upload.is_real {
+        return Ok(0);
+    }
+    let attached = attachments.open_private(id, Role::Data)?;
+    let mock = DataFile {
+        path: mock,
+        format: upload.format,
+    };
+    let private = DataFile {
+        path: attached.path(),
+        format: private.format,
+    };
+    Ok(shared_rows(mock, private, &clock::random_bytes())?)
+}
+
+/// Which private data is uploaded.
+#[derive(Clone, Debug)]
+pub(super) struct PrivateUpload {
+    pub actor: Actor,
+    pub asset: AssetId,
+    pub format: DataFormat,
+}
+
+/// Attaches private data, in place of any that is attached.
+pub(super) fn private(
+    context: &Context,
+    upload: &PrivateUpload,
+    attachments: &Attachments,
+    body: &mut dyn Read,
+) -> Result<PrivateData, Problem> {
+    let (id, limit) = (upload.asset, context.config.server.upload_bytes);
+    let mut writer = attachments.writer(id.0, Role::Data, limit)?;
+    let mut length = 0_u64;
+    copy(body, |piece| {
+        length += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        std::io::Write::write_all(&mut writer, piece).map_err(|error| Problem::internal(&error))
+    })?;
+    let staged = writer.stage()?;
+    let schema = inspect(staged.path(), upload.format)?;
+    let mock = context.store.read_blocking(|view| {
+        assets::check_against_mock(view, id, &schema)?;
+        Ok(assets::find(view, id)?.1.mock)
+    })?;
+    let rows_shared = match mock.filter(|mock| !mock.is_real) {
+        Some(mock) => {
+            let blob = context.blobs.path(&mock.blob);
+            let mock = DataFile {
+                path: &blob,
+                format: mock.format,
+            };
+            let private = DataFile {
+                path: staged.path(),
+                format: upload.format,
+            };
+            shared_rows(mock, private, &clock::random_bytes())?
+        }
+        None => 0,
+    };
+    let new = NewPrivateData {
+        format: upload.format,
+        length,
+        schema,
+        rows_shared,
+    };
+    let _turn = context.turn_to_attach();
+    let actor = upload.actor.clone();
+    context
+        .store
+        .act_blocking(move |tx, here| assets::detach(tx, &actor, here, id))?;
+    attachments.publish(staged)?;
+    let actor = upload.actor.clone();
+    let attached = context
+        .store
+        .act_blocking(move |tx, here| assets::attach(tx, &actor, here, id, &new))?;
+    Ok(attached)
+}
+
+/// Reads a body to its end, piece by piece.
+fn copy(body: &mut dyn Read, mut take: impl FnMut(&[u8]) -> Result<(), Problem>) -> Result<(), Problem> {
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match body.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => take(&buffer[..count])?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            // The connection broke; whoever fed the body knows why, and tells it.
+            Err(error) => return Err(Problem::busy(error.to_string())),
+        }
+    }
+}
+
+impl From<BlobError> for Problem {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::TooLong { limit } => Self::too_large(limit),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<AttachmentError> for Problem {
+    fn from(error: AttachmentError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<FormatError> for Problem {
+    fn from(error: FormatError) -> Self {
+        match error {
+            FormatError::Malformed { .. } => Refusal::conflict("unreadable_data", error.to_string()).into(),
+            FormatError::TooLong(limit) => Self::too_large(limit),
+            FormatError::Io { .. } => Self::internal(&error),
+        }
+    }
+}

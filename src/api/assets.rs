@@ -1,0 +1,357 @@
+//! Assets: mocks in and out, private data in.
+
+use actix_web::{HttpResponse, delete, get, post, put, web};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::asset_uploads::{self, MockUpload, PrivateUpload};
+use super::context::off_the_arbiter;
+use super::{Answer, Context, Json, Problem, Query, SignedIn, files, view};
+use crate::acts::assets;
+use crate::clock;
+use crate::domain::asset::DataFormat;
+use crate::domain::id::{AssetId, DatasetId};
+use crate::domain::mock::{MockColumn, MockPlan, MockType};
+use crate::domain::side::Side;
+use crate::store::records::Here;
+
+pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes
+        .service(create)
+        .service(show)
+        .service(put_mock)
+        .service(generate_mock)
+        .service(remove_mock)
+        .service(get_mock)
+        .service(put_private)
+        .service(private_status);
+}
+
+/// That an asset has no mock, and is meant to have none.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum NoMock {
+    /// Explicitly none.
+    None,
+}
+
+/// A new asset.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAsset {
+    /// Unique within the dataset.
+    name: String,
+    /// What it holds.
+    #[serde(default)]
+    description: String,
+    /// `none` says that there will be no mock. Every asset begins without one.
+    #[serde(rename = "mock")]
+    _mock: Option<NoMock>,
+}
+
+/// Makes an asset, as yet without a mock.
+#[utoipa::path(tag = "assets", security(("token" = [])), request_body = NewAsset, responses(
+    (status = 201, description = "The asset"), (status = 409, description = "The name is taken in this dataset")))]
+#[post("/datasets/{id}/assets")]
+async fn create(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    dataset: web::Path<Uuid>,
+    Json(body): Json<NewAsset>,
+) -> Answer {
+    let (id, dataset) = (AssetId(context.new_id()), DatasetId(*dataset));
+    let asset = context
+        .store
+        .act(move |tx, here| assets::create(tx, &actor, here, id, dataset, (&body.name, &body.description)))
+        .await?;
+    Ok(HttpResponse::Created().json(view::object(&asset)))
+}
+
+/// One asset: what it holds, and format, shape and types of its mock.
+#[utoipa::path(tag = "assets", security(("token" = [])), responses(
+    (status = 200, description = "The asset"), (status = 404, description = "None")))]
+#[get("/assets/{id}")]
+async fn show(context: web::Data<Context>, _who: SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = AssetId(*id);
+    let (asset, _) = context.store.read(move |view| assets::find(view, id)).await?;
+    Ok(HttpResponse::Ok().json(view::object(&asset)))
+}
+
+/// How the bytes are written.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    /// A table, with a header.
+    Csv,
+    /// A table.
+    Parquet,
+    /// A tensor.
+    Npy,
+}
+
+impl From<Format> for DataFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::Parquet => Self::Parquet,
+            Format::Npy => Self::Npy,
+        }
+    }
+}
+
+/// How a mock is uploaded.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct MockQuery {
+    /// csv, parquet or npy.
+    #[param(inline)]
+    format: Format,
+    /// Whether the mock is the real data. On a high node this needs the permission to release, and is a release.
+    #[serde(default)]
+    is_real: bool,
+}
+
+/// Uploads the mock: the raw bytes. Refused if the private data has other columns or types.
+#[utoipa::path(tag = "assets", security(("token" = [])), params(MockQuery),
+    request_body(content = String, content_type = "application/octet-stream"), responses(
+    (status = 200, description = "The asset; `mock_shares_rows` counts rows of the mock that stand in the private data"),
+    (status = 422, description = "Not of the format, or unlike the private data")))]
+#[put("/assets/{id}/mock")]
+async fn put_mock(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    Query(query): Query<MockQuery>,
+    body: web::Payload,
+) -> Answer {
+    let (asset, format, is_real) = (AssetId(*id), query.format.into(), query.is_real);
+    let upload = MockUpload {
+        actor,
+        asset,
+        format,
+        is_real,
+    };
+    may_set_mock(&context, &upload).await?;
+    let most = context.config.server.upload_bytes;
+    let take = move |body: &mut dyn std::io::Read| asset_uploads::mock(&context, &upload, body);
+    let (asset, shared) = files::receive(body, most, take).await?;
+    Ok(with_shared_rows(&asset, shared))
+}
+
+async fn may_set_mock(context: &Context, upload: &MockUpload) -> Result<(), Problem> {
+    let (actor, id) = (upload.actor.clone(), upload.asset);
+    let releases = upload.is_real && context.side == Side::High;
+    let check = move |view: &_| {
+        let here = Here::at(view, clock::now(), [0; 32])?;
+        assets::may_set_mock(view, &actor, here.node, releases, id)
+    };
+    Ok(context.store.read(check).await?)
+}
+
+fn with_shared_rows(asset: &crate::domain::object::Object, shared: u64) -> HttpResponse {
+    let mut asset = view::object(asset);
+    asset["mock_shares_rows"] = shared.into();
+    HttpResponse::Ok().json(asset)
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ColumnKind {
+    /// Whole numbers; from 0 to 100 by default.
+    Int,
+    /// Numbers; from 0 to 1 by default.
+    Float,
+    /// True and False.
+    Bool,
+    /// Text; eight random letters by default.
+    String,
+}
+
+/// A column to generate.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct GeneratedColumn {
+    /// Its name.
+    name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    kind: ColumnKind,
+    /// The least number.
+    min: Option<f64>,
+    /// The greatest number.
+    max: Option<f64>,
+    /// Values to choose from, in place of a range.
+    #[serde(default)]
+    choices: Vec<String>,
+    /// Which part of the values is missing, from 0 to 1.
+    #[serde(default)]
+    missing: f64,
+}
+
+/// A mock to generate.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Generation {
+    /// How many rows.
+    rows: u64,
+    /// The same seed gives the same mock; random if left out.
+    seed: Option<u64>,
+    /// The columns, in order.
+    columns: Vec<GeneratedColumn>,
+}
+
+impl Generation {
+    fn plan(self) -> Result<MockPlan, Problem> {
+        let columns: Vec<_> = self
+            .columns
+            .into_iter()
+            .map(|column| MockColumn {
+                name: column.name,
+                dtype: match column.kind {
+                    ColumnKind::Int => MockType::Int,
+                    ColumnKind::Float => MockType::Float,
+                    ColumnKind::Bool => MockType::Bool,
+                    ColumnKind::String => MockType::String,
+                },
+                min: column.min,
+                max: column.max,
+                choices: column.choices,
+                missing: column.missing,
+            })
+            .collect();
+        Ok(MockPlan::new(&columns, self.rows)?)
+    }
+}
+
+/// Generates the mock from names, types and ranges that the owner declares; never from values.
+#[utoipa::path(tag = "assets", security(("token" = [])), request_body = Generation, responses(
+    (status = 200, description = "The asset, with `seed`"), (status = 422, description = "Unlike the private data")))]
+#[post("/assets/{id}/mock/generation")]
+async fn generate_mock(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    Json(body): Json<Generation>,
+) -> Answer {
+    let upload = MockUpload {
+        actor,
+        asset: AssetId(*id),
+        format: DataFormat::Csv,
+        is_real: false,
+    };
+    may_set_mock(&context, &upload).await?;
+    let [a, b, c, d, e, f, ..] = clock::random_bytes();
+    // 48 bits: every JSON reader keeps such a number exactly.
+    let seed = body.seed.unwrap_or(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]));
+    let plan = body.plan()?;
+    let take = move || asset_uploads::generated_mock(&context, &upload, &plan, seed);
+    let (asset, _) = off_the_arbiter(take).await??;
+    let mut asset = view::object(&asset);
+    asset["seed"] = seed.into();
+    Ok(HttpResponse::Ok().json(asset))
+}
+
+/// Leaves the asset explicitly without a mock.
+#[utoipa::path(tag = "assets", security(("token" = [])), responses((status = 200, description = "The asset")))]
+#[delete("/assets/{id}/mock")]
+async fn remove_mock(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = AssetId(*id);
+    let asset = context
+        .store
+        .act(move |tx, here| assets::remove_mock(tx, &actor, here, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(view::object(&asset)))
+}
+
+/// Downloads the mock, streamed.
+#[utoipa::path(tag = "assets", security(("token" = [])), responses(
+    (status = 200, description = "The bytes"), (status = 404, description = "No such asset, or no mock")))]
+#[get("/assets/{id}/mock")]
+async fn get_mock(context: web::Data<Context>, _who: SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = AssetId(*id);
+    let (_, mock) = context.store.read(move |view| assets::mock(view, id)).await?;
+    let blobs = context.blobs.clone();
+    let file = off_the_arbiter(move || blobs.open_blob(&mock.blob)).await??;
+    let media = match mock.format {
+        DataFormat::Csv => "text/csv; charset=utf-8",
+        DataFormat::Parquet => "application/vnd.apache.parquet",
+        DataFormat::Npy => "application/octet-stream",
+    };
+    let name = format!("{id}.{}", mock.format.extension());
+    Ok(files::download(
+        HttpResponse::Ok(),
+        file,
+        mock.length,
+        media,
+        &name,
+    ))
+}
+
+/// How private data is uploaded.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PrivateQuery {
+    /// csv, parquet or npy.
+    #[param(inline)]
+    format: Format,
+}
+
+/// Attaches private data: the raw bytes. High side only; they stay here. Refused if the mock has other columns or types.
+#[utoipa::path(tag = "assets", security(("token" = [])), params(PrivateQuery),
+    request_body(content = String, content_type = "application/octet-stream"), responses(
+    (status = 200, description = "attached, schema, length; `mock_shares_rows` counts rows of the mock that stand in it"),
+    (status = 409, description = "Wrong side"), (status = 422, description = "Not of the format, or unlike the mock")))]
+#[put("/assets/{id}/private")]
+async fn put_private(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    Query(query): Query<PrivateQuery>,
+    body: web::Payload,
+) -> Answer {
+    let (asset, format) = (AssetId(*id), query.format.into());
+    let who = actor.clone();
+    let check =
+        move |view: &_| assets::may_attach(view, &who, &Here::at(view, clock::now(), [0; 32])?, asset);
+    context.store.read(check).await?;
+    let attachments = context.attachments.clone();
+    let attachments = attachments.ok_or_else(|| Problem::not_found("this node holds no private data"))?;
+    let upload = PrivateUpload { actor, asset, format };
+    let most = context.config.server.upload_bytes;
+    let take =
+        move |body: &mut dyn std::io::Read| asset_uploads::private(&context, &upload, &attachments, body);
+    let attached = files::receive(body, most, take).await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "attached": true, "format": attached.format, "schema": attached.schema, "length": attached.length,
+        "attached_at": attached.attached_at, "mock_shares_rows": attached.rows_shared_with_mock,
+    })))
+}
+
+/// Whether private data is attached, and what it looks like. High side only, for those who upload data.
+#[utoipa::path(tag = "assets", security(("token" = [])), responses(
+    (status = 200, description = "attached, format, schema, length, attached_at, mock_shares_rows")))]
+#[get("/assets/{id}/private-status")]
+async fn private_status(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+) -> Answer {
+    let id = AssetId(*id);
+    let found = context
+        .store
+        .read(move |view| assets::private_data(view, &actor, &Here::at(view, clock::now(), [0; 32])?, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(match found {
+        Some(private) => json!({
+            "attached": true, "format": private.format, "schema": private.schema, "length": private.length,
+            "attached_at": private.attached_at, "mock_shares_rows": private.rows_shared_with_mock,
+        }),
+        None => json!({"attached": false}),
+    }))
+}

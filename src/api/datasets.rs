@@ -1,0 +1,285 @@
+//! Datasets, where they are published, and their adoption.
+
+use actix_web::{HttpResponse, delete, get, patch, post, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{Answer, Context, Json, Page, Query, SignedIn, page, view};
+use crate::acts::datasets::{self, Shown, Wanted};
+use crate::acts::publications;
+use crate::clock;
+use crate::domain::dataset::{Dataset, DatasetDraft};
+use crate::domain::id::{DatasetId, NodeId};
+use crate::store::records::Here;
+
+pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes
+        .service(create)
+        .service(list)
+        .service(show)
+        .service(change)
+        .service(remove)
+        .service(publish)
+        .service(published_to)
+        .service(withdraw)
+        .service(adopt);
+}
+
+/// Somebody who made the data.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Contributor {
+    /// What they did.
+    role: String,
+    /// How they are called.
+    name: String,
+    /// Where to reach them; each address once.
+    email: String,
+}
+
+/// A new dataset.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewDataset {
+    /// Unique on this node.
+    name: String,
+    /// What the data is.
+    #[serde(default)]
+    description: String,
+    /// How to cite it.
+    #[serde(default)]
+    citation: String,
+    /// Where to read more.
+    #[serde(default)]
+    url: String,
+    /// Who made it.
+    #[serde(default)]
+    contributors: Vec<Contributor>,
+    /// Words to find it by.
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+/// What shall change; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DatasetChange {
+    /// The name.
+    name: Option<String>,
+    /// What the data is.
+    description: Option<String>,
+    /// How to cite it.
+    citation: Option<String>,
+    /// Where to read more.
+    url: Option<String>,
+    /// Who made it: the whole list.
+    contributors: Option<Vec<Contributor>>,
+    /// Words to find it by: the whole list.
+    tags: Option<Vec<String>>,
+}
+
+fn triples(contributors: Vec<Contributor>) -> Vec<(String, String, String)> {
+    let triple = |contributor: Contributor| (contributor.role, contributor.name, contributor.email);
+    contributors.into_iter().map(triple).collect()
+}
+
+impl From<NewDataset> for DatasetDraft {
+    fn from(new: NewDataset) -> Self {
+        Self {
+            name: new.name,
+            description: new.description,
+            citation: new.citation,
+            url: new.url,
+            contributors: triples(new.contributors),
+            tags: new.tags,
+        }
+    }
+}
+
+impl DatasetChange {
+    fn of(self, dataset: Dataset) -> DatasetDraft {
+        let known = dataset.contributors.into_iter();
+        let known = known.map(|one| (one.role, one.name, one.email.to_string()));
+        DatasetDraft {
+            name: self.name.unwrap_or(dataset.name),
+            description: self.description.unwrap_or(dataset.description),
+            citation: self.citation.unwrap_or(dataset.citation),
+            url: self.url.unwrap_or(dataset.url),
+            contributors: self.contributors.map_or_else(|| known.collect(), triples),
+            tags: self.tags.unwrap_or(dataset.tags),
+        }
+    }
+}
+
+/// A dataset with its assets under `assets`.
+fn shown(shown: &Shown) -> Value {
+    let mut dataset = view::object(&shown.dataset);
+    dataset["assets"] = json!(view::objects(&shown.assets));
+    dataset
+}
+
+/// Makes a dataset.
+#[utoipa::path(tag = "datasets", security(("token" = [])), request_body = NewDataset, responses(
+    (status = 201, description = "The dataset"), (status = 409, description = "The name is taken")))]
+#[post("/datasets")]
+async fn create(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    Json(body): Json<NewDataset>,
+) -> Answer {
+    let (id, draft) = (DatasetId(context.new_id()), DatasetDraft::from(body));
+    let dataset = context
+        .store
+        .act(move |tx, here| datasets::create(tx, &actor, here, id, &draft))
+        .await?;
+    Ok(HttpResponse::Created().json(view::object(&dataset)))
+}
+
+/// What datasets are looked for by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Sought {
+    /// Words that all stand somewhere in the name, the tags or the texts.
+    search: Option<String>,
+    /// A tag.
+    tag: Option<String>,
+    /// The whole name.
+    name: Option<String>,
+    /// Items on the page, from 1 to 200; 50 by default.
+    limit: Option<u16>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// The catalogue, newest first.
+#[utoipa::path(tag = "datasets", security(("token" = [])), params(Sought),
+    responses((status = 200, description = "items, next")))]
+#[get("/datasets")]
+async fn list(context: web::Data<Context>, _who: SignedIn, Query(sought): Query<Sought>) -> Answer {
+    let page = Page::new(sought.limit, sought.cursor);
+    let (limit, before) = (page.limit()?, page.after()?);
+    let (search, tag, name) = (sought.search, sought.tag, sought.name);
+    let wanted = Wanted { search, tag, name };
+    let listed = context
+        .store
+        .read(move |view| datasets::list(view, &wanted, before, limit))
+        .await?;
+    Ok(page::answer(&listed))
+}
+
+/// One dataset, with its assets.
+#[utoipa::path(tag = "datasets", security(("token" = [])), responses(
+    (status = 200, description = "The dataset; its assets under `assets`"), (status = 404, description = "None")))]
+#[get("/datasets/{id}")]
+async fn show(context: web::Data<Context>, _who: SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = DatasetId(*id);
+    let dataset = context.store.read(move |view| datasets::show(view, id)).await?;
+    Ok(HttpResponse::Ok().json(shown(&dataset)))
+}
+
+/// Changes what the catalogue says of a dataset.
+#[utoipa::path(tag = "datasets", security(("token" = [])), request_body = DatasetChange, responses(
+    (status = 200, description = "The dataset as it is now"), (status = 409, description = "Its home is elsewhere")))]
+#[patch("/datasets/{id}")]
+async fn change(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    Json(body): Json<DatasetChange>,
+) -> Answer {
+    let id = DatasetId(*id);
+    let dataset = context
+        .store
+        .act(move |tx, here| {
+            let draft = body.of(datasets::find(tx, id)?.1);
+            datasets::change(tx, &actor, here, id, &draft)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::object(&dataset)))
+}
+
+/// Hides a dataset and its assets, here and where they are published. Nothing else is removed.
+#[utoipa::path(tag = "datasets", security(("token" = [])), responses(
+    (status = 204, description = "Done"), (status = 404, description = "None")))]
+#[delete("/datasets/{id}")]
+async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = DatasetId(*id);
+    context
+        .store
+        .act(move |tx, here| datasets::delete(tx, &actor, here, id))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Where a dataset shall go.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Publication {
+    /// The paired low node.
+    peer: Uuid,
+}
+
+/// Publishes a dataset to a paired low node: descriptions and mocks, now and as they change. High side only.
+#[utoipa::path(tag = "datasets", security(("token" = [])), request_body = Publication, responses(
+    (status = 201, description = "Done"), (status = 409, description = "Wrong side, or not paired")))]
+#[post("/datasets/{id}/publications")]
+async fn publish(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    Json(body): Json<Publication>,
+) -> Answer {
+    let (id, peer) = (DatasetId(*id), NodeId(body.peer));
+    context
+        .store
+        .act(move |tx, here| publications::publish(tx, &actor, here, id, peer))
+        .await?;
+    Ok(HttpResponse::Created().json(json!({"dataset": id, "peer": peer})))
+}
+
+/// The peers that a dataset is published to.
+#[utoipa::path(tag = "datasets", security(("token" = [])), responses((status = 200, description = "items: peer")))]
+#[get("/datasets/{id}/publications")]
+async fn published_to(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = DatasetId(*id);
+    let peers = context
+        .store
+        .read(move |view| publications::list(view, &actor, &Here::at(view, clock::now(), [0; 32])?, id))
+        .await?;
+    let items: Vec<_> = peers.into_iter().map(|peer| json!({"peer": peer})).collect();
+    Ok(HttpResponse::Ok().json(json!({"items": items, "next": null})))
+}
+
+/// Publishes a dataset to a peer no more. What the peer has, it keeps.
+#[utoipa::path(tag = "datasets", security(("token" = [])), responses(
+    (status = 204, description = "Done"), (status = 404, description = "It was not published there")))]
+#[delete("/datasets/{id}/publications/{peer}")]
+async fn withdraw(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    path: web::Path<(Uuid, Uuid)>,
+) -> Answer {
+    let (id, peer) = (DatasetId(path.0), NodeId(path.1));
+    context
+        .store
+        .act(move |tx, here| publications::withdraw(tx, &actor, here, id, peer))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Takes over a low-born dataset: its home passes to this high node, and it is published to where it came from.
+#[utoipa::path(tag = "datasets", security(("token" = [])), responses(
+    (status = 200, description = "The dataset as it is now"), (status = 409, description = "Wrong side, or at home already")))]
+#[post("/datasets/{id}/adoption")]
+async fn adopt(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = DatasetId(*id);
+    let dataset = context
+        .store
+        .act(move |tx, here| publications::adopt(tx, &actor, here, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(view::object(&dataset)))
+}

@@ -1,0 +1,140 @@
+//! Projects.
+
+use actix_web::{HttpResponse, delete, get, patch, post, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{Answer, Context, Json, Page, Query, SignedIn, page, view};
+use crate::acts::projects::{self, Draft};
+use crate::acts::visible;
+use crate::domain::id::ProjectId;
+
+pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes
+        .service(create)
+        .service(list)
+        .service(show)
+        .service(change)
+        .service(start)
+        .service(remove);
+}
+
+/// A new project.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewProject {
+    /// Unique on this node.
+    name: String,
+    /// What it is about.
+    #[serde(default)]
+    description: String,
+    /// Ids or e-mail addresses of its members, beside the caller.
+    #[serde(default)]
+    members: Vec<String>,
+}
+
+/// Makes a project; the caller is its first member.
+#[utoipa::path(tag = "projects", security(("token" = [])), request_body = NewProject, responses(
+    (status = 201, description = "The project"), (status = 409, description = "The name is taken")))]
+#[post("/projects")]
+async fn create(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    Json(body): Json<NewProject>,
+) -> Answer {
+    let id = ProjectId(context.new_id());
+    let draft = Draft {
+        name: body.name,
+        description: body.description,
+        members: body.members,
+    };
+    let project = context
+        .store
+        .act(move |tx, here| projects::create(tx, &actor, here, id, &draft))
+        .await?;
+    Ok(HttpResponse::Created().json(view::object(&project)))
+}
+
+/// The projects that the caller may see, newest first.
+#[utoipa::path(tag = "projects", security(("token" = [])), params(Page),
+    responses((status = 200, description = "items, next")))]
+#[get("/projects")]
+async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
+    let (limit, before) = (page.limit()?, page.after()?);
+    let listed = context
+        .store
+        .read(move |view| projects::list(view, &actor, before, limit))
+        .await?;
+    Ok(page::answer(&listed))
+}
+
+/// One project.
+#[utoipa::path(tag = "projects", security(("token" = [])), responses(
+    (status = 200, description = "The project"), (status = 404, description = "None that the caller may see")))]
+#[get("/projects/{id}")]
+async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = ProjectId(*id);
+    let found = context
+        .store
+        .read(move |view| visible::project(view, &actor, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(view::object(&found.object)))
+}
+
+/// What shall change; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ProjectChange {
+    /// What it is about.
+    description: Option<String>,
+    /// Ids or e-mail addresses of its members: the whole list. The creator always stays.
+    members: Option<Vec<String>>,
+}
+
+/// Changes the description or the members.
+#[utoipa::path(tag = "projects", security(("token" = [])), request_body = ProjectChange, responses(
+    (status = 200, description = "The project as it is now"), (status = 403, description = "Not the caller's")))]
+#[patch("/projects/{id}")]
+async fn change(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    Json(body): Json<ProjectChange>,
+) -> Answer {
+    let id = ProjectId(*id);
+    let project = context
+        .store
+        .act(move |tx, here| {
+            let (description, members) = (body.description.as_deref(), body.members.as_deref());
+            projects::change(tx, &actor, here, id, description, members)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::object(&project)))
+}
+
+/// Starts a project: requests can be made in it from now on.
+#[utoipa::path(tag = "projects", security(("token" = [])), responses(
+    (status = 200, description = "The project as it is now"), (status = 403, description = "Not the caller's")))]
+#[post("/projects/{id}/start")]
+async fn start(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = ProjectId(*id);
+    let project = context
+        .store
+        .act(move |tx, here| projects::start(tx, &actor, here, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(view::object(&project)))
+}
+
+/// Hides a project. Its requests stay.
+#[utoipa::path(tag = "projects", security(("token" = [])), responses((status = 204, description = "Done")))]
+#[delete("/projects/{id}")]
+async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = ProjectId(*id);
+    context
+        .store
+        .act(move |tx, here| projects::delete(tx, &actor, here, id))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,235 @@
+//! How many rows of a mock also stand in the private data: a warning to the owner who supplies a mock.
+//!
+//! Rows are compared by what they say, not by how it is written: numbers by value, missing values as one, so that a CSV mock
+//! is found in a Parquet file. Memory is bounded: the mock is taken in portions, and only hashes of its rows are kept.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::FormatError;
+use super::csv::{self, MISSING};
+use super::npy;
+use crate::domain::asset::DataFormat;
+
+/// Rows of the mock that are looked for at once; 16 bytes each.
+const PORTION: usize = 2_000_000;
+
+/// What tells rows of one comparison apart: 64 bits of a hash keyed at random, so that nobody can make rows collide.
+type RowHash = u64;
+
+/// A file of an asset.
+#[derive(Clone, Copy, Debug)]
+pub struct DataFile<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// How it is written.
+    pub format: DataFormat,
+}
+
+/// Counts the rows of `mock` that also stand in `private`; of a tensor, the slices along its first dimension. Of a tensor
+/// with one dimension only, nothing is counted: single numbers say nothing. `key` is 32 random bytes. Reads both files
+/// through, the private one once for every 2 million rows of the mock.
+///
+/// # Errors
+/// A file is malformed, or cannot be read.
+pub fn shared_rows(mock: DataFile<'_>, private: DataFile<'_>, key: &[u8; 32]) -> Result<u64, FormatError> {
+    let mut shared = 0;
+    let mut portion: HashMap<RowHash, u64> = HashMap::new();
+    each_row(mock, key, |row| {
+        *portion.entry(row).or_default() += 1;
+        if portion.len() >= PORTION {
+            shared += found_in(private, key, &mut portion)?;
+        }
+        Ok(())
+    })?;
+    shared += found_in(private, key, &mut portion)?;
+    Ok(shared)
+}
+
+/// How many rows of the portion stand in the private data; empties the portion.
+fn found_in(
+    private: DataFile<'_>,
+    key: &[u8; 32],
+    portion: &mut HashMap<RowHash, u64>,
+) -> Result<u64, FormatError> {
+    let mut shared = 0;
+    if !portion.is_empty() {
+        each_row(private, key, |row| {
+            // Counted once: the row is gone from the portion then.
+            shared += portion.remove(&row).unwrap_or(0);
+            Ok(())
+        })?;
+    }
+    portion.clear();
+    Ok(shared)
+}
+
+fn each_row(
+    file: DataFile<'_>,
+    key: &[u8; 32],
+    each: impl FnMut(RowHash) -> Result<(), FormatError>,
+) -> Result<(), FormatError> {
+    let opened = File::open(file.path).map_err(FormatError::io("reading the asset"))?;
+    match file.format {
+        DataFormat::Csv => csv_rows(opened, key, each),
+        DataFormat::Parquet => parquet_rows(opened, key, each),
+        DataFormat::Npy => tensor_slices(opened, key, each),
+    }
+}
+
+/// Hashes the cells of one row.
+struct Row(blake3::Hasher);
+
+impl Row {
+    fn new(key: &[u8; 32]) -> Self {
+        Self(blake3::Hasher::new_keyed(key))
+    }
+
+    fn cell(&mut self, text: &str) {
+        let text = text.trim();
+        let number = text.parse::<f64>().ok().filter(|number| !number.is_nan());
+        match number {
+            _ if MISSING.contains(&text) => self.0.update(&[0]),
+            // Adding zero makes -0 and 0 one.
+            Some(number) => self
+                .0
+                .update(&[1])
+                .update(&(number + 0.0).to_bits().to_le_bytes()),
+            None => {
+                let folded = match text {
+                    "True" | "TRUE" => "true",
+                    "False" | "FALSE" => "false",
+                    other => other,
+                };
+                let length = u64::try_from(folded.len()).unwrap_or(u64::MAX);
+                self.0
+                    .update(&[2])
+                    .update(&length.to_le_bytes())
+                    .update(folded.as_bytes())
+            }
+        };
+    }
+
+    fn hash(&self) -> RowHash {
+        let mut first = [0; 8];
+        self.0.finalize_xof().fill(&mut first);
+        RowHash::from_le_bytes(first)
+    }
+}
+
+fn csv_rows(
+    file: File,
+    key: &[u8; 32],
+    mut each: impl FnMut(RowHash) -> Result<(), FormatError>,
+) -> Result<(), FormatError> {
+    let mut source = BufReader::new(file);
+    csv::skip_mark(&mut source)?;
+    let mut reader = ::csv::ReaderBuilder::new().from_reader(source);
+    let mut record = ::csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(csv::malformed)? {
+        let mut row = Row::new(key);
+        record.iter().for_each(|cell| row.cell(cell));
+        each(row.hash())?;
+    }
+    Ok(())
+}
+
+fn parquet_rows(
+    file: File,
+    key: &[u8; 32],
+    mut each: impl FnMut(RowHash) -> Result<(), FormatError>,
+) -> Result<(), FormatError> {
+    let wrong = |error: &dyn std::fmt::Display| FormatError::malformed("Parquet", error);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.with_batch_size(4096).build())
+        .map_err(|error| wrong(&error))?;
+    let options = FormatOptions::default();
+    for batch in reader {
+        let batch = batch.map_err(|error| wrong(&error))?;
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
+            .collect::<Result<_, _>>()
+            .map_err(|error| wrong(&error))?;
+        for at in 0..batch.num_rows() {
+            let mut row = Row::new(key);
+            for column in &columns {
+                row.cell(&column.value(at).try_to_string().map_err(|error| wrong(&error))?);
+            }
+            each(row.hash())?;
+        }
+    }
+    Ok(())
+}
+
+fn tensor_slices(
+    file: File,
+    key: &[u8; 32],
+    mut each: impl FnMut(RowHash) -> Result<(), FormatError>,
+) -> Result<(), FormatError> {
+    let mut source = BufReader::new(file);
+    let Some((slices, bytes)) = npy::slices(&mut source)? else {
+        return Ok(());
+    };
+    for _ in 0..slices {
+        let mut row = Row::new(key);
+        let copied = std::io::copy(&mut (&mut source).take(bytes), &mut row.0)
+            .map_err(FormatError::io("reading the asset"))?;
+        if copied < bytes {
+            return Err(FormatError::malformed("NPY", "it ends before its last element"));
+        }
+        each(row.hash())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(mock: &[u8], private: &[u8], format: DataFormat) -> u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&a, mock).unwrap();
+        std::fs::write(&b, private).unwrap();
+        let file = |path| DataFile { path, format };
+        shared_rows(file(&a), file(&b), &[7; 32]).unwrap()
+    }
+
+    #[test]
+    fn rows_are_compared_by_what_they_say() {
+        let private = b"a,b,c\n1,2.50,x\n3,,y\n5,6,True\n";
+        let csv = |mock: &[u8]| count(mock, private, DataFormat::Csv);
+        assert_eq!(csv(b"a,b,c\n1.0,2.5,x\n"), 1);
+        assert_eq!(csv(b"a,b,c\n3,NA,y\n3,,y\n"), 2, "every row of the mock counts");
+        assert_eq!(csv(b"a,b,c\n5,6,true\n1,2.5,y\n,,\n"), 1);
+        assert_eq!(csv(b"a,b,c\n"), 0);
+    }
+
+    fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
+        let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
+        let padded = format!("{header:<117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend(u16::try_from(padded.len()).unwrap().to_le_bytes());
+        bytes.extend(padded.as_bytes());
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        bytes
+    }
+
+    #[test]
+    fn slices_of_a_tensor_count_as_rows() {
+        let private = npy("(3, 2)", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(
+            count(&npy("(2, 2)", &[3.0, 4.0, 9.0, 9.0]), &private, DataFormat::Npy),
+            1
+        );
+        let line = npy("(3,)", &[1.0, 2.0, 3.0]);
+        assert_eq!(count(&line, &line, DataFormat::Npy), 0);
+    }
+}
