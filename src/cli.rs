@@ -8,18 +8,37 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod asset;
+mod audit;
+mod bundle;
+mod call;
 pub mod client;
+mod code;
+mod dataset;
+mod deliver;
 pub mod failure;
+mod filters;
 mod init;
+mod input;
+mod medium;
+mod names;
 mod node;
+mod pair;
 mod password;
 pub mod print;
 mod profile;
 mod progress;
+mod project;
+mod release;
+mod request;
+mod review;
+mod run;
+mod sandbox;
 mod serve;
 mod session;
 mod settings;
 mod setup;
+mod tree;
 mod user;
 
 use client::Client;
@@ -78,11 +97,50 @@ enum Command {
     /// People with an account
     #[command(subcommand)]
     User(user::Verb),
-    /// Show or change what the owner has set
-    Settings(settings::Arguments),
+    /// What the owner has set
+    #[command(subcommand)]
+    Settings(settings::Verb),
     /// The node itself
     #[command(subcommand)]
     Node(node::Verb),
+    /// Whether this machine can run code safely
+    #[command(subcommand)]
+    Sandbox(sandbox::Verb),
+    /// The catalogue of datasets
+    #[command(subcommand)]
+    Dataset(dataset::Verb),
+    /// The tables and tensors of a dataset
+    #[command(subcommand)]
+    Asset(asset::Verb),
+    /// The frame of a collaboration
+    #[command(subcommand)]
+    Project(project::Verb),
+    /// Source code with its policies
+    #[command(subcommand)]
+    Code(code::Verb),
+    /// What scientists ask for, and owners decide on
+    #[command(subcommand)]
+    Request(request::Verb),
+    /// Runs of code
+    #[command(subcommand)]
+    Run(run::Verb),
+    /// Let one part of a run leave the high side
+    Release(release::ReleaseArguments),
+    /// Download what was released
+    Download(release::DownloadArguments),
+    /// Call code: fetch its newest released result, or learn what has become of its request
+    Call(call::Arguments),
+    /// Pairing with nodes on the other side
+    #[command(subcommand)]
+    Pair(pair::Verb),
+    /// Bundles: what goes out and what comes in
+    #[command(subcommand)]
+    Bundle(bundle::Verb),
+    /// Review what came in from a peer
+    Review(review::Arguments),
+    /// The chain of what was done
+    #[command(subcommand)]
+    Audit(audit::Verb),
 }
 
 /// A command on a running node: the client, and how to print.
@@ -144,8 +202,22 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
         Command::Logout => session::logout(&common.session()?),
         Command::Whoami => session::whoami(&common.session()?),
         Command::User(verb) => user::run(&common.session()?, &verb),
-        Command::Settings(arguments) => settings::run(&common.session()?, &arguments),
+        Command::Settings(verb) => settings::run(&common.session()?, &verb),
         Command::Node(verb) => node::run(&common.session()?, &verb),
+        Command::Sandbox(verb) => sandbox::run(common, &verb),
+        Command::Dataset(verb) => dataset::run(&common.session()?, &verb),
+        Command::Asset(verb) => asset::run(&common.session()?, &verb),
+        Command::Project(verb) => project::run(&common.session()?, &verb),
+        Command::Code(verb) => code::run(&common.session()?, &verb),
+        Command::Request(verb) => request::run(&common.session()?, &verb),
+        Command::Run(verb) => run::run(&common.session()?, &verb),
+        Command::Release(arguments) => release::release(&common.session()?, &arguments),
+        Command::Download(arguments) => release::download(&common.session()?, &arguments),
+        Command::Call(arguments) => call::run(&common.session()?, &arguments),
+        Command::Pair(verb) => pair::run(&common.session()?, &verb),
+        Command::Bundle(verb) => bundle::run(common, &verb),
+        Command::Review(arguments) => review::run(&common.session()?, &arguments),
+        Command::Audit(verb) => audit::run(&common.session()?, &verb),
     }
 }
 

@@ -16,6 +16,10 @@ use super::print::Out;
 use super::profile;
 use super::progress::Progress;
 
+mod bytes;
+
+pub use bytes::{Answer, Incoming};
+
 /// The file in a node's folder that says where it listens while it runs.
 pub const ADDRESS_FILE: &str = "run/address";
 
@@ -166,27 +170,6 @@ impl Client {
         let mut reader = progress.read(opened);
         let response = self.run(request, SendBody::from_reader(&mut reader))?;
         self.answer(response)
-    }
-
-    /// Fetches bytes into a file, or to the standard output for `-`. The file is there whole or not at all.
-    ///
-    /// # Errors
-    /// As [`Self::get`], and when the file cannot be written.
-    pub fn fetch(&self, path: &str, to: &Path) -> Result<Fetched, Failure> {
-        let mut response = self.run(self.request(Method::GET, path, ""), ())?;
-        if !response.status().is_success() {
-            return Err(self.refused(response));
-        }
-        let header = |name: &str| {
-            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
-            value.map(str::to_owned)
-        };
-        let (hash, media) = (header("Poundlock-Result-Hash"), header("Content-Type"));
-        let length = response.body().content_length();
-        let progress = Progress::begin(self.out, "download", length);
-        let reader = response.body_mut().with_config().limit(u64::MAX).reader();
-        let bytes = save(&mut progress.read(reader), to).map_err(|error| Failure::file(to, &error))?;
-        Ok(Fetched { bytes, hash, media })
     }
 
     /// Fetches a text of at most 64 MiB.

@@ -71,6 +71,14 @@ impl Failure {
         Self::new(Code::Usage, message)
     }
 
+    /// Failed, with the node's answer for programs.
+    pub fn refused(message: impl Into<String>, answer: Value) -> Self {
+        Self {
+            problem: Some(answer),
+            ..Self::failed(message)
+        }
+    }
+
     /// A file or folder cannot be used.
     pub fn file(path: &Path, error: &io::Error) -> Self {
         Self::failed(format!("{}: {error}", path.display()))
@@ -92,11 +100,7 @@ impl Failure {
 
     /// The node refused.
     pub fn problem(status: u16, problem: Value) -> Self {
-        let word = problem["type"]
-            .as_str()
-            .and_then(|kind| kind.rsplit(':').next())
-            .unwrap_or_default();
-        let code = match (status, word) {
+        let code = match (status, word_of(&problem)) {
             (_, word) if word.starts_with("bundle_") => Code::BadBundle,
             (401 | 403, _) => Code::Forbidden,
             (404, _) => Code::NotFound,
@@ -111,6 +115,11 @@ impl Failure {
             message,
             problem: Some(problem),
         }
+    }
+
+    /// The stable word of the node's problem; empty where there is none.
+    pub fn word(&self) -> &str {
+        self.problem.as_ref().map(word_of).unwrap_or_default()
     }
 
     /// The exit code.
@@ -132,6 +141,11 @@ impl Failure {
             eprintln!("What has changed:\n{}", print::prose(&shown));
         }
     }
+}
+
+fn word_of(problem: &Value) -> &str {
+    let kind = problem["type"].as_str().unwrap_or_default();
+    kind.rsplit(':').next().unwrap_or_default()
 }
 
 impl fmt::Display for Failure {

@@ -1,13 +1,22 @@
 //! `poundlock settings`: what the owner has set.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
 use super::{Session, print};
 
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Show the settings
+    Show,
+    /// Change settings; what is not named stays
+    Set(Change),
+}
+
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+#[group(required = true, multiple = true)]
+pub(super) struct Change {
     /// Call the node so
     #[arg(long)]
     name: Option<String>,
@@ -19,26 +28,31 @@ pub(super) struct Arguments {
     allow_mock_runs: Option<bool>,
 }
 
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    let mut change = Map::new();
-    if let Some(name) = &arguments.name {
-        change.insert("name".to_owned(), name.as_str().into());
-    }
-    for (name, value) in [
-        ("allow_registration", arguments.allow_registration),
-        ("allow_mock_runs", arguments.allow_mock_runs),
-    ] {
-        if let Some(value) = value {
-            change.insert(name.to_owned(), value.into());
-        }
-    }
-    let settings = if change.is_empty() {
-        session.client.get("/settings")?
-    } else {
-        session.client.patch("/settings", &Value::Object(change))?
+pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
+    let settings = match verb {
+        Verb::Show => session.client.get("/settings")?,
+        Verb::Set(change) => session.client.patch("/settings", &Value::Object(change.body()))?,
     };
     session.out.show(&settings, |settings| {
         let names = ["name", "allow_registration", "allow_mock_runs"];
         print::facts(&names.map(|name| (name, print::field(settings, name))))
     })
+}
+
+impl Change {
+    fn body(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        if let Some(name) = &self.name {
+            body.insert("name".to_owned(), name.as_str().into());
+        }
+        for (name, value) in [
+            ("allow_registration", self.allow_registration),
+            ("allow_mock_runs", self.allow_mock_runs),
+        ] {
+            if let Some(value) = value {
+                body.insert(name.to_owned(), value.into());
+            }
+        }
+        body
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::client::part;
 use super::failure::Failure;
 use super::password::PasswordSource;
-use super::{Session, print};
+use super::{Session, names, print};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Role {
@@ -61,8 +61,8 @@ pub(super) enum Verb {
     },
     /// Show one person
     Show {
-        /// Their id
-        id: String,
+        /// Their id or e-mail address
+        user: String,
     },
 }
 
@@ -99,8 +99,9 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
                 )
             })
         }
-        Verb::Show { id } => {
-            let user = session.client.get(&format!("/users/{}", part(id)))?;
+        Verb::Show { user } => {
+            let id = names::user(&session.client, user)?;
+            let user = session.client.get(&format!("/users/{}", part(&id)))?;
             session.out.show(&user, facts)
         }
     }

@@ -17,7 +17,7 @@ fn a_node_is_made_set_up_and_used() {
         items(&node.run("sam@example.org", &["user", "list"]).json()).len(),
         1
     );
-    let refused = node.run("sam@example.org", &["settings", "--name", "Mine"]);
+    let refused = node.run("sam@example.org", &["settings", "set", "--name", "Mine"]);
     assert_eq!(refused.refused(3), "forbidden");
 
     // Acknowledged means on disk: a power cut later, all of it is there, and nobody has to sign in again.

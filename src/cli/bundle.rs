@@ -1,0 +1,145 @@
+//! `poundlock bundle`: what goes out and what comes in, as files.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use super::client::part;
+use super::failure::Failure;
+use super::filters::Shown;
+use super::{Common, Session, names, print, tree};
+
+mod export;
+mod files;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Show what a peer is owed, and what of it a bundle would carry now
+    Preview {
+        /// The peer: its id or name
+        peer: String,
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Hold a batch back from a peer; it stays owed
+    Hold {
+        /// The peer: its id or name
+        peer: String,
+        /// The batches, by their roots
+        #[arg(required = true)]
+        root: Vec<String>,
+    },
+    /// Let held batches go
+    Unhold {
+        /// The peer: its id or name
+        peer: String,
+        /// The batches, by their roots
+        #[arg(required = true)]
+        root: Vec<String>,
+    },
+    /// Write a bundle for a peer onto a medium, and read it back
+    Export(export::Arguments),
+    /// Take a bundle off a medium into its sender's inbox; a repeated one changes nothing
+    Import {
+        /// The bundle
+        file: PathBuf,
+    },
+    /// Look at a bundle without taking it; needs no node
+    Inspect(files::InspectArguments),
+    /// Check who signed a bundle; needs no node
+    Verify(files::VerifyArguments),
+}
+
+pub(super) fn run(common: &Common, verb: &Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Preview { peer, shown } => preview(&common.session()?, peer, shown),
+        Verb::Hold { peer, root } => hold(&common.session()?, peer, root),
+        Verb::Unhold { peer, root } => unhold(&common.session()?, peer, root),
+        Verb::Export(arguments) => export::run(&common.session()?, arguments),
+        Verb::Import { file } => import(&common.session()?, file),
+        Verb::Inspect(arguments) => files::inspect(common, arguments),
+        Verb::Verify(arguments) => files::verify(common, arguments),
+    }
+}
+
+fn preview(session: &Session, peer: &str, shown: &Shown) -> Result<(), Failure> {
+    let peer = names::peer(&session.client, peer)?;
+    let path = format!("/peers/{}/outgoing{}", part(&peer), shown.query());
+    session.out.show(&session.client.get(&path)?, tree::batches)
+}
+
+fn hold(session: &Session, peer: &str, roots: &[String]) -> Result<(), Failure> {
+    let peer = names::peer(&session.client, peer)?;
+    for root in roots {
+        let path = format!("/peers/{}/holds", part(&peer));
+        session.client.post(&path, &json!({ "root": root }))?;
+    }
+    session.out.show(&json!({ "held": roots }), |_| {
+        format!("Held: {}. They stay owed.", listed(roots))
+    })
+}
+
+fn unhold(session: &Session, peer: &str, roots: &[String]) -> Result<(), Failure> {
+    let peer = names::peer(&session.client, peer)?;
+    for root in roots {
+        let path = format!("/peers/{}/holds/{}", part(&peer), part(root));
+        session.client.delete(&path)?;
+    }
+    session.out.show(&json!({ "let_go": roots }), |_| {
+        format!("No longer held: {}.", listed(roots))
+    })
+}
+
+fn listed(roots: &[String]) -> String {
+    let roots: Vec<_> = roots.iter().map(|root| print::plain(root)).collect();
+    roots.join(", ")
+}
+
+/// The file is read once, into the node's quarantine; nothing looks at the medium again.
+fn import(session: &Session, file: &std::path::Path) -> Result<(), Failure> {
+    let imported = session.client.send_file(Method::POST, "/imports", file)?;
+    session.out.show(&imported, told)
+}
+
+/// What an import brought, for people.
+fn told(imported: &Value) -> String {
+    let whose = format!(
+        "bundle {} of {}",
+        print::field(imported, "sequence"),
+        print::field(imported, "sender_name")
+    );
+    let brought = format!(
+        "{} object(s) wait for review, {} were known, {} blob(s) came along",
+        print::field(imported, "brought"),
+        print::field(imported, "known"),
+        print::field(imported, "blobs")
+    );
+    match imported["state"].as_str() {
+        Some("repeated") => format!("This is {whose}, which has been here before. Nothing changed."),
+        Some("late") => format!("Received {whose}, late: a newer one came first. {brought}."),
+        _ => format!(
+            "Received {whose}. {brought}.\nNext: poundlock review {} show",
+            print::field(imported, "sender")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_bundle_is_told_to_change_nothing() {
+        let mut imported = json!({"sequence": 3, "sender_name": "low\u{7}", "sender": "id", "state": "repeated",
+            "brought": 0, "known": 4, "blobs": 0});
+        let text = told(&imported);
+        assert!(
+            text.contains("bundle 3 of low\\u{7}") && text.contains("Nothing changed"),
+            "{text}"
+        );
+        imported["state"] = json!("received");
+        assert!(told(&imported).contains("poundlock review id show"));
+    }
+}

@@ -1,0 +1,199 @@
+//! `poundlock bundle export`: releases, then the bundle, then onto the medium.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use poundlock_transport::{PublicIdentity, check_signature};
+use serde_json::{Value, json};
+
+use crate::cli::client::part;
+use crate::cli::failure::Failure;
+use crate::cli::filters::Filters;
+use crate::cli::medium::{self, Arriving};
+use crate::cli::release::Part;
+use crate::cli::{Session, names, print};
+use crate::domain::hash::Hash;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The peer: its id or name
+    peer: String,
+    /// The file to write, or the folder to write it in under its own name; nothing is overwritten
+    #[arg(long, value_name = "FILE|FOLDER")]
+    to: PathBuf,
+    #[command(flatten)]
+    filters: Filters,
+    /// Build on no earlier bundle, and carry all that the peer may have
+    #[arg(long)]
+    full: bool,
+    /// First release one part of a run: `RUN:result=HASH`, with `log` or `failure_report` for the other parts; the hash is
+    /// of the very bytes that you reviewed
+    #[arg(long, value_name = "RUN:PART=HASH")]
+    release: Vec<Release>,
+}
+
+/// One part of one run, with the hash of what was reviewed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Release {
+    run: uuid::Uuid,
+    part: Part,
+    hash: Hash,
+}
+
+impl std::str::FromStr for Release {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shape = "write it as RUN:result=HASH, RUN:log=HASH or RUN:failure_report=HASH";
+        let (run, rest) = text.split_once(':').ok_or(shape)?;
+        let (part, hash) = rest.split_once('=').ok_or(shape)?;
+        Ok(Self {
+            run: run
+                .parse()
+                .map_err(|_| format!("{run:?} is no run's id; {shape}"))?,
+            part: part
+                .parse()
+                .map_err(|_| format!("{part:?} is no part of a run; {shape}"))?,
+            hash: hash.parse().map_err(|error| format!("{error}; {shape}"))?,
+        })
+    }
+}
+
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+    let client = &session.client;
+    let peer = names::peer(client, &arguments.peer)?;
+    // The medium is tried first: one that takes nothing must not cost a release or a bundle's number.
+    let is_folder = arguments.to.is_dir();
+    if !is_folder {
+        medium::must_be_new(&arguments.to)?;
+    }
+    let folder = if is_folder {
+        arguments.to.as_path()
+    } else {
+        medium::folder_of(&arguments.to)
+    };
+    let arriving = Arriving::begin(folder)?;
+    let signer = PublicIdentity::from_text(&client.text("/node/identity")?)
+        .map_err(|error| Failure::failed(format!("the node's identity cannot be read: {error}")))?;
+
+    let mut released = Vec::new();
+    for wanted in &arguments.release {
+        released.push(release(session, wanted)?);
+    }
+    let mut wanted = arguments.filters.body();
+    wanted.insert("full".to_owned(), arguments.full.into());
+    let mut exported = client.post(&format!("/peers/{}/exports", part(&peer)), &wanted.into())?;
+    let name = own_name(&exported)?;
+    let target = if is_folder {
+        folder.join(&name)
+    } else {
+        arguments.to.clone()
+    };
+    let incoming = client.bytes(&format!("/exports/{}", part(&name)))?;
+    incoming.copy(arriving.writer(), &target)?;
+    arriving.settle()?;
+    check(arriving.path(), &target, &signer, &exported)?;
+    arriving.publish(&target)?;
+    exported["file"] = json!(target);
+    exported["released"] = json!(released);
+    session.out.show(&exported, told)
+}
+
+/// Releases one part. What was released before stays so: the same command may be given again after the medium failed.
+fn release(session: &Session, wanted: &Release) -> Result<Value, Failure> {
+    let body = json!({"part": wanted.part.word(), "hash": wanted.hash});
+    let what = format!("the {} of run {}", wanted.part.word(), wanted.run);
+    match session
+        .client
+        .post(&format!("/runs/{}/releases", wanted.run), &body)
+    {
+        Ok(released) => {
+            session.out.remark(&format!("Released {what}."));
+            Ok(released)
+        }
+        // The node has compared the hash before it says so.
+        Err(failure) if failure.word() == "released_already" => {
+            session.out.remark(&format!("Released before: {what}."));
+            Ok(json!({"job": wanted.run, "part": wanted.part.word(), "blob": wanted.hash, "already": true}))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The name under which the bundle lies in the node's spool; one that stays in a folder.
+fn own_name(exported: &Value) -> Result<String, Failure> {
+    let name = exported["name"].as_str().unwrap_or_default();
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(fits) {
+        return Err(Failure::failed("the node gave the bundle a name that is none"));
+    }
+    Ok(name.to_owned())
+}
+
+/// Reads what lies on the medium: it must be this node's, and the very bundle that the node wrote.
+fn check(part: &Path, target: &Path, signer: &PublicIdentity, exported: &Value) -> Result<(), Failure> {
+    let signed = check_signature(part, &[signer]).map_err(|error| {
+        let failure = medium::not_as_written(target);
+        Failure::failed(format!("{failure} ({error})"))
+    })?;
+    let expected = exported["hash"].as_str().unwrap_or_default();
+    if signed.hash.to_string() != expected || Some(signed.size) != exported["size"].as_u64() {
+        return Err(medium::not_as_written(target));
+    }
+    Ok(())
+}
+
+fn told(exported: &Value) -> String {
+    let size = exported["size"].as_u64().unwrap_or_default();
+    let mut text = format!(
+        "Wrote bundle {} with {} object(s) and {} blob(s), and read it back.\n{}",
+        print::field(exported, "sequence"),
+        print::field(exported, "records"),
+        print::field(exported, "blobs"),
+        print::facts(&[
+            ("file", print::field(exported, "file")),
+            ("size", print::bytes(size)),
+            ("hash", print::field(exported, "hash")),
+        ])
+    );
+    let left_over = exported["left_over"].as_u64().unwrap_or_default();
+    if left_over > 0 {
+        text.push_str(&format!(
+            "\n{left_over} batch(es) did not fit; export again to carry them in the next bundle."
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_names_run_part_and_hash() {
+        let (run, hash) = ("6f1f7d0e-2c3f-4b52-9f5b-0a0b1a2b3c4d", "ab".repeat(32));
+        let parsed: Release = format!("{run}:result={hash}").parse().unwrap();
+        assert_eq!(
+            (parsed.part, parsed.hash.to_string()),
+            (Part::Result, hash.clone())
+        );
+        assert!(format!("{run}:failure_report={hash}").parse::<Release>().is_ok());
+        for wrong in [
+            format!("{run}:result"),
+            format!("{run}=result:{hash}"),
+            format!("{run}:everything={hash}"),
+            format!("{run}:log=ab"),
+            format!("x:log={hash}"),
+        ] {
+            assert!(wrong.parse::<Release>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_node_cannot_choose_where_its_bundle_goes() {
+        assert!(own_name(&json!({"name": "low-0001.plk"})).is_ok());
+        for wrong in ["../x", "/etc/x", "", ".hidden", "a/b", "a\u{1b}"] {
+            assert!(own_name(&json!({ "name": wrong })).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `poundlock call`: the answer to approved code.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::client::{Answer, part};
+use super::deliver::Destination;
+use super::failure::Failure;
+use super::{Session, print};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The code
+    code: String,
+    /// An argument for one of its parameters; what the input policy binds stays as it is
+    #[arg(long, value_name = "PARAMETER=JSON", value_parser = argument)]
+    argument: Vec<(String, Value)>,
+    #[command(flatten)]
+    to: Destination,
+}
+
+/// `parameter=JSON`.
+pub(super) fn argument(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as PARAMETER=JSON")?;
+    let value = serde_json::from_str(value)
+        .map_err(|error| format!("{value:?} is not JSON ({error}); text needs its quotes: '{name}=\"…\"'"))?;
+    Ok((name.to_owned(), value))
+}
+
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+    arguments.to.check(session.out)?;
+    let named: Map<String, Value> = arguments.argument.iter().cloned().collect();
+    let path = format!("/codes/{}/call", part(&arguments.code));
+    match session.client.ask(&path, &json!({ "arguments": named }))? {
+        Answer::Bytes(incoming) => arguments.to.take(session.out, incoming),
+        Answer::State(state) => Err(Failure::problem(409, no_result(state))),
+    }
+}
+
+/// No result is no success, whatever is on its way: a script that goes on must not find a file missing.
+fn no_result(mut state: Value) -> Value {
+    if state["detail"].is_null() && state.is_object() {
+        let word = match &state["status"] {
+            Value::Object(status) => status.get("state").map(print::of).unwrap_or_default(),
+            _ => print::field(&state, "state"),
+        };
+        state["detail"] = format!("there is no released result yet; the request is {word}").into();
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_json() {
+        assert_eq!(argument("n=3").unwrap(), ("n".into(), json!(3)));
+        assert_eq!(argument("s=\"a=b\"").unwrap(), ("s".into(), json!("a=b")));
+        assert!(argument("s=text").is_err());
+        assert!(argument("s").is_err());
+    }
+
+    #[test]
+    fn a_state_is_told_in_words() {
+        assert!(
+            Failure::problem(409, no_result(json!({"state": "pending"})))
+                .to_string()
+                .ends_with("pending")
+        );
+        assert!(
+            Failure::problem(409, no_result(json!({"status": {"state": "approved"}})))
+                .to_string()
+                .ends_with("approved")
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! `poundlock dataset`: the catalogue.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::part;
+use super::failure::Failure;
+use super::filters::query;
+use super::{Session, names, print};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make a dataset; assets are added to it
+    Create(Create),
+    /// List the datasets that you may see
+    List(List),
+    /// Search names, descriptions and tags
+    Search {
+        /// What to look for
+        text: String,
+        #[command(flatten)]
+        list: List,
+    },
+    /// Show a dataset and its assets
+    Show {
+        /// Its id or name
+        dataset: String,
+    },
+    /// Hide a dataset; private data, decisions and jobs stay
+    Delete {
+        /// Its id or name
+        dataset: String,
+    },
+    /// Let a low node have a dataset's description and mocks; on the high side
+    Publish {
+        /// Its id or name
+        dataset: String,
+        /// The peer: its id or name
+        peer: String,
+    },
+    /// Keep further changes of a dataset from a low node; what it has, it has
+    Unpublish {
+        /// Its id or name
+        dataset: String,
+        /// The peer: its id or name
+        peer: String,
+    },
+    /// Make a dataset of the low side this node's own, to attach private data to it; on the high side
+    Adopt {
+        /// Its id or name
+        dataset: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// Its name; no other dataset has it
+    #[arg(long)]
+    name: String,
+    /// What it is about
+    #[arg(long, default_value = "")]
+    description: String,
+    /// How to cite it
+    #[arg(long, default_value = "")]
+    citation: String,
+    /// Where more is written about it
+    #[arg(long, default_value = "")]
+    url: String,
+    /// Who contributed, and as what
+    #[arg(long, value_name = "ROLE,NAME,EMAIL", value_parser = contributor)]
+    contributor: Vec<Value>,
+    /// A tag
+    #[arg(long)]
+    tag: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only those with this tag
+    #[arg(long)]
+    tag: Option<String>,
+    /// The whole list, not its first page
+    #[arg(long)]
+    all: bool,
+}
+
+/// `role,name,email`: the role ends at the first comma, the address begins after the last.
+fn contributor(text: &str) -> Result<Value, String> {
+    let shape = "write it as ROLE,NAME,EMAIL";
+    let (role, rest) = text.split_once(',').ok_or(shape)?;
+    let (name, email) = rest.rsplit_once(',').ok_or(shape)?;
+    Ok(json!({"role": role.trim(), "name": name.trim(), "email": email.trim()}))
+}
+
+pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
+    let client = &session.client;
+    match verb {
+        Verb::Create(create) => {
+            let body = json!({
+                "name": create.name, "description": create.description, "citation": create.citation,
+                "url": create.url, "contributors": create.contributor, "tags": create.tag,
+            });
+            session.out.show(&client.post("/datasets", &body)?, facts)
+        }
+        Verb::List(list) => listed(session, None, list),
+        Verb::Search { text, list } => listed(session, Some(text), list),
+        Verb::Show { dataset } => session.out.show(&client.get(&path(session, dataset)?)?, facts),
+        Verb::Delete { dataset } => {
+            client.delete(&path(session, dataset)?)?;
+            said(session, &json!({"deleted": dataset}), "Deleted.")
+        }
+        Verb::Publish { dataset, peer } => {
+            let peer = names::peer(client, peer)?;
+            let path = format!("{}/publications", path(session, dataset)?);
+            client.post(&path, &json!({ "peer": peer }))?;
+            said(
+                session,
+                &json!({"dataset": dataset, "published_to": peer}),
+                "Published; the next bundle carries it.",
+            )
+        }
+        Verb::Unpublish { dataset, peer } => {
+            let peer = names::peer(client, peer)?;
+            client.delete(&format!(
+                "{}/publications/{}",
+                path(session, dataset)?,
+                part(&peer)
+            ))?;
+            said(
+                session,
+                &json!({"dataset": dataset, "unpublished_from": peer}),
+                "No longer published; nothing further of it goes there.",
+            )
+        }
+        Verb::Adopt { dataset } => {
+            let adopted = client.act(&format!("{}/adoption", path(session, dataset)?))?;
+            session.out.show(&adopted, facts)
+        }
+    }
+}
+
+fn said(session: &Session, value: &Value, words: &str) -> Result<(), Failure> {
+    session.out.show(value, |_| words.to_owned())
+}
+
+fn path(session: &Session, dataset: &str) -> Result<String, Failure> {
+    let id = names::dataset(&session.client, dataset)?;
+    Ok(format!("/datasets/{}", part(&id)))
+}
+
+fn listed(session: &Session, search: Option<&str>, list: &List) -> Result<(), Failure> {
+    let mut wanted = Vec::new();
+    wanted.extend(search.map(|text| ("search", text.to_owned())));
+    wanted.extend(list.tag.clone().map(|tag| ("tag", tag)));
+    let path = format!("/datasets{}", query(&wanted));
+    session.out.show(&session.client.list(&path, list.all)?, |found| {
+        let columns = [
+            ("ID", "id"),
+            ("NAME", "name"),
+            ("TAGS", "tags"),
+            ("DESCRIPTION", "description"),
+        ];
+        print::listing(found, &columns)
+    })
+}
+
+fn facts(dataset: &Value) -> String {
+    let names = [
+        "id",
+        "name",
+        "description",
+        "citation",
+        "url",
+        "tags",
+        "home",
+        "created_at",
+    ];
+    let mut facts = names.map(|name| (name, print::field(dataset, name))).to_vec();
+    if dataset["deleted"] == true {
+        facts.push(("deleted", "yes".to_owned()));
+    }
+    for contributor in dataset["contributors"].as_array().into_iter().flatten() {
+        let line = format!(
+            "{} <{}>, {}",
+            print::field(contributor, "name"),
+            print::field(contributor, "email"),
+            print::field(contributor, "role")
+        );
+        facts.push(("contributor", line));
+    }
+    let mut text = print::facts(&facts);
+    if let Some(assets) = dataset["assets"].as_array() {
+        let rows: Vec<_> = assets
+            .iter()
+            .map(|asset| {
+                vec![
+                    print::field(asset, "id"),
+                    print::field(asset, "name"),
+                    super::asset::mock_in_short(asset),
+                ]
+            })
+            .collect();
+        text.push_str(&format!(
+            "\n\n{}",
+            print::table(&["ASSET", "NAME", "MOCK"], &rows)
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contributor_may_have_a_comma_in_the_name() {
+        let parsed = contributor("curator, Lovelace, Ada ,ada@x.y").unwrap();
+        assert_eq!(
+            parsed,
+            json!({"role": "curator", "name": "Lovelace, Ada", "email": "ada@x.y"})
+        );
+        assert!(contributor("curator").is_err());
+        assert!(contributor("curator,Ada").is_err());
+    }
+}

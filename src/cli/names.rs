@@ -1,0 +1,108 @@
+//! Things by their names: commands take an id, or a name where only one thing has it.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::client::{Client, part};
+use super::failure::{Code, Failure};
+use super::print;
+
+/// A peer's id, by its id or name.
+pub(super) fn peer(client: &Client, named: &str) -> Result<String, Failure> {
+    resolve(client, "peer", named, "/peers")
+}
+
+/// A dataset's id, by its id or name.
+pub(super) fn dataset(client: &Client, named: &str) -> Result<String, Failure> {
+    resolve(
+        client,
+        "dataset",
+        named,
+        &format!("/datasets?limit=200&name={}", part(named)),
+    )
+}
+
+/// A project's id, by its id or name.
+pub(super) fn project(client: &Client, named: &str) -> Result<String, Failure> {
+    resolve(client, "project", named, "/projects?limit=200")
+}
+
+/// A user's id, by their id or e-mail address.
+pub(super) fn user(client: &Client, named: &str) -> Result<String, Failure> {
+    if is_id(named) {
+        return Ok(named.to_owned());
+    }
+    one(
+        "user",
+        named,
+        "email",
+        &client.list("/users?limit=200", true)?["items"],
+    )
+}
+
+/// An asset's id, by its id or as `DATASET/ASSET`.
+pub(super) fn asset(client: &Client, named: &str) -> Result<String, Failure> {
+    if is_id(named) {
+        return Ok(named.to_owned());
+    }
+    let Some((of, name)) = named.rsplit_once('/') else {
+        return Err(Failure::usage(format!(
+            "an asset is named by its id or as DATASET/ASSET, not {named:?}"
+        )));
+    };
+    let of = dataset(client, of)?;
+    let found = client.get(&format!("/datasets/{}", part(&of)))?;
+    one("asset", name, "name", &found["assets"])
+}
+
+fn resolve(client: &Client, what: &str, named: &str, list: &str) -> Result<String, Failure> {
+    if is_id(named) {
+        return Ok(named.to_owned());
+    }
+    one(what, named, "name", &client.list(list, true)?["items"])
+}
+
+fn is_id(named: &str) -> bool {
+    named.parse::<Uuid>().is_ok()
+}
+
+/// The id of the one item whose `field` is `named`. Names are unique on the node where a thing was made; two nodes may
+/// have used the same.
+fn one(what: &str, named: &str, field: &str, items: &Value) -> Result<String, Failure> {
+    let mut ids = Vec::new();
+    for item in items.as_array().into_iter().flatten() {
+        if item[field].as_str() == Some(named) {
+            ids.push(print::field(item, "id"));
+        }
+    }
+    match ids.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => Err(Failure::new(
+            Code::NotFound,
+            format!("there is no {what} {named:?} that you may see"),
+        )),
+        several => Err(Failure::usage(format!(
+            "{named:?} is the name of {} {what}s; use the id: {}",
+            several.len(),
+            several.join(", ")
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_must_be_one_things_alone() {
+        let items = json!([{"id": "1", "name": "a"}, {"id": "2", "name": "b"}, {"id": "3", "name": "b"}]);
+        assert_eq!(one("dataset", "a", "name", &items).unwrap(), "1");
+        let missing = one("dataset", "c", "name", &items).unwrap_err();
+        assert_eq!(missing.code(), Code::NotFound);
+        let several = one("dataset", "b", "name", &items).unwrap_err();
+        assert_eq!(several.code(), Code::Usage);
+        assert!(several.to_string().contains("2, 3"));
+    }
+}
