@@ -30,6 +30,8 @@ pub(crate) const SURVEY: &str = "survey";
 /// Runs one stage of a sandbox: what `poundlock __sandbox <stage>` does. `main` must call it before it starts a thread
 /// or opens a file. Standard input is the socket to the process that started this one; by hand it does nothing useful.
 pub fn enter(stage: Option<&str>) -> ExitCode {
+    // The node makes its files for itself alone; the folders of a sandbox must be open to the user that the code runs as.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let outcome = match stage {
         Some(MONITOR) => monitor::run(),
         Some(CONFINED) => confined::run(),
