@@ -296,6 +296,7 @@ fn take_in(
         Some(pending) => Some(known_pending(pending)),
         None => known_object(tx, here, record.id)?,
     };
+    let news = intake::compare(&arrived, NodeId(peer), here.node, here.side, known.as_ref())?;
     intake::check_body(record.id, &record.body)?;
     check_place(tx, here, record)?;
     if let Some(foreign) = review::foreign_reference(tx, here, NodeId(peer), &record.body)? {
@@ -305,7 +306,6 @@ fn take_in(
         );
         return Err(Dishonest::Invalid { id, problem }.into());
     }
-    let news = intake::compare(&arrived, NodeId(peer), here.node, here.side, known.as_ref())?;
     match news {
         News::New | News::Newer | News::Forked => {
             if let Some(superseded) = &pending {
