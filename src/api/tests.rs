@@ -241,3 +241,5 @@ async fn answers_bear_the_headers_that_keep_browsers_safe() {
     assert_eq!(docs.status(), 200);
     assert_eq!(docs.headers().get_all("content-security-policy").count(), 1);
 }
+
+mod requests;
