@@ -84,6 +84,20 @@ pub enum Dishonest {
         /// The revision.
         number: u64,
     },
+    /// Code whose hash is not that of its source and policies: what would run is not what was asked for.
+    #[error("code {0} bears a hash that is not that of its source and its policies")]
+    CodeHash(Uuid),
+    /// A record that refers to something which is not its sender's to speak of.
+    #[error("object {id} refers to {other}, which is not its sender's")]
+    Foreign {
+        /// The object.
+        id: Uuid,
+        /// What it refers to.
+        other: Uuid,
+    },
+    /// A record that names another batch than the one that it belongs to.
+    #[error("object {0} names another batch than the one it belongs to")]
+    OtherBatch(Uuid),
     /// The content breaks a rule that its home must have checked.
     #[error("object {id}: {problem}")]
     Invalid {
@@ -93,6 +107,9 @@ pub enum Dishonest {
         problem: String,
     },
 }
+
+/// The highest revision that is believed. Nobody edits an object that often, and a later home must be able to count on.
+pub const REVISION_MAX: u64 = 1 << 48;
 
 /// Compares a record with what is known.
 ///
@@ -108,8 +125,8 @@ pub fn compare(
     if arrived.home != sender {
         return Err(Dishonest::NotTheHome(arrived.id));
     }
-    if arrived.number == 0 {
-        let problem = "revisions count from 1".to_owned();
+    if arrived.number == 0 || arrived.number > REVISION_MAX {
+        let problem = format!("its revision is {}, and revisions count from 1", arrived.number);
         return Err(Dishonest::Invalid {
             id: arrived.id,
             problem,
@@ -193,6 +210,11 @@ pub fn references(body: &Body) -> Vec<Uuid> {
 /// Says what is wrong with which object.
 pub fn check_body(id: Uuid, body: &Body) -> Result<(), Dishonest> {
     let invalid = |problem: String| Dishonest::Invalid { id, problem };
+    if let Body::Code(code) = body
+        && !code.hash_is_true()
+    {
+        return Err(Dishonest::CodeHash(id));
+    }
     let digest = |body: &Body| {
         record::digest(id, NodeId(Uuid::nil()), false, body).map_err(|error| invalid(error.to_string()))
     };
@@ -274,9 +296,6 @@ fn dataset_again(dataset: &Dataset) -> Result<Dataset, Invalid> {
 }
 
 fn code_again(code: &Code) -> Result<Code, Invalid> {
-    if !code.hash_is_true() {
-        return Err(Invalid::new("hash", "is not that of the source and its policies"));
-    }
     Code::new(
         &code.name,
         code.author,

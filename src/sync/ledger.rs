@@ -106,6 +106,16 @@ pub enum Refused {
         /// The highest that this node has.
         highest: u64,
     },
+    /// The bundle builds on itself or on a later one.
+    #[error(
+        "the bundle's number is {sequence}, and it says that it builds on number {base}: its header lies"
+    )]
+    Base {
+        /// Its number.
+        sequence: u64,
+        /// What it builds on.
+        base: u64,
+    },
     /// The bundle builds on what this node knew before it was restored.
     #[error(
         "the bundle was made for this node's epoch {theirs}, and the node is in {ours} since it was restored; carry a \
@@ -164,6 +174,12 @@ pub fn place(arrival: &Arrival, known: &Known) -> Result<Place, Refused> {
         return Err(Refused::MadeForAnotherEpoch {
             theirs: arrival.recipient_epoch,
             ours: known.own_epoch,
+        });
+    }
+    if arrival.base >= arrival.sequence {
+        return Err(Refused::Base {
+            sequence: arrival.sequence,
+            base: arrival.base,
         });
     }
     let highest = known.received.highest;

@@ -19,10 +19,12 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, Epoch, NodeId};
 use crate::domain::object::BODY_MAX;
-use crate::domain::peer::{Received, Trust};
+use crate::domain::peer::{Peer, Received, Trust};
 use crate::domain::side::Side;
 use crate::store::blobs::{BlobWriter, Blobs, StagedBlob};
+use crate::store::read::Read;
 use crate::store::records;
+use crate::store::tables::HAS_BLOB;
 use crate::sync::ledger::{Arrival, Place};
 
 /// What an import did.
@@ -48,9 +50,9 @@ pub struct Imported {
     pub blobs: usize,
 }
 
-/// What this node takes in at once: as many bytes of records as it would send, and one batch that did not fit.
+/// What this node takes in at once. No body is larger than [`BODY_MAX`], so no record is.
 fn limits() -> Limits {
-    let record_bytes = u64::try_from(BODY_MAX * 2).unwrap_or(u64::MAX);
+    let record_bytes = u64::try_from(BODY_MAX).unwrap_or(u64::MAX);
     Limits {
         record_bytes,
         workers: default_workers(),
@@ -85,7 +87,8 @@ impl Syncer {
         let copied = Copied::open(quarantined, &limits).map_err(not_received)?;
         let peers = self.store.read_blocking(|view| Ok(records::peers(view)?))?;
         let mut identities = Vec::new();
-        for (_, peer) in peers.iter().filter(|(_, peer)| peer.trust == Trust::Paired) {
+        // Of those who are not paired only so that the refusal can say who it was.
+        for (_, peer) in &peers {
             identities.push(public_identity(peer).map_err(ActError::internal)?);
         }
         let verified = copied
@@ -93,10 +96,11 @@ impl Syncer {
             .map_err(not_verified)?;
         let sender = verified.signer().node();
         seen.sender = Some(sender);
+        check_trust(&peers, sender)?;
         let side = self
             .store
             .read_blocking(|view| Ok(records::Here::at(view, self.store.now(), [0; 32])?.side))?;
-        let mut staging = Staging::new(side, &self.blobs);
+        let mut staging = Staging::new(side, &self.blobs, self.free_space()?);
         let mut unpacked = verified.unpack(&self.identity()?, &limits, &mut staging);
         if let (Err(UnpackError::WrongRecipient), Some(previous)) = (&unpacked, self.previous_identity()?) {
             unpacked = verified.unpack(&previous, &limits, &mut staging);
@@ -106,7 +110,7 @@ impl Syncer {
             seen.epoch = Some(Epoch(header.outgoing.sender_epoch));
         }
         let unpacked = unpacked.map_err(not_unpacked)?;
-        self.check_blobs(&staging)?;
+        self.check_blobs(&staging, sender)?;
         let delivery = delivery(
             sender,
             unpacked.header(),
@@ -135,9 +139,19 @@ impl Syncer {
         })
     }
 
+    /// What the records and blobs of a bundle may take of the disk.
+    fn free_space(&self) -> Result<u64, ActError> {
+        let stat = nix::sys::statvfs::statvfs(&self.folder.blobs()).map_err(ActError::internal)?;
+        let free = stat.blocks_available().saturating_mul(stat.fragment_size());
+        Ok(free.saturating_sub(limits().free_reserve))
+    }
+
     /// Every blob that a record names must be in the bundle or here already, and every blob in the bundle must be named by a
     /// record: nothing travels that nobody reviews.
-    fn check_blobs(&self, staging: &Staging<'_>) -> Result<(), ActError> {
+    ///
+    /// On a high node, here already means that the same sender brought it: else a low node could learn from what is
+    /// acknowledged which results another low node has been given.
+    fn check_blobs(&self, staging: &Staging<'_>, sender: uuid::Uuid) -> Result<(), ActError> {
         let named: BTreeMap<Hash, u64> = staging
             .records
             .iter()
@@ -156,8 +170,14 @@ impl Syncer {
             let detail = format!("the bundle holds blob {hash}, which none of its records names");
             return Err(Refusal::conflict("bundle_blob_unnamed", detail).into());
         }
-        for hash in named.keys().filter(|hash| !brought.contains_key(hash)) {
-            if !self.blobs.contains(hash).map_err(ActError::internal)? {
+        for (hash, length) in named.iter().filter(|(hash, _)| !brought.contains_key(hash)) {
+            let here = self.blobs.find(hash).map_err(ActError::internal)?;
+            let blob = (sender, hash.0);
+            let known = staging.side == Side::Low
+                || self
+                    .store
+                    .read_blocking(|view| Ok(view.contains(&HAS_BLOB, &blob)?))?;
+            if !known || here.is_none_or(|here| here.len != *length) {
                 let detail = format!(
                     "the bundle names blob {hash}, which is neither in it nor here; ask its sender to export with --full"
                 );
@@ -186,11 +206,35 @@ impl Syncer {
         if receipt.place == Place::Repeated {
             return Ok(receipt);
         }
+        let mut brought = Vec::with_capacity(blobs.len());
         for blob in blobs {
-            self.blobs.publish(blob).map_err(ActError::internal)?;
+            brought.push(self.blobs.publish(blob).map_err(ActError::internal)?.hash);
         }
-        self.store
-            .act_blocking(move |tx, here| Ok(inbox::receive(tx, here, &delivery)?))
+        self.store.act_blocking(move |tx, here| {
+            let receipt = inbox::receive(tx, here, &delivery)?;
+            if here.side == Side::High {
+                for hash in brought {
+                    tx.put(&HAS_BLOB, &(delivery.sender, hash.0), &())?;
+                }
+            }
+            Ok(receipt)
+        })
+    }
+}
+
+/// Nothing of a bundle is decrypted unless a person has confirmed its signer, and has not revoked that since.
+fn check_trust(peers: &[(uuid::Uuid, Peer)], signer: uuid::Uuid) -> Result<(), Refusal> {
+    let signed = peers.iter().find(|(id, _)| *id == signer).map(|(_, peer)| peer);
+    match signed {
+        Some(peer) if peer.trust == Trust::Paired => Ok(()),
+        Some(peer) if peer.trust == Trust::Revoked => {
+            let detail = format!("the bundle is signed by {}, whose pairing was revoked", peer.name);
+            Err(Refusal::conflict("bundle_sender_revoked", detail))
+        }
+        _ => Err(Refusal::conflict(
+            "bundle_sender_unconfirmed",
+            "the bundle's signer is known here and was never confirmed: compare the fingerprint by voice, then `poundlock pair confirm`",
+        )),
     }
 }
 
@@ -232,6 +276,7 @@ fn delivery(sender: uuid::Uuid, header: &Header, hash: Hash, records: Vec<Record
 /// without a name.
 struct Staging<'a> {
     side: Side,
+    free: u64,
     header: Option<Header>,
     records: Vec<Record>,
     blobs: StagedBlobs<'a>,
@@ -244,7 +289,7 @@ struct StagedBlobs<'a> {
 }
 
 impl<'a> Staging<'a> {
-    fn new(side: Side, store: &'a Blobs) -> Self {
+    fn new(side: Side, store: &'a Blobs, free: u64) -> Self {
         let blobs = StagedBlobs {
             store,
             open: None,
@@ -252,6 +297,7 @@ impl<'a> Staging<'a> {
         };
         Self {
             side,
+            free,
             header: None,
             records: Vec::new(),
             blobs,
@@ -264,13 +310,28 @@ impl<'a> Staging<'a> {
 #[error("the bundle declares {0} bytes of records, and this node takes at most {most} at once", most = RECORDS_MAX)]
 struct TooManyRecords(u64);
 
+/// More than this node's disk can take.
+#[derive(Debug, thiserror::Error)]
+#[error("the bundle declares {declared} bytes, and this node's disk has room for {free}")]
+struct NoRoom {
+    declared: u64,
+    free: u64,
+}
+
 const RECORDS_MAX: u64 = 2 * RECORD_BYTES_MAX as u64;
 
 impl Sink for Staging<'_> {
     fn header(&mut self, header: &Header) -> Result<(), SinkRefusal> {
         self.header = Some(header.clone());
         match header.outgoing.contents.record_bytes {
-            bytes if bytes > RECORDS_MAX => Err(Box::new(TooManyRecords(bytes))),
+            bytes if bytes > RECORDS_MAX => return Err(Box::new(TooManyRecords(bytes))),
+            _ => {}
+        }
+        match header.outgoing.contents.blob_bytes {
+            declared if declared > self.free => Err(Box::new(NoRoom {
+                declared,
+                free: self.free,
+            })),
             _ => Ok(()),
         }
     }
@@ -311,13 +372,18 @@ fn not_received(error: ReceiveError) -> ActError {
         ReceiveError::Preamble(poundlock_transport::PreambleError::UnknownFormat(_)) => {
             "bundle_format_unknown"
         }
+        ReceiveError::Preamble(poundlock_transport::PreambleError::Truncated) => "bundle_truncated",
         _ => "bundle_not_one",
     };
     Refusal::conflict(word, error.to_string()).into()
 }
 
 fn not_verified(error: VerifyError) -> ActError {
-    Refusal::conflict("bundle_signature", error.to_string()).into()
+    let word = match error {
+        VerifyError::NoPeers => "bundle_no_peers",
+        _ => "bundle_signature",
+    };
+    Refusal::conflict(word, error.to_string()).into()
 }
 
 fn not_unpacked(error: UnpackError) -> ActError {
@@ -329,10 +395,18 @@ fn not_unpacked(error: UnpackError) -> ActError {
         UnpackError::SenderMismatch => "bundle_sender_mismatch",
         UnpackError::DirectionMismatch => "bundle_direction",
         UnpackError::Truncated => "bundle_truncated",
-        UnpackError::Limit { .. } => "bundle_limit",
+        UnpackError::Limit { .. } | UnpackError::ItemTooLarge(_) => "bundle_limit",
         UnpackError::Frames(_) => "bundle_frames",
-        UnpackError::AgeHeader(_) | UnpackError::Decrypt => "bundle_encryption",
-        UnpackError::Header(_) | UnpackError::HeaderRule(_) => "bundle_header",
+        UnpackError::AgeHeader(_) => "bundle_age_header",
+        UnpackError::Decrypt => "bundle_encryption",
+        UnpackError::Header(_) => "bundle_header",
+        UnpackError::HeaderRule(_) => "bundle_header_contradicts",
+        UnpackError::MoreThanDeclared | UnpackError::Counts => "bundle_counts",
+        UnpackError::TrailerHash | UnpackError::Trailer(_) => "bundle_trailer",
+        UnpackError::UnknownItem(_) => "bundle_item_unknown",
+        UnpackError::Record(_) => "bundle_record_malformed",
+        UnpackError::BlobHash(_) | UnpackError::ChunkSize(_) => "bundle_blob_differs",
+        UnpackError::TrailingData => "bundle_trailing_data",
         _ => "bundle_contents",
     };
     Refusal::conflict(word, error.to_string()).into()
@@ -341,6 +415,10 @@ fn not_unpacked(error: UnpackError) -> ActError {
 fn sink_refused(reason: SinkRefusal) -> ActError {
     let reason = match reason.downcast::<inbox::ImportRefused>() {
         Ok(refused) => return Refusal::from(*refused).into(),
+        Err(other) => other,
+    };
+    let reason = match reason.downcast::<NoRoom>() {
+        Ok(no_room) => return Refusal::conflict("bundle_no_space", no_room.to_string()).into(),
         Err(other) => other,
     };
     match reason.downcast::<TooManyRecords>() {

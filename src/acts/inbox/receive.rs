@@ -106,7 +106,14 @@ impl From<ImportRefused> for Refusal {
             ImportRefused::Order(Refused::Gap { .. }) => "bundle_gap",
             ImportRefused::Order(Refused::MadeForAnotherEpoch { .. }) => "bundle_for_another_epoch",
             ImportRefused::Order(Refused::Jump { .. }) => "bundle_jump",
-            ImportRefused::Dishonest(_) => "bundle_dishonest",
+            ImportRefused::Order(Refused::Base { .. }) => "bundle_base",
+            ImportRefused::Dishonest(Dishonest::NotTheHome(_)) => "bundle_home_elsewhere",
+            ImportRefused::Dishonest(Dishonest::OtherKind(_)) => "bundle_other_kind",
+            ImportRefused::Dishonest(Dishonest::Fork { .. }) => "bundle_object_fork",
+            ImportRefused::Dishonest(Dishonest::CodeHash(_)) => "bundle_code_hash",
+            ImportRefused::Dishonest(Dishonest::Foreign { .. }) => "bundle_foreign_reference",
+            ImportRefused::Dishonest(Dishonest::OtherBatch(_)) => "bundle_other_batch",
+            ImportRefused::Dishonest(Dishonest::Invalid { .. }) => "bundle_object_invalid",
             ImportRefused::Unreadable(_) => "bundle_record_unreadable",
             ImportRefused::AuditRewritten(_) => "bundle_audit_rewritten",
             ImportRefused::Refusal(_) => "",
@@ -299,12 +306,8 @@ fn take_in(
     let news = intake::compare(&arrived, NodeId(peer), here.node, here.side, known.as_ref())?;
     intake::check_body(record.id, &record.body)?;
     check_place(tx, here, record)?;
-    if let Some(foreign) = review::foreign_reference(tx, here, NodeId(peer), &record.body)? {
-        let (id, problem) = (
-            record.id,
-            format!("it refers to {foreign}, which is not the sender's"),
-        );
-        return Err(Dishonest::Invalid { id, problem }.into());
+    if let Some(other) = review::foreign_reference(tx, here, NodeId(peer), &record.body)? {
+        return Err(Dishonest::Foreign { id: record.id, other }.into());
     }
     match news {
         News::New | News::Newer | News::Forked => {
@@ -387,12 +390,7 @@ fn known_object(read: &impl Read, here: &Here, id: Uuid) -> Result<Option<KnownR
 fn check_place(read: &impl Read, here: &Here, record: &Record) -> Result<(), ImportRefused> {
     let root = crate::sync::eligible::root(record.id, &record.body);
     if root.is_some_and(|root| root != record.root) {
-        let problem = "it names another batch than the one it belongs to".to_owned();
-        return Err(Dishonest::Invalid {
-            id: record.id,
-            problem,
-        }
-        .into());
+        return Err(Dishonest::OtherBatch(record.id).into());
     }
     let request = match &record.body {
         Body::Decision(decision) if here.side == Side::Low => Some(decision.request),
@@ -403,12 +401,8 @@ fn check_place(read: &impl Read, here: &Here, record: &Record) -> Result<(), Imp
     let Some(request) = request else { return Ok(()) };
     match records::object(read, request.0)? {
         Some(known) if known.kind() != Kind::Request || known.home != here.node => {
-            let problem = "it answers a request that is not this node's".to_owned();
-            Err(Dishonest::Invalid {
-                id: record.id,
-                problem,
-            }
-            .into())
+            let (id, other) = (record.id, request.0);
+            Err(Dishonest::Foreign { id, other }.into())
         }
         _ => Ok(()),
     }
