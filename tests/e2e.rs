@@ -6,6 +6,10 @@
 mod accounts;
 #[path = "e2e/bundles.rs"]
 mod bundles;
+#[path = "e2e/forge.rs"]
+mod forge;
+#[path = "e2e/forgeries.rs"]
+mod forgeries;
 #[path = "e2e/lifetime.rs"]
 mod lifetime;
 #[path = "e2e/node.rs"]
@@ -14,6 +18,10 @@ mod node;
 mod person;
 #[path = "e2e/privacy.rs"]
 mod privacy;
+#[path = "e2e/stage.rs"]
+mod stage;
+#[path = "e2e/watch.rs"]
+mod watch;
 #[path = "e2e/whole_loop.rs"]
 mod whole_loop;
 #[path = "e2e/world.rs"]
