@@ -1,9 +1,11 @@
 //! What comes from a peer: received into its inbox, reviewed there batch by batch, and applied or ignored.
 
+mod contents;
 mod receive;
 mod review;
 #[cfg(test)]
 mod tests;
 
+pub use contents::{InboxBatch, contents, pending_body};
 pub use receive::{Delivery, ImportRefused, Receipt, Record, decode, receive, refuse};
-pub use review::{Applied, InboxBatch, apply, contents, ignore, pending_body, unignore};
+pub use review::{Applied, apply, ignore, unignore};

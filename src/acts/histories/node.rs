@@ -214,11 +214,6 @@ impl Node {
             .unwrap();
     }
 
-    /// Whether an object waits in the inbox.
-    pub fn waiting(&self, peer: Uuid, id: Uuid) -> bool {
-        inbox::pending_body(&self.view(), peer, id).unwrap().is_some()
-    }
-
     /// The batches in the inbox.
     pub fn inbox(&self, peer: Uuid) -> Vec<inbox::InboxBatch> {
         inbox::contents(&self.view(), &self.owner(), peer, &Filters::default()).unwrap()

@@ -242,9 +242,11 @@ impl World {
                 .collect()
         };
         match what % 12 {
-            0 => drop(high.asset(high.dataset(&name), &name)),
+            0 => {
+                high.asset(high.dataset(&name), &name);
+            }
             1 => with(&own, Kind::Dataset, pick, |dataset| {
-                drop(high.asset(dataset.id, &name))
+                high.asset(dataset.id, &name);
             }),
             2 | 3 => {
                 let peer = self.nodes[pick % 2].id.0;
@@ -258,7 +260,14 @@ impl World {
             5 | 6 => {
                 if let Some(request) = pick_of(&high.ids(Kind::Request), pick) {
                     let deny = Verdict::deny("no").unwrap();
-                    high.decide(*request, if pick % 2 == 0 { Verdict::Approve } else { deny });
+                    high.decide(
+                        *request,
+                        if pick.is_multiple_of(2) {
+                            Verdict::Approve
+                        } else {
+                            deny
+                        },
+                    );
                 }
             }
             7 | 8 => {
@@ -266,15 +275,19 @@ impl World {
                     high.job(*request);
                 }
             }
-            9 => with(&own, Kind::Job, pick, |job| drop(high.release(job.id))),
+            9 => with(&own, Kind::Job, pick, |job| {
+                high.release(job.id);
+            }),
             10 => {
                 if let Some(dataset) = pick_of(&from_low(Kind::Dataset), pick) {
                     let born_at = high.object(*dataset).unwrap().home;
                     self.published.insert((*dataset, born_at.0));
-                    high.adopt(*dataset, pick % 3 > 0);
+                    high.adopt(*dataset, !pick.is_multiple_of(3));
                 }
             }
-            _ if pick % 2 == 0 => drop(high.collaboration(&name, &[])),
+            _ if pick.is_multiple_of(2) => {
+                high.collaboration(&name, &[]);
+            }
             _ => erase_any(high, &own, pick),
         }
     }
@@ -289,7 +302,9 @@ fn change_low(low: &Node, what: u8, pick: usize) {
         .map(|user| user.id)
         .collect();
     match what % 14 {
-        0 => drop(low.user(&name)),
+        0 => {
+            low.user(&name);
+        }
         1 | 2 if !users.is_empty() => {
             let members: Vec<Uuid> = users
                 .into_iter()
@@ -299,30 +314,17 @@ fn change_low(low: &Node, what: u8, pick: usize) {
                 .collect();
             low.project(&name, &members);
         }
-        3 | 4 => with(&own, Kind::Project, pick, |project| {
-            let Body::Project(body) = &project.body else {
-                return;
-            };
-            let assets: Vec<Uuid> = low.ids(Kind::Asset);
-            let named: Vec<Uuid> = pick_of(&assets, pick)
-                .copied()
-                .into_iter()
-                .filter(|_| pick % 2 == 0)
-                .collect();
-            let requester = body.members[pick % body.members.len()].0;
-            let shared = low.ids(Kind::Code);
-            let code = match pick_of(&shared, pick) {
-                Some(code) if pick % 3 == 0 => *code,
-                _ => low.code(requester, &named),
-            };
-            low.request(project.id, code, requester);
-        }),
+        3 | 4 => with(&own, Kind::Project, pick, |project| ask(low, project, pick)),
         5 | 6 => edit_any(low, &own, pick, &name),
-        7 => drop(low.asset(low.dataset(&name), &name)),
+        7 => {
+            low.asset(low.dataset(&name), &name);
+        }
         8 => with(&own, Kind::Dataset, pick, |dataset| {
-            drop(low.asset(dataset.id, &name))
+            low.asset(dataset.id, &name);
         }),
-        9 => with(&own, Kind::Request, pick, |request| drop(low.approve(request.id))),
+        9 => with(&own, Kind::Request, pick, |request| {
+            low.approve(request.id);
+        }),
         10 => with(&own, Kind::User, pick, |user| {
             low.edit(user.id, |body| {
                 if let Body::User(user) = body {
@@ -348,8 +350,29 @@ fn change_low(low: &Node, what: u8, pick: usize) {
             });
         }),
         12 => erase_any(low, &own, pick),
-        _ => drop(low.collaboration(&name, &[])),
+        _ => {
+            low.collaboration(&name, &[]);
+        }
     }
+}
+
+/// Makes a request in a project, with new code or code that another request names already.
+fn ask(low: &Node, project: &Object, pick: usize) {
+    let Body::Project(body) = &project.body else {
+        return;
+    };
+    let assets = low.ids(Kind::Asset);
+    let named: Vec<Uuid> = pick_of(&assets, pick)
+        .copied()
+        .into_iter()
+        .filter(|_| pick.is_multiple_of(2))
+        .collect();
+    let requester = body.members[pick % body.members.len()].0;
+    let code = match pick_of(&low.ids(Kind::Code), pick) {
+        Some(code) if pick.is_multiple_of(3) => *code,
+        _ => low.code(requester, &named),
+    };
+    low.request(project.id, code, requester);
 }
 
 fn own(node: &Node) -> Vec<Object> {
@@ -438,7 +461,7 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok())
-        .unwrap_or(40)
+        .unwrap_or(32)
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use poundlock_transport::cbor::{self, CborError};
 use uuid::Uuid;
 
-use super::review;
+use super::{contents, review};
 use crate::acts::outgoing;
 use crate::acts::peers::paired;
 use crate::acts::{Refusal, peers};
@@ -418,8 +418,8 @@ fn settle_ignored(tx: &mut Tx<'_>, peer: Uuid, touched: &BTreeSet<Uuid>) -> Resu
         return Ok(());
     }
     // What was ignored and is no longer in the inbox, because its objects went another way, hides nothing any more.
-    let pending = review::batches(tx, peer)?;
-    let still = review::ignored(tx, peer, &pending)?;
+    let pending = contents::batches(tx, peer)?;
+    let still = contents::ignored(tx, peer, &pending)?;
     let after = rules::after_arrival(touched, &pending, &still);
     for root in before.difference(&after) {
         tx.delete(&IGNORED, &(peer, *root))?;

@@ -1,0 +1,146 @@
+//! What peers are owed of the objects here.
+
+use uuid::Uuid;
+
+use super::{Here, RecordError, peers};
+use crate::domain::id::NodeId;
+use crate::domain::object::{Body, Object};
+use crate::domain::peer::{Owed, Trust};
+use crate::domain::side::Side;
+use crate::store::read::Read;
+use crate::store::table::TableError;
+use crate::store::tables::{DELIVERED, OWED, PUBLISHED};
+use crate::store::transaction::Tx;
+use crate::sync::eligible::{self, Facts};
+
+/// Notes what of a change each paired peer is owed.
+pub(super) fn owe_everybody(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    object: &Object,
+    position: u64,
+) -> Result<(), RecordError> {
+    for (peer, known) in peers(tx)? {
+        if known.trust == Trust::Paired {
+            owe(tx, here, peer, object, position)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a peer may have an object from this node.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn may_have(
+    read: &impl Read,
+    node: NodeId,
+    side: Side,
+    peer: Uuid,
+    object: &Object,
+) -> Result<bool, TableError> {
+    let facts = facts(read, peer, object)?;
+    Ok(eligible::eligible(object, node, side, NodeId(peer), facts))
+}
+
+/// Notes that a peer is owed an object, if it may have it. People and code are owed once a project or a request needs
+/// them; that root also brings them when they have changed.
+///
+/// # Errors
+/// The store fails.
+pub fn owe(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    peer: Uuid,
+    object: &Object,
+    position: u64,
+) -> Result<(), RecordError> {
+    owe_with(tx, here, peer, object, position, Companions::Changed)
+}
+
+/// As [`owe`], and what the object needs is owed even if the peer has acknowledged it: it may have lost it.
+///
+/// # Errors
+/// The store fails.
+pub fn owe_again(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    peer: Uuid,
+    object: &Object,
+    position: u64,
+) -> Result<(), RecordError> {
+    owe_with(tx, here, peer, object, position, Companions::All)
+}
+
+/// Which of the people and code that a root needs are owed with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Companions {
+    /// Those that the peer does not have as they are.
+    Changed,
+    /// All of them.
+    All,
+}
+
+fn owe_with(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    peer: Uuid,
+    object: &Object,
+    position: u64,
+    companions: Companions,
+) -> Result<(), RecordError> {
+    if !may_have(tx, here.node, here.side, peer, object)? {
+        return Ok(());
+    }
+    let root = match eligible::root(object.id, &object.body) {
+        Some(root) => Some(root),
+        None => known_root(tx, peer, object.id)?,
+    };
+    let Some(root) = root else { return Ok(()) };
+    tx.put(&OWED, &(peer, object.id), &Owed { position, root })?;
+    for companion in eligible::companions(&object.body) {
+        let Some(needed) = super::object(tx, companion)?.filter(|needed| needed.home == here.node) else {
+            continue;
+        };
+        let delivered = tx.get(&DELIVERED, &(peer, companion))?;
+        let up_to_date = companions == Companions::Changed
+            && delivered.is_some_and(|delivered| delivered.revision == needed.revision);
+        if !up_to_date && tx.get(&OWED, &(peer, companion))?.is_none() {
+            tx.put(&OWED, &(peer, companion), &Owed { position, root })?;
+        }
+    }
+    Ok(())
+}
+
+fn known_root(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Uuid>, TableError> {
+    if let Some(owed) = read.get(&OWED, &(peer, id))? {
+        return Ok(Some(owed.root));
+    }
+    Ok(read.get(&DELIVERED, &(peer, id))?.map(|delivered| delivered.root))
+}
+
+fn facts(read: &impl Read, peer: Uuid, object: &Object) -> Result<Facts, TableError> {
+    let request = match &object.body {
+        Body::Decision(decision) => Some(decision.request),
+        Body::Job(job) => Some(job.request),
+        Body::Release(release) => Some(release.request),
+        _ => None,
+    };
+    let dataset = match &object.body {
+        Body::Dataset(_) => Some(object.id),
+        Body::Asset(asset) => Some(asset.dataset.0),
+        _ => None,
+    };
+    let request_home = match request {
+        Some(request) => super::object(read, request.0)?.map(|request| request.home),
+        None => None,
+    };
+    let published = match dataset {
+        Some(dataset) => read.contains(&PUBLISHED, &(dataset, peer))?,
+        None => false,
+    };
+    Ok(Facts {
+        request_home,
+        published,
+    })
+}
