@@ -29,6 +29,10 @@ const SKIPPABLE_MAGIC: [u8; 4] = 0x184D_2A50_u32.to_le_bytes();
 /// No block of a frame holds more.
 const BLOCK_BYTES: usize = 128 * 1024;
 
+/// Frames that are being worked on or wait for their turn, whatever the number of workers. Each takes a megabyte or
+/// two; fewer would make threads of a busy machine wait for each other.
+const FRAMES_IN_FLIGHT: usize = 16;
+
 /// Why a zstd stream is not one of a bundle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

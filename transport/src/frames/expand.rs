@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
-use super::FrameError;
 use super::pool::Pool;
 use super::split::{CutFrame, Splitter, decompress};
+use super::{FRAMES_IN_FLIGHT, FrameError};
 
 type Content = Result<Vec<u8>, FrameError>;
 
@@ -60,10 +60,10 @@ pub(crate) fn expand<R: Read + Send, T>(
     workers: NonZeroUsize,
     consume: impl FnOnce(Frames<'_>) -> T,
 ) -> T {
-    let (jobs, queue) = sync_channel::<Job>(workers.get());
+    let (jobs, queue) = sync_channel::<Job>(FRAMES_IN_FLIGHT);
     let queue = Mutex::new(queue);
     let pool = Pool::default();
-    let (in_order, frames) = sync_channel::<Next>(workers.get() + 1);
+    let (in_order, frames) = sync_channel::<Next>(FRAMES_IN_FLIGHT);
     std::thread::scope(|scope| {
         for _ in 0..workers.get() {
             scope.spawn(|| work(&queue, &pool));

@@ -9,12 +9,15 @@ use std::sync::mpsc::sync_channel;
 use super::{ReceiveError, Received};
 use crate::digest::BundleHash;
 use crate::limits::Limits;
-use crate::medium::{expect_sequential, free_space, open_foreign, sync_folder_of};
+use crate::medium::{WriteOut, expect_sequential, free_space, open_foreign, sync_folder_of};
 use crate::preamble::{Preamble, PreambleError, read_start};
 use crate::signing;
 
 /// Bytes read at a time.
 const PIECE_BYTES: usize = 1 << 20;
+
+/// Pieces that may wait to be hashed.
+const PIECES: usize = 8;
 
 /// Copies a bundle off its medium to `quarantine`, a new file that only its owner may read, hashing it on the way.
 ///
@@ -161,9 +164,10 @@ fn pass_on(
     mut copy: Option<&File>,
 ) -> Result<(BundleHash, u64), PassError> {
     let mut source = source.take((size - already.min(size)).saturating_add(1));
-    // Two pieces travel between the threads, besides the one being read.
-    let (full, to_hash) = sync_channel::<Vec<u8>>(2);
-    let (empty, to_fill) = sync_channel::<Vec<u8>>(3);
+    // Deep enough that on a busy machine each thread gets something done when it is its turn.
+    let (full, to_hash) = sync_channel::<Vec<u8>>(PIECES);
+    let (empty, to_fill) = sync_channel::<Vec<u8>>(PIECES + 1);
+    let mut write_out = WriteOut::default();
     std::thread::scope(|scope| {
         let hashing = scope.spawn(move || {
             let mut hasher = signing::hasher(signing::BUNDLE);
@@ -188,6 +192,7 @@ fn pass_on(
             read += got as u64;
             if let Some(copy) = &mut copy {
                 copy.write_all(&piece).map_err(PassError::Write)?;
+                write_out.advance(copy, read);
             }
             if full.send(piece).is_err() {
                 break;

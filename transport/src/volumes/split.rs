@@ -8,7 +8,7 @@ use super::table::{Volume, VolumeTable};
 use super::{MAX_VOLUME_BYTES, MAX_VOLUMES, MIN_VOLUME_BYTES, VolumeError};
 use crate::digest::BlobHash;
 use crate::identity::NodeIdentity;
-use crate::medium::{TemporaryFile, expect_sequential, forget_cached, open_foreign};
+use crate::medium::{DeviceReader, TemporaryFile, open_foreign};
 use crate::receive::hash_bundle;
 use crate::signing;
 
@@ -135,14 +135,13 @@ fn write_verified(
     }
     file.sync_all().map_err(&io)?;
     drop(file);
-    let mut again = File::open(temporary.path()).map_err(&io)?;
-    forget_cached(&again).map_err(&io)?;
-    expect_sequential(&again);
+    let mut device = DeviceReader::open(temporary.path()).map_err(&io)?;
     let mut hasher = blake3::Hasher::new();
-    match copy_exactly(&mut again, length, &mut hasher, &mut io::sink()) {
-        Ok(()) if hasher.finalize() == *hash.as_bytes() => {}
-        Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => return Err(io(e)),
-        _ => return Err(VolumeError::ReadBack(path.to_owned())),
+    while let Some(piece) = device.next().map_err(&io)? {
+        hasher.update(piece);
+    }
+    if hasher.finalize() != *hash.as_bytes() {
+        return Err(VolumeError::ReadBack(path.to_owned()));
     }
     temporary.publish().map_err(exists_or)
 }
