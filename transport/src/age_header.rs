@@ -23,7 +23,7 @@ pub enum AgeHeaderError {
     /// An age file of another version.
     #[error("the age file is of a version that this node does not read: update this node")]
     UnknownVersion,
-    /// Longer than [64 KiB](MAX_HEADER_BYTES).
+    /// Longer than 64 KiB.
     #[error("the age header is longer than {MAX_HEADER_BYTES} bytes")]
     TooLarge,
     /// The file ends inside the header.

@@ -90,7 +90,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
 /// Reads the whole file and says which of `identities` signed it. Needs no secret key.
 ///
 /// This says what lies there now; a medium may give something else next time. To take a bundle in, use
-/// [`receive`](crate::receive).
+/// [`receive`](crate::receive()).
 ///
 /// # Errors
 /// When the file is no bundle, or none of them signed it.

@@ -15,7 +15,7 @@
 //! name.
 //!
 //! # Reading
-//! The steps are types, so that none can be left out: [`receive`] copies the file off its medium and hashes it;
+//! The steps are types, so that none can be left out: [`receive()`] copies the file off its medium and hashes it;
 //! [`Received::verify`] checks the signature, before anything is parsed or decrypted; [`Verified::unpack`] hands
 //! everything to a [`Sink`] that stages it, and gives [`Unpacked`], the proof that the whole bundle holds. [`Limits`]
 //! are the receiver's.

@@ -153,7 +153,7 @@ pub(crate) fn compress_frame(content: &[u8]) -> Frame {
     Ok(frame)
 }
 
-/// Fills `frame`, an empty buffer of at least [`BUFFER_BYTES`].
+/// Fills `frame`, an empty buffer of at least [`BUFFER_BYTES`](super::pool::BUFFER_BYTES).
 fn make_frame(
     zstd: &mut Option<zstd::bulk::Compressor<'static>>,
     content: &[u8],
