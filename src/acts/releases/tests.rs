@@ -65,7 +65,7 @@ fn a_result_is_released_once_and_told() {
 fn other_bytes_than_those_reviewed_stay() {
     let (scene, _, job) = ran();
     // The reviewer saw other bytes.
-    let stale = release_as(&scene, owner(), wanted(job, Part::Result, b"other"), b"other");
+    let stale = release_as(&scene, owner(), wanted(job, Part::Result, b"other"), BYTES);
     match stale {
         Err(Refusal::Changed { difference, .. }) => {
             assert_eq!(difference["hash"]["now"], json!(Hash::of(BYTES)));
