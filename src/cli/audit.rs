@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::failure::{Code, Failure};
 use super::{Session, print};
 
 #[derive(Debug, Subcommand)]
@@ -72,7 +72,7 @@ fn verify(session: &Session) -> Result<(), Failure> {
             "the audit chain is broken at entry {at}: {}",
             print::field(&found, "why")
         );
-        return Err(Failure::refused(detail, found));
+        return Err(Failure::answered(Code::Failed, detail, found));
     }
     session.out.show(&found, |found| {
         format!(

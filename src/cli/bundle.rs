@@ -13,6 +13,7 @@ use super::{Common, Session, names, print, tree};
 
 mod export;
 mod files;
+mod volumes;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -50,6 +51,10 @@ pub(super) enum Verb {
     Inspect(files::InspectArguments),
     /// Check who signed a bundle; needs no node
     Verify(files::VerifyArguments),
+    /// Split a bundle for media that it does not fit on; needs no running node
+    Split(volumes::SplitArguments),
+    /// Put the volumes of a bundle together again, from any number of media; needs no node
+    Join(volumes::JoinArguments),
 }
 
 pub(super) fn run(common: &Common, verb: &Verb) -> Result<(), Failure> {
@@ -61,6 +66,8 @@ pub(super) fn run(common: &Common, verb: &Verb) -> Result<(), Failure> {
         Verb::Import { file } => import(&common.session()?, file),
         Verb::Inspect(arguments) => files::inspect(common, arguments),
         Verb::Verify(arguments) => files::verify(common, arguments),
+        Verb::Split(arguments) => volumes::split(common, arguments),
+        Verb::Join(arguments) => volumes::join(common, arguments),
     }
 }
 

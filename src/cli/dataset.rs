@@ -14,10 +14,11 @@ pub(super) enum Verb {
     Create(Create),
     /// List the datasets that you may see
     List(List),
-    /// Search names, descriptions and tags
+    /// Search names, tags and texts
     Search {
-        /// What to look for
-        text: String,
+        /// Words that all stand somewhere in its name, its tags or its texts
+        #[arg(required = true)]
+        word: Vec<String>,
         #[command(flatten)]
         list: List,
     },
@@ -103,7 +104,7 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             session.out.show(&client.post("/datasets", &body)?, facts)
         }
         Verb::List(list) => listed(session, None, list),
-        Verb::Search { text, list } => listed(session, Some(text), list),
+        Verb::Search { word, list } => listed(session, Some(&word.join(" ")), list),
         Verb::Show { dataset } => session.out.show(&client.get(&path(session, dataset)?)?, facts),
         Verb::Delete { dataset } => {
             client.delete(&path(session, dataset)?)?;

@@ -71,11 +71,11 @@ impl Failure {
         Self::new(Code::Usage, message)
     }
 
-    /// Failed, with the node's answer for programs.
-    pub fn refused(message: impl Into<String>, answer: Value) -> Self {
+    /// Says what failed, with an answer for programs.
+    pub fn answered(code: Code, message: impl Into<String>, answer: Value) -> Self {
         Self {
             problem: Some(answer),
-            ..Self::failed(message)
+            ..Self::new(code, message)
         }
     }
 

@@ -72,17 +72,22 @@ impl Arriving {
 
     /// Gives the file its final name, replacing nothing, and makes the name durable.
     pub(super) fn publish(mut self, target: &Path) -> Result<(), Failure> {
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => exists(target),
-            _ => Failure::file(target, &error),
-        };
-        rename_to_new(&self.path, target).map_err(failed)?;
+        give_name(&self.path, target)?;
         self.published = true;
-        match File::open(folder_of(target)).and_then(|folder| folder.sync_all()) {
-            // Some file systems cannot sync a folder, and say so.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            other => other.map_err(|error| Failure::file(target, &error)),
-        }
+        Ok(())
+    }
+}
+
+/// Renames a file to its final name, replacing nothing, and makes the name durable. Its content must be synced already.
+pub(super) fn give_name(from: &Path, target: &Path) -> Result<(), Failure> {
+    rename_to_new(from, target).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(target),
+        _ => Failure::file(target, &error),
+    })?;
+    match File::open(folder_of(target)).and_then(|folder| folder.sync_all()) {
+        // Some file systems cannot sync a folder, and say so.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other.map_err(|error| Failure::file(target, &error)),
     }
 }
 

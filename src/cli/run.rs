@@ -9,7 +9,7 @@ use ureq::http::Method;
 
 use super::client::part;
 use super::deliver::Destination;
-use super::failure::Failure;
+use super::failure::{Code, Failure};
 use super::filters::query;
 use super::{Session, print};
 
@@ -186,7 +186,8 @@ fn wait(session: &Session, run: &str) -> Result<(), Failure> {
             _ => {
                 session.out.show(&run, facts)?;
                 let state = print::field(&run, "state").replace('_', " ");
-                return Err(Failure::refused(
+                return Err(Failure::answered(
+                    Code::Failed,
                     format!("the run has not succeeded: {state}"),
                     run,
                 ));
