@@ -31,6 +31,7 @@ mod progress;
 mod project;
 mod release;
 mod request;
+mod restore;
 mod review;
 mod run;
 mod sandbox;
@@ -86,6 +87,8 @@ enum Command {
     Init(init::Arguments),
     /// Run a node until it is told to stop
     Serve(serve::Arguments),
+    /// Give a stopped node's store a new epoch, after its folder was put back from a copy
+    Restore(restore::Arguments),
     /// Set a new node up: make its owner's account
     Setup(setup::Arguments),
     /// Sign in, and remember the session
@@ -197,6 +200,7 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(arguments) => init::run(common, &arguments),
         Command::Serve(arguments) => serve::run(common, &arguments),
+        Command::Restore(arguments) => restore::run(common, &arguments),
         Command::Setup(arguments) => setup::run(common, &arguments),
         Command::Login(arguments) => session::login(common, &arguments),
         Command::Logout => session::logout(&common.session()?),

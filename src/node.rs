@@ -2,6 +2,7 @@
 
 mod config;
 pub mod make;
+pub mod restore;
 
 use std::io;
 use std::ops::Deref;

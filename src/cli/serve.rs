@@ -38,7 +38,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
     actix_web::rt::System::new().block_on(serve(common.out(), &folder, config))
 }
 
-fn load(folder: &Path, listen: Option<SocketAddr>) -> Result<Config, Failure> {
+pub(super) fn load(folder: &Path, listen: Option<SocketAddr>) -> Result<Config, Failure> {
     let path = folder.join("poundlock.toml");
     let variable = |name: &str| std::env::var(name).ok();
     let mut config = Config::load(&path, variable).map_err(|error| match error {

@@ -1,0 +1,43 @@
+//! `poundlock restore`: tells a node that its folder was put back from a copy.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::Common;
+use super::failure::Failure;
+use super::print;
+use crate::node::restore;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The folder that was put back; its node must not run
+    folder: PathBuf,
+}
+
+pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
+    super::make_files_private();
+    let folder = arguments
+        .folder
+        .canonicalize()
+        .map_err(|error| Failure::file(&arguments.folder, &error))?;
+    let config = super::serve::load(&folder, None)?;
+    let restored = restore::restore(&folder, &config).map_err(|error| Failure::chain(&error))?;
+    let told = json!({"node": restored.node, "epoch": restored.epoch, "peers": restored.peers});
+    common.out().show(&told, |_| {
+        let epoch = restored.epoch;
+        let mut text = format!("The store has a new epoch, {epoch}.\n\nStart the node: poundlock serve {}\n", folder.display());
+        if !restored.peers.is_empty() {
+            let peers: Vec<_> = restored.peers.iter().map(|peer| print::plain(peer)).collect();
+            text.push_str(&format!(
+                "\nThen, with each of: {}\n  1. Export a bundle and carry it there. It is refused once, and names the epoch.\n  2. Tell \
+                 the owner there the epoch by voice; they confirm it: poundlock pair epoch PEER {epoch}\n  3. There: import the \
+                 bundle again, review it, and export one for here. What went apart since the copy is shown as forked.\n\nIf the \
+                 node's keys were rotated after the copy was made, put the newest keys folder back first.",
+                peers.join(", ")
+            ));
+        }
+        text
+    })
+}
