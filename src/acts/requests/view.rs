@@ -12,7 +12,7 @@ use crate::domain::request::{self, Progress, Request, Status};
 use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::records::{self, RecordError};
-use crate::store::tables::{CARRIED_IN, HISTORY, NODE, SENT};
+use crate::store::tables::{CARRIED_IN, HISTORY, NODE, PEERS, SENT};
 
 /// Everything that is known of a request.
 #[derive(Clone, Debug)]
@@ -90,22 +90,38 @@ pub fn status_of(
     request: &Request,
 ) -> Result<Status, Refusal> {
     let decisions = decisions(read, RequestId(object.id))?;
-    Ok(status_by(node, side, object, request, &decisions))
+    let counting = counting(read, node, &decisions)?;
+    Ok(request::status(
+        request,
+        object.revision,
+        counting,
+        high(node, side),
+    ))
+}
+
+/// Those decisions that their home still knows, with it. A node that was restored has lost the later ones, and all that it
+/// kept comes again under its new epoch: what stays under an earlier one no longer says what it has decided.
+fn counting<'a>(
+    read: &impl Read,
+    node: NodeId,
+    decisions: &'a [Found<Decision>],
+) -> Result<Vec<(NodeId, &'a Decision)>, Refusal> {
+    let mut counting = Vec::with_capacity(decisions.len());
+    for Found { object, body } in decisions {
+        let lost = object.home != node
+            && read
+                .get(&PEERS, &object.home.0)?
+                .is_some_and(|home| home.epoch != object.epoch);
+        if !lost {
+            counting.push((object.home, body));
+        }
+    }
+    Ok(counting)
 }
 
 /// Whether a node is the high side of the gap, seen from this one.
 fn high(node: NodeId, side: Side) -> impl Fn(NodeId) -> bool {
     move |home| (home == node) == (side == Side::High)
-}
-
-fn status_by(
-    node: NodeId,
-    side: Side,
-    object: &Object,
-    request: &Request,
-    decisions: &[Found<Decision>],
-) -> Status {
-    request::status(request, object.revision, with_homes(decisions), high(node, side))
 }
 
 /// Shows a request.
@@ -117,12 +133,11 @@ pub fn view(read: &impl Read, actor: &Actor, id: RequestId) -> Result<View, Refu
     let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
     let code = visible::code_of(read, &request.body)?;
     let decisions = decisions(read, id)?;
-    let status = status_by(node.id, node.side, &request.object, &request.body, &decisions);
-    let standing = request::standing(
-        request.object.revision,
-        with_homes(&decisions),
-        high(node.id, node.side),
-    );
+    let counting = counting(read, node.id, &decisions)?;
+    let authority = high(node.id, node.side);
+    let (revision, counting) = (request.object.revision, counting.iter().copied());
+    let status = request::status(&request.body, revision, counting.clone(), &authority);
+    let standing = request::standing(revision, counting, &authority);
     let jobs = records::children(read, id.0, Kind::Job)?;
     let releases = records::children(read, id.0, Kind::Release)?;
     let progress = progress(read, &request, standing, &decisions, &releases)?;
