@@ -292,7 +292,7 @@ pub fn acknowledge(
     }
     if received.highest > peer.last_sequence {
         return Err(Refusal::conflict(
-            "acknowledges_unknown",
+            "bundle_acknowledges_unknown",
             format!(
                 "{} acknowledges bundle {} of this node, which has made only {}: this node's store was set back without \
                  a new epoch; run `poundlock restore`",

@@ -284,7 +284,7 @@ fn a_bundle_that_was_never_made_cannot_be_acknowledged() {
     assert!(matches!(
         refused(&low, &bundle),
         ImportRefused::Refusal(Refusal::Conflict {
-            word: "acknowledges_unknown",
+            word: "bundle_acknowledges_unknown",
             ..
         })
     ));
