@@ -14,10 +14,14 @@ mod forgeries;
 mod lifetime;
 #[path = "e2e/node.rs"]
 mod node;
+#[path = "e2e/pairing.rs"]
+mod pairing;
 #[path = "e2e/person.rs"]
 mod person;
 #[path = "e2e/privacy.rs"]
 mod privacy;
+#[path = "e2e/restoring.rs"]
+mod restoring;
 #[path = "e2e/stage.rs"]
 mod stage;
 #[path = "e2e/watch.rs"]

@@ -140,7 +140,7 @@ fn bundles_out_of_place_are_refused_and_those_in_another_order_are_not() {
                 header.outgoing.acknowledgement.highest = 40;
                 header.outgoing.acknowledgement.earlier = 0;
             },
-            "acknowledges_unknown",
+            "bundle_acknowledges_unknown",
         ),
         (
             "that acknowledges in no epoch",

@@ -78,6 +78,14 @@ impl Person {
         answer(request.send_json(body))
     }
 
+    pub fn try_patch(&self, path: &str, body: &Value) -> Answer {
+        let request = self
+            .agent
+            .patch(self.url(path))
+            .header("Authorization", self.authorization());
+        answer(request.send_json(body))
+    }
+
     pub fn try_post_bytes(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
         let request = self
             .agent
@@ -104,6 +112,17 @@ impl Person {
 
     pub fn post_bytes(&self, path: &str, kind: &str, body: &[u8]) -> Value {
         expect(self.try_post_bytes(path, kind, body), path)
+    }
+
+    /// Sends a request without a body whose answer is bytes.
+    pub fn post_for_bytes(&self, path: &str) -> Vec<u8> {
+        let request = self
+            .agent
+            .post(self.url(path))
+            .header("Authorization", self.authorization());
+        let mut response = request.send_empty().unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        response.body_mut().read_to_vec().unwrap()
     }
 
     pub fn put_bytes(&self, path: &str, body: &[u8]) -> Value {

@@ -89,8 +89,11 @@ fn a_request_goes_up_and_its_result_comes_down() {
     let result: Value = world
         .scientist
         .post(&format!("/codes/{good_code}/call"), &json!({}));
-    assert_eq!(result["mean"]["No"], json!(113.106_060_606_060_61), "{result:#}");
-    assert_eq!(result["mean"]["Yes"], json!(145.058_823_529_411_74), "{result:#}");
+    // Versions of pandas differ in the last digit.
+    for (diagnosis, mean) in [("No", 113.106_060_606_060_6), ("Yes", 145.058_823_529_411_76)] {
+        let found = result["mean"][diagnosis].as_f64().unwrap();
+        assert!((found - mean).abs() < 1e-9, "{result:#}");
+    }
     assert_eq!(result["count"], json!({"No": 132, "Yes": 68}));
 
     let refusal = world
