@@ -2,6 +2,15 @@
 //!
 //! One test binary with a module for each subject. [`node::Node`] starts a node in a folder of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    reason = "a test ends at the first thing that is not as it should be, and tells its story in one piece"
+)]
+
 #[path = "e2e/accounts.rs"]
 mod accounts;
 #[path = "e2e/bundles.rs"]

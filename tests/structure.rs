@@ -32,20 +32,37 @@ fn files(place: &str) -> Vec<PathBuf> {
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let before_tests = text.split("#[cfg(test)]").next().unwrap_or_default();
-    before_tests.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    before_tests
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn is_test(path: &Path) -> bool {
-    path.components().any(|part| ["tests", "tests.rs", "histories", "histories.rs", "scene.rs"].iter().any(|name| part.as_os_str() == *name))
+    path.components().any(|part| {
+        ["tests", "tests.rs", "histories", "histories.rs", "scene.rs"]
+            .iter()
+            .any(|name| part.as_os_str() == *name)
+    })
 }
 
 #[test]
 fn dependencies_point_one_way() {
     let rooms = [
-        ("domain", &["store", "sync", "acts", "actors", "api", "cli", "runtime", "node"][..]),
-        ("sync", &["store", "acts", "actors", "api", "cli", "runtime", "node"]),
+        (
+            "domain",
+            &["store", "sync", "acts", "actors", "api", "cli", "runtime", "node"][..],
+        ),
+        (
+            "sync",
+            &["store", "acts", "actors", "api", "cli", "runtime", "node"],
+        ),
         ("store", &["acts", "actors", "api", "cli", "runtime", "node"]),
-        ("runtime", &["store", "sync", "acts", "actors", "api", "cli", "node"]),
+        (
+            "runtime",
+            &["store", "sync", "acts", "actors", "api", "cli", "node"],
+        ),
         ("acts", &["actors", "api", "cli", "node"]),
         ("actors", &["api", "cli"]),
         ("api", &["cli"]),
@@ -67,9 +84,23 @@ fn dependencies_point_one_way() {
 #[test]
 fn rules_do_no_input_or_output_and_read_no_clock() {
     let mut wrong = Vec::new();
-    for path in files("domain").iter().chain(&files("sync")).filter(|path| !is_test(path)) {
+    for path in files("domain")
+        .iter()
+        .chain(&files("sync"))
+        .filter(|path| !is_test(path))
+    {
         let code = code(path);
-        for banned in ["std::fs", "std::io", "std::net", "std::process", "tokio", "actix", "async ", "::now(", "rand::"] {
+        for banned in [
+            "std::fs",
+            "std::io",
+            "std::net",
+            "std::process",
+            "tokio",
+            "actix",
+            "async ",
+            "::now(",
+            "rand::",
+        ] {
             if code.contains(banned) {
                 wrong.push(format!("{} has {banned}", path.display()));
             }
@@ -80,8 +111,14 @@ fn rules_do_no_input_or_output_and_read_no_clock() {
 
 #[test]
 fn a_file_stays_readable() {
-    let long: Vec<_> = files("").into_iter().filter(|path| fs::read_to_string(path).unwrap().lines().count() > 600).collect();
-    assert!(long.is_empty(), "each of these has come to do two jobs: {long:#?}");
+    let long: Vec<_> = files("")
+        .into_iter()
+        .filter(|path| fs::read_to_string(path).unwrap().lines().count() > 600)
+        .collect();
+    assert!(
+        long.is_empty(),
+        "each of these has come to do two jobs: {long:#?}"
+    );
 }
 
 #[test]
@@ -90,7 +127,8 @@ fn what_the_architecture_names_exists() {
     let mut missing = Vec::new();
     for named in text.split('`').skip(1).step_by(2) {
         let path = named.split("::").next().unwrap_or_default();
-        let is_path = path.contains('/') && !path.contains(' ') && !path.starts_with('/') && !path.contains('{');
+        let is_path =
+            path.contains('/') && !path.contains(' ') && !path.starts_with('/') && !path.contains('{');
         let places = [root().join(path), root().join("src").join(path)];
         if is_path && !places.iter().any(|place| place.try_exists().unwrap_or(false)) {
             missing.push(path.to_owned());

@@ -24,7 +24,6 @@ pub struct World {
     pub owner: Person,
     /// A scientist on the low node.
     pub scientist: Person,
-    pub scientist_id: String,
     pub low_id: String,
     pub high_id: String,
     pub stick: PathBuf,
@@ -33,7 +32,6 @@ pub struct World {
 
 /// The asset that most tests study.
 pub struct Pima {
-    pub dataset: String,
     pub asset: String,
 }
 
@@ -66,13 +64,12 @@ impl World {
         let low_owner = Person::sign_in(low.address(), OWNER, PASSWORD);
         let owner = Person::sign_in(high.address(), OWNER, PASSWORD);
         let (low_id, high_id) = pair(&low_owner, &owner);
-        let scientist = low_owner.post(
+        low_owner.post(
             "/users",
             &json!({"name": "Sam Scientist", "email": "sam@example.org", "password": PASSWORD, "role": "user"}),
         );
         Self {
             scientist: Person::sign_in(low.address(), "sam@example.org", PASSWORD),
-            scientist_id: text(&scientist["id"]),
             low,
             high,
             low_owner,
@@ -114,7 +111,7 @@ impl World {
             &json!({"peer": self.low_id}),
         );
         self.carry_down();
-        Pima { dataset, asset }
+        Pima { asset }
     }
 
     /// A started project of the scientist's.
