@@ -225,9 +225,9 @@ fn decide(session: &Session, request: &str, body: &Value) -> Result<(), Failure>
     let decision = session
         .client
         .post(&format!("{}/decisions", path(request)), body)?;
-    session.out.show(&decision, |decision| {
-        format!("{}.", sentence(&verdict(&decision["verdict"])))
-    })
+    session
+        .out
+        .show(&decision, |decision| sentence(&verdict(&decision["verdict"])))
 }
 
 fn sentence(text: &str) -> String {

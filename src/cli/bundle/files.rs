@@ -19,7 +19,7 @@ pub(in crate::cli) struct InspectArguments {
     /// Also say which of these public identities signed it; this reads the whole file
     #[arg(long, value_name = "FILE")]
     identity: Vec<PathBuf>,
-    /// Also decrypt the header with this node's own key file, `keys/identity` in its folder
+    /// Also decrypt the header with this node's own key file, `keys/node.key` in its folder
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }

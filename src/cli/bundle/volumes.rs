@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::files::identities;
 use crate::cli::failure::{Code, Failure};
 use crate::cli::{Common, medium, print};
+use crate::node::Config;
+use crate::store::node_folder::{NodeFolder, PrivateData};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SplitArguments {
@@ -26,7 +28,7 @@ pub(in crate::cli) struct SplitArguments {
     /// Write only these volumes, for a medium that does not hold all; numbers begin at 1
     #[arg(long, value_name = "NUMBER", value_delimiter = ',')]
     volume: Vec<usize>,
-    /// The key file that signs the table; `keys/identity` in the folder that --node names if left out
+    /// The key file that signs the table; `keys/node.key` in the folder that --node names if left out
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }
@@ -64,11 +66,15 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn split(common: &Common, arguments: &SplitArguments) -> Result<(), Failure> {
-    let key = arguments
-        .key
-        .clone()
-        .or_else(|| common.folder().map(|folder| folder.join("keys/identity")))
-        .ok_or_else(|| Failure::usage("name the key that signs the table: --key FILE, or --node FOLDER"))?;
+    let key = match (&arguments.key, common.folder()) {
+        (Some(key), _) => key.clone(),
+        (None, Some(folder)) => key_of(&folder)?,
+        (None, None) => {
+            return Err(Failure::usage(
+                "name the key that signs the table: --key FILE, or --node FOLDER",
+            ));
+        }
+    };
     let signer = NodeIdentity::load(&key).map_err(|error| Failure::chain(&error))?;
     let mut splitter =
         VolumeSplitter::new(&arguments.file, arguments.size, &signer).map_err(|error| refused(&error))?;
@@ -88,6 +94,19 @@ pub(super) fn split(common: &Common, arguments: &SplitArguments) -> Result<(), F
             names.join("\n  ")
         )
     })
+}
+
+/// The key file of the node in a folder. The node may run meanwhile: the file is only read.
+fn key_of(folder: &Path) -> Result<PathBuf, Failure> {
+    let config = Config::load(&folder.join("poundlock.toml"), |name| std::env::var(name).ok())
+        .map_err(|error| Failure::chain(&error))?;
+    let private_data = if config.side.holds_private_data() {
+        PrivateData::Held
+    } else {
+        PrivateData::NotHeld
+    };
+    let opened = NodeFolder::open(folder, private_data).map_err(|error| Failure::chain(&error))?;
+    Ok(opened.identity())
 }
 
 fn some(splitter: &mut VolumeSplitter, arguments: &SplitArguments) -> Result<Vec<PathBuf>, Failure> {
