@@ -19,6 +19,8 @@ mod bundles;
 mod forge;
 #[path = "e2e/forgeries.rs"]
 mod forgeries;
+#[path = "e2e/histories.rs"]
+mod histories;
 #[path = "e2e/lifetime.rs"]
 mod lifetime;
 #[path = "e2e/node.rs"]

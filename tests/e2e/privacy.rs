@@ -51,7 +51,7 @@ fn opened(world: &World, file: &Path) -> Vec<u8> {
     clear.0
 }
 
-fn every_byte_of(folder: &Path) -> Vec<u8> {
+pub fn every_byte_of(folder: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -86,7 +86,7 @@ fn found(haystack: &[u8], needles: &BTreeSet<Vec<u8>>) -> Vec<String> {
         .collect()
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     let first = needle[0];
     let mut at = 0;
     while let Some(step) = haystack[at..].iter().position(|byte| *byte == first) {

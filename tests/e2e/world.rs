@@ -272,7 +272,7 @@ pub fn review(batches: &[&Value]) -> Value {
     json!({"roots": roots, "seen": seen})
 }
 
-fn pair(low: &Person, high: &Person) -> (String, String) {
+pub fn pair(low: &Person, high: &Person) -> (String, String) {
     let introduce = |from: &Person, to: &Person| {
         let identity = from.download("/node/identity");
         to.post_bytes("/peers", "text/plain", &identity)
