@@ -215,7 +215,7 @@ fn a_low_node_cannot_build_on_what_belongs_to_another() {
         };
         let lie = record::<Upward>(other.id, id, 1, root, &lie);
         let found = caught(&other, &high, lie).to_string();
-        assert!(found.contains("not the sender's"), "{found}");
+        assert!(found.contains("not its sender's"), "{found}");
     }
     assert!(high.object(project).is_some() && high.object(code).is_some());
 }
@@ -245,7 +245,7 @@ fn an_answer_to_a_request_that_is_not_this_nodes_is_refused() {
             export(&high, &low),
             record::<Downward>(high.id, id, 1, root, &lying),
         );
-        assert!(refused(&low, &lie).to_string().contains("not this node's"));
+        assert!(refused(&low, &lie).to_string().contains("not its sender's"));
     }
 }
 
