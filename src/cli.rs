@@ -1,5 +1,5 @@
 //! The commands. One file per noun, each with its verbs; commands on a running node go through its REST API by the one
-//! [`Client`](client::Client).
+//! [`Client`].
 //!
 //! Exit codes: see [`failure::Code`] and `docs/CLI.md`.
 

@@ -97,7 +97,7 @@ fn rules_do_no_input_or_output_and_read_no_clock() {
             "std::process",
             "tokio",
             "actix",
-            "async ",
+            "async fn",
             "::now(",
             "rand::",
         ] {

@@ -168,7 +168,7 @@ pub fn write(
 /// more, and goes.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn adopt(tx: &mut Tx<'_>, here: &Here, id: Uuid, body: Body) -> Result<Object, RecordError> {
     let object = write_from(tx, here, id, body, false, |_| true)?;
     for (peer, _) in peers(tx)? {
