@@ -15,6 +15,8 @@
 mod accounts;
 #[path = "e2e/bundles.rs"]
 mod bundles;
+#[path = "e2e/catalogue.rs"]
+mod catalogue;
 #[path = "e2e/forge.rs"]
 mod forge;
 #[path = "e2e/forgeries.rs"]
@@ -35,6 +37,8 @@ mod privacy;
 mod restoring;
 #[path = "e2e/stage.rs"]
 mod stage;
+#[path = "e2e/volumes.rs"]
+mod volumes;
 #[path = "e2e/watch.rs"]
 mod watch;
 #[path = "e2e/whole_loop.rs"]

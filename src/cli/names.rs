@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::client::{Client, part};
 use super::failure::{Code, Failure};
 use super::print;
+use crate::domain::text::folded;
 
 /// A peer's id, by its id or name.
 pub(super) fn peer(client: &Client, named: &str) -> Result<String, Failure> {
@@ -66,12 +67,13 @@ fn is_id(named: &str) -> bool {
     named.parse::<Uuid>().is_ok()
 }
 
-/// The id of the one item whose `field` is `named`. Names are unique on the node where a thing was made; two nodes may
-/// have used the same.
+/// The id of the one item whose `field` is `named`, without regard to case. Names are unique on the node where a thing was
+/// made; two nodes may have used the same.
 fn one(what: &str, named: &str, field: &str, items: &Value) -> Result<String, Failure> {
     let mut ids = Vec::new();
     for item in items.as_array().into_iter().flatten() {
-        if item[field].as_str() == Some(named) {
+        let name = item[field].as_str().map(folded);
+        if name.is_some_and(|name| name == folded(named)) {
             ids.push(print::field(item, "id"));
         }
     }
