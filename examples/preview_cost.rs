@@ -25,10 +25,11 @@ use poundlock::domain::peer::Received;
 use poundlock::domain::policy::{InputPolicy, OutputPolicy};
 use poundlock::domain::project::Project;
 use poundlock::domain::request::Request;
+use poundlock::domain::settings::Node;
 use poundlock::domain::side::Side;
 use poundlock::store::records::{self, Here};
 use poundlock::store::sled_engine::SledEngine;
-use poundlock::store::tables::PEERS;
+use poundlock::store::tables::{NODE, PEERS};
 use poundlock::store::transaction::Tx;
 use poundlock::store::writer::{Writer, WriterLimits};
 use poundlock::sync::select::Filters;
@@ -58,6 +59,15 @@ fn measure(size: u128) -> f64 {
     let engine = SledEngine::open(&folder.path().join("store")).expect("a store");
     let writer = Writer::start(Arc::new(engine), WriterLimits::default()).expect("a thread");
     run(&writer, |tx| {
+        let here = here_and_now();
+        let node = Node {
+            id: here.node,
+            side: here.side,
+            epoch: here.epoch,
+            setup_token: None,
+            made_at: here.now,
+        };
+        tx.put(&NODE, &(), &node)?;
         let introduction = peers::Introduction {
             node: NodeId(PEER),
             side: Side::High,
@@ -65,12 +75,12 @@ fn measure(size: u128) -> f64 {
             epoch: Epoch(Uuid::from_u128(20)),
             identity: "identity".to_owned(),
         };
-        peers::introduce(tx, &owner(), &here(), introduction)?;
+        peers::introduce(tx, &owner(), &here, introduction)?;
         let (given, expected, identity) = ("1".to_owned(), "1".to_owned(), "identity".to_owned());
         peers::confirm(
             tx,
             &owner(),
-            &here(),
+            &here,
             PEER,
             &peers::Compared {
                 given,
@@ -79,7 +89,7 @@ fn measure(size: u128) -> f64 {
             },
         )?;
         let project = Project::new("Project", "", owner().user, &[])?;
-        records::write(tx, &here(), PROJECT, Body::Project(project), false)?;
+        records::write(tx, &here_and_now(), PROJECT, Body::Project(project), false)?;
         Ok(())
     });
     for start in (0..size).step_by(500) {
@@ -120,13 +130,27 @@ fn preview(writer: &Writer) -> f64 {
 fn carry(writer: &Writer) {
     run(writer, |tx| {
         let bundle = BundleId(Uuid::new_v4());
-        let parcel = outgoing::pack(tx, &owner(), &here(), PEER, &Filters::default(), false, bundle)?;
+        let parcel = outgoing::pack(
+            tx,
+            &owner(),
+            &here_and_now(),
+            PEER,
+            &Filters::default(),
+            false,
+            bundle,
+        )?;
         let mut peer = peers::peer(tx, PEER)?;
         let received = Received {
             highest: parcel.sequence,
             earlier: 0,
         };
-        outgoing::acknowledge(tx, &here(), &mut peer, Some(here().epoch), received)?;
+        outgoing::acknowledge(
+            tx,
+            &here_and_now(),
+            &mut peer,
+            Some(here_and_now().epoch),
+            received,
+        )?;
         Ok(tx.put(&PEERS, &PEER, &peer)?)
     });
 }
@@ -143,9 +167,9 @@ fn request(tx: &mut Tx<'_>, n: u128) -> Result<(), Refusal> {
         input,
         OutputPolicy::SingleExecution,
     )?;
-    records::write(tx, &here(), code_id.0, Body::Code(code), false)?;
+    records::write(tx, &here_and_now(), code_id.0, Body::Code(code), false)?;
     let request = Request::new(ProjectId(PROJECT), code_id, owner().user, "to measure", None)?;
-    records::write(tx, &here(), request_id, Body::Request(request), false)?;
+    records::write(tx, &here_and_now(), request_id, Body::Request(request), false)?;
     Ok(())
 }
 
@@ -157,7 +181,7 @@ fn owner() -> Actor {
     }
 }
 
-fn here() -> Here {
+fn here_and_now() -> Here {
     Here {
         node: NodeId(Uuid::from_u128(1)),
         side: Side::Low,
