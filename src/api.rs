@@ -72,7 +72,7 @@ pub fn routes(application: &mut web::ServiceConfig) {
             .wrap(from_fn(gate::until_set_up))
             .wrap(headers())
     });
-    let docs = web::scope("")
+    let docs = web::scope("/docs")
         .service(openapi::page)
         .service(openapi::style)
         .default_service(web::to(openapi::nothing_here))

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod node;
+pub mod pages;
 pub mod runtime;
 pub mod store;
 pub mod sync;

@@ -100,7 +100,7 @@ pub(super) async fn document() -> HttpResponse {
 }
 
 /// The page to read it on. Loads nothing but its own style sheet.
-#[get("/docs")]
+#[get("")]
 pub(super) async fn page() -> HttpResponse {
     static PAGE: LazyLock<String> = LazyLock::new(render);
     HttpResponse::Ok()
@@ -110,7 +110,7 @@ pub(super) async fn page() -> HttpResponse {
 }
 
 /// Its style sheet.
-#[get("/docs.css")]
+#[get("/style.css")]
 pub(super) async fn style() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/css; charset=utf-8"))
@@ -125,7 +125,7 @@ fn render() -> String {
     }
     let mut html = String::from(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Poundlock API</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"/docs.css\"></head>\
+         <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"/docs/style.css\"></head>\
          <body><header><h1>Poundlock API</h1>",
     );
     paragraph(&mut html, &JSON["info"]["description"]);

@@ -27,6 +27,13 @@ const WAITING_MAX: usize = 64;
 #[schema(value_type = String, format = Password)]
 pub struct Password(Zeroizing<String>);
 
+impl Password {
+    /// A password as somebody typed it.
+    pub fn new(typed: &str) -> Self {
+        Self(Zeroizing::new(typed.to_owned()))
+    }
+}
+
 impl std::fmt::Debug for Password {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Password(..)")

@@ -109,6 +109,26 @@ impl Problem {
         self.word
     }
 
+    /// A short title, the same for every problem of its kind.
+    pub fn title(&self) -> String {
+        title(self.word, self.status)
+    }
+
+    /// What is wrong, and what to do.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The fields that are wrong.
+    pub fn errors(&self) -> &[Invalid] {
+        &self.errors
+    }
+
+    /// A further member of the document.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.more.get(name)
+    }
+
     /// The document.
     pub fn document(&self) -> Value {
         let mut document = json!({
@@ -147,6 +167,7 @@ fn title(word: &str, status: StatusCode) -> String {
         "setup_token_refused" => "Wrong set-up token",
         "registration_closed" => "Registration is closed",
         "method_not_allowed" => "Method not allowed",
+        "form_refused" => "The form was not accepted",
         _ => return status.canonical_reason().unwrap_or("Refused").to_owned(),
     };
     title.to_owned()

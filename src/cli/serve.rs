@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::{Common, print};
 use crate::api::{self, Context};
 use crate::node::{self, Config, ConfigError};
+use crate::pages;
 use crate::store::sled_engine;
 
 #[derive(Debug, Args)]
@@ -74,7 +75,13 @@ async fn answer(
     server: &node::Server,
 ) -> Result<(), Failure> {
     let context = web::Data::new(Context::new(running.node().clone()));
-    let listening = HttpServer::new(move || App::new().app_data(context.clone()).configure(api::routes))
+    let application = move || {
+        App::new()
+            .app_data(context.clone())
+            .configure(api::routes)
+            .configure(pages::routes)
+    };
+    let listening = HttpServer::new(application)
         .shutdown_timeout(server.stop_seconds)
         .bind(server.listen)
         .map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", server.listen)))?;

@@ -1,0 +1,149 @@
+//! Forms that are sent: read only once it is clear that they were filled in on a page of this node, by whoever sends them.
+//!
+//! Two things must hold. The form carries the token of the sender's own session (see
+//! [`Shell::form_token`](super::visit::Shell::form_token)), which no other site can read or guess. And the browser says
+//! that the form comes from this very origin: by `Sec-Fetch-Site` where it sends that, else by `Origin`.
+
+use std::ops::Deref;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, ORIGIN};
+use actix_web::{FromRequest, HttpRequest};
+use zeroize::Zeroizing;
+
+use super::Problem;
+use super::fields::Fields;
+use super::visit::{Shell, Visit};
+use crate::api::extract::read_bounded;
+
+/// The field that carries the token.
+pub const TOKEN: &str = "form_token";
+/// The longest form where a handler names no other bound, in bytes.
+pub const FORM_MAX: usize = 128 * 1024;
+
+/// A form that somebody who is signed in has sent, of at most `MOST` bytes.
+#[derive(Debug)]
+pub struct Form<const MOST: usize = FORM_MAX> {
+    /// Who sent it.
+    pub visit: Visit,
+    /// What they filled in.
+    pub fields: Fields,
+}
+
+/// A form that anybody may send: to sign in, say. Its token is that of their browser.
+#[derive(Debug)]
+pub struct OpenForm<const MOST: usize = FORM_MAX> {
+    /// Who sent it.
+    pub shell: Shell,
+    /// What they filled in.
+    pub fields: Fields,
+}
+
+impl<const MOST: usize> Deref for Form<MOST> {
+    type Target = Visit;
+
+    fn deref(&self) -> &Visit {
+        &self.visit
+    }
+}
+
+type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+impl<const MOST: usize> FromRequest for OpenForm<MOST> {
+    type Error = Problem;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let shell = Shell::of(&request).await?;
+            let fields = checked(&request, &shell, &mut payload, MOST).await?;
+            Ok(Self { shell, fields })
+        })
+    }
+}
+
+impl<const MOST: usize> FromRequest for Form<MOST> {
+    type Error = Problem;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let visit = Visit::signed_in(Shell::of(&request).await?)?;
+            let fields = checked(&request, &visit, &mut payload, MOST).await?;
+            Ok(Self { visit, fields })
+        })
+    }
+}
+
+async fn checked(
+    request: &HttpRequest,
+    shell: &Shell,
+    payload: &mut Payload,
+    most: usize,
+) -> Result<Fields, Problem> {
+    check_origin(request)?;
+    if !is_form(request) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid",
+            "this address takes what a form of its page sends",
+        ));
+    }
+    let body = Zeroizing::new(read_bounded(payload, most).await?);
+    let mut fields = Fields::parse(&body);
+    let token = fields.take(TOKEN);
+    check_token(shell, &token)?;
+    Ok(fields)
+}
+
+/// Whether a form carries the token of whoever sends it.
+///
+/// # Errors
+/// It does not.
+pub fn check_token(shell: &Shell, token: &str) -> Result<(), Problem> {
+    if shell.is_form_token(token) {
+        Ok(())
+    } else {
+        Err(not_ours(
+            "the form does not belong to your session, which may have ended since the page was opened; go back, load \
+             the page again, and send the form once more",
+        ))
+    }
+}
+
+/// Whether the browser says that a request comes from a page of this node.
+///
+/// # Errors
+/// It comes from elsewhere, or the browser does not say.
+pub fn check_origin(request: &HttpRequest) -> Result<(), Problem> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let ours = match header("Sec-Fetch-Site") {
+        Some(site) => site == "same-origin",
+        // Without the scheme: a proxy in front may speak TLS and not say so. The host is what tells sites apart.
+        None => header(ORIGIN.as_str())
+            .and_then(|origin| origin.split_once("://"))
+            .is_some_and(|(_, host)| host.eq_ignore_ascii_case(request.connection_info().host())),
+    };
+    if ours {
+        Ok(())
+    } else {
+        Err(not_ours(
+            "the form was not sent from a page of this node; open the page on this node and send it from there. Behind a \
+             proxy, let it pass the Host header on",
+        ))
+    }
+}
+
+fn not_ours(detail: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "form_refused", detail)
+}
+
+fn is_form(request: &HttpRequest) -> bool {
+    let stated = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let essence = stated.and_then(|v| v.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}

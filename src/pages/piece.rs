@@ -1,0 +1,9 @@
+//! The pieces that pages are made of. Each is a function from values to markup, and escapes what it is given.
+
+pub mod facts;
+pub mod hash;
+pub mod icon;
+pub mod list;
+pub mod status;
+pub mod text;
+pub mod time;

@@ -1,0 +1,60 @@
+// What pages gain by script; each works without it. Nothing here asks anything of another site.
+"use strict";
+
+// Times, in the reader's own zone. UTC stays to hover over.
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+for (const time of document.querySelectorAll("time[title]:not(.age)")) {
+  const at = new Date(time.dateTime);
+  if (!Number.isNaN(at.valueOf())) time.textContent = moment.format(at);
+}
+
+// A form is sent once.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+}
+// Going back shows the page as it was left, ready to send again.
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// A region that does not scroll needs no stop of the keyboard.
+const regions = document.querySelectorAll(".scroll");
+const stops = () => {
+  for (const region of regions) {
+    if (region.scrollWidth > region.clientWidth || region.scrollHeight > region.clientHeight) region.tabIndex = 0;
+    else region.removeAttribute("tabindex");
+  }
+};
+stops();
+addEventListener("resize", stops);
+
+// A box that checks those of its group.
+for (const all of document.querySelectorAll("input[data-checks]")) {
+  const group = () => document.querySelectorAll(`input[type=checkbox][name="${CSS.escape(all.dataset.checks)}"]`);
+  all.closest("[hidden]")?.removeAttribute("hidden");
+  all.addEventListener("change", () => {
+    for (const box of group()) box.checked = all.checked;
+  });
+}
+
+// A page that waits for something looks again, until what it waits for is there.
+const waiting = document.querySelector("[data-waits]");
+if (waiting) {
+  const look = async () => {
+    if (document.hidden) return setTimeout(look, 2000);
+    try {
+      const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" });
+      if (!answer.ok) return;
+      const now = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const next = now.querySelector("[data-waits]");
+      if (!next || next.dataset.waits !== waiting.dataset.waits) return location.reload();
+    } catch {
+      // The node does not answer at the moment; it may again.
+    }
+    setTimeout(look, 2000);
+  };
+  setTimeout(look, 1500);
+}

@@ -1,0 +1,255 @@
+//! Who looks at a page, and what every page needs to know of them and of the node: taken together in one read.
+
+use std::ops::Deref;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{LOCATION, SET_COOKIE};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use data_encoding::BASE64URL_NOPAD;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::cookies::{Cookie, Jar};
+use super::layout::{Notice, Page};
+use super::{Context, Problem};
+use crate::acts::{Refusal, accounts};
+use crate::clock;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::hash::Hash;
+use crate::domain::session;
+use crate::domain::side::Side;
+use crate::store::read::View;
+
+/// What every page needs: the node, whoever looks at it, and the secret of their forms.
+pub struct Shell {
+    /// The running node.
+    pub context: web::Data<Context>,
+    /// Who looks, if they are signed in.
+    pub actor: Option<Actor>,
+    /// How the node is called.
+    pub node_name: String,
+    /// Its side.
+    pub side: Side,
+    /// The address of this page, with its query.
+    pub address: String,
+    jar: Jar,
+    /// The session's token, or the secret of somebody without a session.
+    secret: Zeroizing<String>,
+    /// Whether the browser does not have the secret yet.
+    secret_is_new: bool,
+    notice: Option<Notice>,
+}
+
+impl std::fmt::Debug for Shell {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Shell")
+            .field("actor", &self.actor)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shell {
+    /// Looks everything up. A session that does not hold any more counts as none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let context = request
+            .app_data::<web::Data<Context>>()
+            .cloned()
+            .ok_or_else(|| Problem::busy("the node is starting; try again in a moment"))?;
+        let jar = Jar::of(request);
+        let session = jar.read(request, Cookie::Session);
+        let (hash, now) = (
+            session.as_ref().map(|token| session::token_hash(token)),
+            context.store.now(),
+        );
+        let (actor, settings) = context
+            .store
+            .read(move |view| {
+                let actor = match &hash {
+                    Some(hash) => accounts::signed_in(view, hash, now)?,
+                    None => None,
+                };
+                Ok((actor, accounts::settings(view)?))
+            })
+            .await?;
+        let known = match &actor {
+            Some(_) => session,
+            None => jar.read(request, Cookie::Visitor),
+        };
+        let secret_is_new = known.is_none();
+        let secret = known.unwrap_or_else(|| Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes())));
+        let notice = jar
+            .read(request, Cookie::Notice)
+            .and_then(|sealed| Notice::open(&sealed, &secret));
+        Ok(Self {
+            side: context.side,
+            context,
+            actor,
+            node_name: settings.name,
+            address: request
+                .uri()
+                .path_and_query()
+                .map_or_else(|| "/".to_owned(), ToString::to_string),
+            jar,
+            secret,
+            secret_is_new,
+            notice,
+        })
+    }
+
+    /// Whether whoever looks may do something. For what a page offers; what they do is judged again when they do it.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.actor.as_ref().is_some_and(|actor| actor.may(permission))
+    }
+
+    /// The path of this page.
+    pub fn path(&self) -> &str {
+        self.address.split('?').next().unwrap_or("/")
+    }
+
+    /// The token that forms of this person carry. It follows from a secret that only their browser has, so nothing is
+    /// stored, and nobody else can make it.
+    pub fn form_token(&self) -> String {
+        Hash::derive("poundlock form token 1", self.secret.as_bytes()).to_string()
+    }
+
+    /// Whether a form carries the token. Compared in constant time.
+    pub fn is_form_token(&self, token: &str) -> bool {
+        bool::from(self.form_token().as_bytes().ct_eq(token.as_bytes()))
+    }
+
+    /// The hash under which this person's session is stored.
+    pub fn session_hash(&self) -> Hash {
+        session::token_hash(&self.secret)
+    }
+
+    /// A page.
+    pub fn page(&self, title: impl Into<String>) -> Page<'_> {
+        Page::new(self, title.into())
+    }
+
+    /// What the page before left to say.
+    pub fn notice(&self) -> Option<&Notice> {
+        self.notice.as_ref()
+    }
+
+    /// Leads the browser to another page of this node, by GET.
+    pub fn go(&self, address: &str) -> HttpResponse {
+        let mut answer = HttpResponse::SeeOther();
+        answer.insert_header((LOCATION, address));
+        self.with_cookies(&mut answer, None);
+        answer.finish()
+    }
+
+    /// Leads the browser to another page, which says what was done.
+    pub fn go_and_say(&self, address: &str, notice: &Notice) -> HttpResponse {
+        let mut answer = HttpResponse::SeeOther();
+        answer.insert_header((LOCATION, address));
+        self.with_cookies(&mut answer, Some(notice));
+        answer.finish()
+    }
+
+    /// Leads to another page as whoever has just begun or ended a session.
+    pub fn go_as(&self, address: &str, token: Option<&str>) -> HttpResponse {
+        let session = match token {
+            Some(token) => self.jar.set(Cookie::Session, token),
+            None => self.jar.remove(Cookie::Session),
+        };
+        let mut answer = HttpResponse::SeeOther();
+        answer.insert_header((LOCATION, address));
+        // A new session has a new secret; what was set for the one before is of no use.
+        for cookie in [
+            session,
+            self.jar.remove(Cookie::Visitor),
+            self.jar.remove(Cookie::Notice),
+        ] {
+            answer.append_header((SET_COOKIE, cookie));
+        }
+        answer.finish()
+    }
+
+    /// Adds the cookies that an answer sets: the secret if it is new, and the notice to show next, or that it was shown.
+    pub(super) fn with_cookies(&self, answer: &mut HttpResponseBuilder, next: Option<&Notice>) {
+        if self.secret_is_new {
+            answer.append_header((SET_COOKIE, self.jar.set(Cookie::Visitor, &self.secret)));
+        }
+        match next {
+            Some(notice) => {
+                let sealed = notice.seal(&self.secret);
+                answer.append_header((SET_COOKIE, self.jar.set(Cookie::Notice, &sealed)));
+            }
+            None if self.notice.is_some() => {
+                answer.append_header((SET_COOKIE, self.jar.remove(Cookie::Notice)));
+            }
+            None => {}
+        }
+    }
+
+    /// Reads one committed state.
+    ///
+    /// # Errors
+    /// What `reading` refuses, or the store cannot be read.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        reading: impl FnOnce(&View) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Problem> {
+        Ok(self.context.store.read(reading).await?)
+    }
+}
+
+/// Somebody who is signed in looks at a page. Anybody else is led to the sign-in page.
+#[derive(Debug)]
+pub struct Visit {
+    /// Who looks.
+    pub actor: Actor,
+    shell: Shell,
+}
+
+impl Deref for Visit {
+    type Target = Shell;
+
+    fn deref(&self) -> &Shell {
+        &self.shell
+    }
+}
+
+impl Visit {
+    /// The visit of somebody who is signed in.
+    ///
+    /// # Errors
+    /// They are not.
+    pub fn signed_in(shell: Shell) -> Result<Self, Problem> {
+        let actor = shell.actor.clone().ok_or_else(Problem::not_signed_in)?;
+        Ok(Self { actor, shell })
+    }
+}
+
+/// Anybody looks at a page, signed in or not.
+#[derive(Debug)]
+pub struct Anyone(pub Shell);
+
+type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+impl FromRequest for Visit {
+    type Error = Problem;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::signed_in(Shell::of(&request).await?) })
+    }
+}
+
+impl FromRequest for Anyone {
+    type Error = Problem;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Shell::of(&request).await.map(Self) })
+    }
+}
