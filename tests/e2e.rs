@@ -13,6 +13,9 @@
 
 #[path = "e2e/accounts.rs"]
 mod accounts;
+#[path = "e2e/browser.rs"]
+#[allow(dead_code, reason = "used by the pages that follow")]
+mod browser;
 #[path = "e2e/bundles.rs"]
 mod bundles;
 #[path = "e2e/catalogue.rs"]
@@ -27,6 +30,8 @@ mod histories;
 mod lifetime;
 #[path = "e2e/node.rs"]
 mod node;
+#[path = "e2e/pages_entry.rs"]
+mod pages_entry;
 #[path = "e2e/pairing.rs"]
 mod pairing;
 #[path = "e2e/person.rs"]
