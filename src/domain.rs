@@ -19,6 +19,7 @@ pub mod peer;
 pub mod policy;
 pub mod private_data;
 pub mod project;
+pub mod python;
 pub mod release;
 pub mod request;
 pub mod schema;

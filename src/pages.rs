@@ -21,6 +21,7 @@ mod catalogue;
 #[allow(dead_code, reason = "used by the pages that follow")]
 mod confirm;
 mod cookies;
+mod dataset;
 mod failure;
 #[allow(dead_code, reason = "used by the pages that follow")]
 mod fields;
@@ -35,6 +36,8 @@ mod setup;
 mod sign_in;
 mod site;
 mod statics;
+#[allow(dead_code, reason = "used by the pages that follow")]
+mod upload;
 mod visit;
 
 use crate::api::extract::path_config;
@@ -57,6 +60,7 @@ fn every_page(site: &mut Site<'_>) {
     sign_in::routes(site);
     account::routes(site);
     catalogue::routes(site);
+    dataset::routes(site);
     statics::routes(site);
 }
 

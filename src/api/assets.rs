@@ -273,7 +273,11 @@ async fn remove_mock(context: web::Data<Context>, SignedIn(actor): SignedIn, id:
     (status = 200, description = "The bytes"), (status = 404, description = "No such asset, or no mock")))]
 #[get("/assets/{id}/mock")]
 async fn get_mock(context: web::Data<Context>, _who: SignedIn, id: web::Path<Uuid>) -> Answer {
-    let id = AssetId(*id);
+    mock_of(&context, AssetId(*id)).await
+}
+
+/// The bytes of an asset's mock. For somebody who is signed in: the caller has seen to that.
+pub async fn mock_of(context: &Context, id: AssetId) -> Answer {
     let (_, mock) = context.store.read(move |view| assets::mock(view, id)).await?;
     let blobs = context.blobs.clone();
     let file = off_the_arbiter(move || blobs.open_blob(&mock.blob)).await??;

@@ -6,10 +6,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use actix_web::body::SizedStream;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::web::{self, Bytes, Payload};
+use actix_web::web::{self, Bytes};
 use actix_web::{HttpResponse, HttpResponseBuilder, error};
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::context::off_the_arbiter;
@@ -18,6 +19,11 @@ use super::problem::Problem;
 
 /// How much is read or written at a time.
 const PIECE: usize = 256 * 1024;
+
+/// What arrives: the body of a request, or a file in a form.
+pub trait Arriving: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
+
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Arriving for S {}
 
 /// Answers with a file, `length` bytes of it, as something to save under `name`, which is one of this program's making.
 pub fn download(
@@ -49,7 +55,7 @@ pub fn download(
 /// # Errors
 /// The body breaks off, is longer than `most` bytes, or `take` refuses.
 pub async fn upload<S: Send + 'static>(
-    mut body: Payload,
+    mut body: impl Arriving,
     most: u64,
     mut state: S,
     take: impl Fn(&mut S, &[u8]) -> Result<(), Problem> + Clone + Send + 'static,
@@ -88,13 +94,13 @@ pub async fn upload<S: Send + 'static>(
 /// # Errors
 /// The body breaks off, is longer than `most` bytes, or `work` refuses.
 pub async fn receive<T: Send + 'static>(
-    mut body: Payload,
+    mut body: impl Arriving,
     most: u64,
     work: impl FnOnce(&mut dyn Read) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let (send, pieces) = mpsc::channel(PIECES_WAITING);
     let working = web::block(move || {
-        work(&mut Arriving {
+        work(&mut Pieces {
             pieces,
             piece: Bytes::new(),
         })
@@ -135,12 +141,12 @@ pub async fn receive<T: Send + 'static>(
 const PIECES_WAITING: usize = 8;
 
 /// A body as a reader.
-struct Arriving {
+struct Pieces {
     pieces: mpsc::Receiver<io::Result<Bytes>>,
     piece: Bytes,
 }
 
-impl Read for Arriving {
+impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.pieces.blocking_recv() {
@@ -158,7 +164,7 @@ impl Read for Arriving {
 ///
 /// # Errors
 /// The body breaks off, is longer than `most` bytes, or the disk fails.
-pub async fn upload_to_file(body: Payload, most: u64, path: &Path) -> Result<(), Problem> {
+pub async fn upload_to_file(body: impl Arriving, most: u64, path: &Path) -> Result<(), Problem> {
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -296,6 +296,16 @@ impl Filled {
         })
     }
 
+    /// A file to choose. It stands last in its form.
+    pub fn file(&self, field: &Field<'_>, accept: &str) -> Markup {
+        self.framed(field, |id, described, wrong| {
+            html! {
+                input id=(id) name=(field.name) type="file" accept=[Some(accept).filter(|accept| !accept.is_empty())]
+                    required[field.required] aria-describedby=[described] aria-invalid=[wrong.then_some("true")];
+            }
+        })
+    }
+
     /// Lines to fill in.
     pub fn area(&self, field: &Field<'_>, rows: u8) -> Markup {
         self.framed(field, |id, described, wrong| {

@@ -196,6 +196,16 @@ impl<'a> Page<'a> {
 }
 
 impl Shell {
+    /// A form that sends a file, with its token. What is filled in stands before the field of the file.
+    pub fn upload_form(&self, action: &str, content: Markup) -> Markup {
+        html! {
+            form method="post" action=(action) enctype="multipart/form-data" novalidate {
+                input type="hidden" name=(TOKEN) value=(self.form_token());
+                (content)
+            }
+        }
+    }
+
     /// A form of this page, with its token.
     pub fn form(&self, action: &str, content: Markup) -> Markup {
         Page::form(self, action, content)

@@ -1,9 +1,12 @@
 //! The pieces that pages are made of. Each is a function from values to markup, and escapes what it is given.
 
+pub mod code;
+pub mod content;
 pub mod facts;
 pub mod hash;
 pub mod icon;
 pub mod list;
+pub mod number;
 pub mod status;
 pub mod text;
 pub mod time;

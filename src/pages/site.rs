@@ -4,6 +4,7 @@
 use actix_web::{FromRequest, Handler, Responder, guard, web};
 
 use super::form::{Form, OpenForm};
+use super::upload::Upload;
 
 /// Takes the addresses of the pages.
 pub struct Site<'a>(&'a mut web::ServiceConfig);
@@ -32,6 +33,9 @@ checked! {
     OpenForm(A);
     OpenForm(A, B);
 }
+
+impl Checked for (Upload,) {}
+impl<A> Checked for (Upload, A) {}
 
 impl<'a> Site<'a> {
     /// Adds to this configuration.

@@ -6,6 +6,7 @@
 
 mod columnar;
 mod csv;
+mod glance;
 mod json;
 mod npy;
 mod png;
@@ -16,6 +17,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+pub use glance::{CELL_MAX, Cell, Glance, Window, glance, glance_at_asset};
 pub use shared_rows::{DataFile, shared_rows};
 
 use super::job::ResultFile;

@@ -371,6 +371,21 @@ impl Browser {
             .to_owned()
     }
 
+    /// The bytes at a path, fetched as the page would.
+    #[track_caller]
+    pub fn fetch(&self, path: &str) -> Vec<u8> {
+        let fetched = self.ask(
+            "POST",
+            "/execute/async",
+            &json!({"args": [path], "script": "
+                const [path, done] = arguments;
+                fetch(path).then(async answer => done([answer.status, [...new Uint8Array(await answer.arrayBuffer())]]));
+            "}),
+        );
+        assert_eq!(fetched[0], json!(200), "{path}");
+        serde_json::from_value(fetched[1].clone()).unwrap()
+    }
+
     /// Signs in on the sign-in page.
     #[track_caller]
     pub fn sign_in(&self, email: &str) {

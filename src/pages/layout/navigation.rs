@@ -9,6 +9,8 @@ use crate::pages::visit::Shell;
 struct Entry {
     label: &'static str,
     path: &'static str,
+    /// Where else one is still there.
+    also: &'static [&'static str],
     /// Shown to whoever has one of these; to everybody who is signed in if there are none.
     any_of: &'static [Permission],
 }
@@ -17,6 +19,7 @@ struct Entry {
 const ENTRIES: &[Entry] = &[Entry {
     label: "Datasets",
     path: "/datasets",
+    also: &["/assets"],
     any_of: &[],
 }];
 
@@ -32,7 +35,7 @@ pub fn shown(shell: &Shell) -> Markup {
         nav.main-navigation aria-label="Main" {
             ul {
                 @for entry in ENTRIES.iter().filter(allowed) {
-                    @let here = is_current(entry.path, shell.path());
+                    @let here = [entry.path].iter().chain(entry.also).any(|path| is_current(path, shell.path()));
                     li { a href=(entry.path) aria-current=[here.then_some("page")] { (entry.label) } }
                 }
             }

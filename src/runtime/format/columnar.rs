@@ -1,5 +1,7 @@
 //! Parquet and Arrow IPC files of flat columns.
 
+mod glance;
+
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+
+pub(super) use glance::glance;
 
 use super::FormatError;
 use super::sink::Sink;

@@ -5,6 +5,7 @@ use std::io::BufRead;
 use ::csv::{ReaderBuilder, StringRecord};
 
 use super::FormatError;
+use super::glance::{Cell, Glance, Window};
 use super::sink::Sink;
 use crate::domain::schema::{Column, ColumnType, Schema};
 
@@ -130,6 +131,33 @@ pub(super) fn inspect(mut source: impl BufRead) -> Result<Schema, FormatError> {
         })
         .collect();
     Ok(Schema::Table { columns, rows })
+}
+
+/// Looks at a window of the records.
+pub(super) fn glance(mut source: impl BufRead, window: Window) -> Result<Glance, FormatError> {
+    skip_mark(&mut source)?;
+    let mut reader = ReaderBuilder::new().from_reader(source);
+    let header = reader.headers().map_err(malformed)?.clone();
+    let mut record = StringRecord::new();
+    let (mut rows, mut at, mut more) = (Vec::new(), 0, false);
+    while reader.read_record(&mut record).map_err(malformed)? {
+        if rows.len() == window.rows {
+            more = true;
+            break;
+        }
+        if at >= window.from {
+            let shown = record.iter().skip(window.from_column).take(window.columns);
+            rows.push(shown.map(Cell::new).collect());
+        }
+        at += 1;
+    }
+    let shown = header.iter().skip(window.from_column).take(window.columns);
+    Ok(Glance::Table {
+        columns: shown.map(str::to_owned).collect(),
+        columns_in_all: header.len(),
+        rows,
+        more,
+    })
 }
 
 /// Skips the byte order mark that some spreadsheets put before UTF-8.

@@ -1,7 +1,11 @@
 //! NumPy's array file, NEP 1: a magic string, a version, a header that is a Python dict, and the elements. Only numbers,
 //! booleans and strings: never objects, which are pickles, and no structures.
 
+mod glance;
+
 use std::io::{self, Read};
+
+pub(super) use glance::glance;
 
 use super::FormatError;
 use super::sink::Sink;
