@@ -26,7 +26,7 @@ use poundlock::domain::policy::{InputPolicy, OutputPolicy};
 use poundlock::domain::project::Project;
 use poundlock::domain::request::Request;
 use poundlock::domain::settings::Node;
-use poundlock::domain::side::Side;
+use poundlock::domain::side::{Level, Side};
 use poundlock::store::records::{self, Here};
 use poundlock::store::sled_engine::SledEngine;
 use poundlock::store::tables::{NODE, PEERS};
@@ -70,7 +70,7 @@ fn measure(size: u128) -> f64 {
         tx.put(&NODE, &(), &node)?;
         let introduction = peers::Introduction {
             node: NodeId(PEER),
-            side: Side::High,
+            level: Level::High,
             name: "high".to_owned(),
             epoch: Epoch(Uuid::from_u128(20)),
             identity: "identity".to_owned(),

@@ -23,6 +23,8 @@ pub mod requests;
 pub mod runs;
 #[cfg(test)]
 pub(crate) mod scene;
+#[cfg(test)]
+mod solo;
 pub mod visible;
 
 use serde_json::Value;
@@ -33,6 +35,7 @@ use crate::domain::job::WrongTurn;
 use crate::domain::object::Kind;
 use crate::domain::policy::RunsUsedUp;
 use crate::domain::request::{NotAuthorised, RequestError};
+use crate::domain::side::NoBundles;
 use crate::domain::text::Invalid;
 use crate::store::records::RecordError;
 use crate::store::table::TableError;
@@ -129,6 +132,12 @@ impl From<RequestError> for Refusal {
 impl From<NotAuthorised> for Refusal {
     fn from(error: NotAuthorised) -> Self {
         Self::conflict("not_approved", error.to_string())
+    }
+}
+
+impl From<NoBundles> for Refusal {
+    fn from(error: NoBundles) -> Self {
+        Self::conflict("no_bundles", error.to_string())
     }
 }
 

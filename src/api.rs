@@ -6,7 +6,11 @@
 
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{HttpResponse, web};
+use utoipa_actix_web::OpenApiFactory;
 use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::acts::Refusal;
+use crate::domain::side::{NoBundles, Side};
 
 pub mod accounts;
 mod asset_uploads;
@@ -25,6 +29,7 @@ pub mod passwords;
 pub mod peers;
 pub mod problem;
 pub mod projects;
+pub mod publications;
 pub mod releases;
 pub mod requests;
 pub mod runs;
@@ -44,34 +49,63 @@ pub type Answer = Result<HttpResponse, Problem>;
 /// Where all addresses begin.
 pub const PREFIX: &str = "/api/v1";
 
-/// Every resource, each in a file of its own.
-fn resources(routes: &mut ServiceConfig<'_>) {
-    routes
-        .configure(accounts::configure)
-        .configure(node::configure)
-        .configure(datasets::configure)
-        .configure(assets::configure)
-        .configure(projects::configure)
-        .configure(audit::configure)
-        .configure(peers::configure)
-        .configure(sync::configure)
-        .configure(codes::configure)
-        .configure(requests::configure)
-        .configure(runs::configure)
-        .configure(releases::configure)
-        .service(openapi::document);
+/// What a node of a side answers to, each resource in a file of its own.
+fn resources(side: Side) -> impl FnOnce(&mut ServiceConfig<'_>) {
+    move |routes| {
+        routes
+            .configure(accounts::configure)
+            .configure(node::configure)
+            .configure(datasets::configure)
+            .configure(assets::configure)
+            .configure(projects::configure)
+            .configure(audit::configure)
+            .configure(codes::configure)
+            .configure(requests::configure)
+            .configure(runs::configure)
+            .configure(releases::configure)
+            .service(openapi::document);
+        match side.level() {
+            Ok(_) => routes.configure(between_nodes),
+            Err(NoBundles) => routes.configure(none_between_nodes),
+        };
+    }
 }
 
-/// Adds the API and its docs to an application. The application must hold a `web::Data<Context>` and what else the
-/// resources ask for.
-pub fn routes(application: &mut web::ServiceConfig) {
-    let api = utoipa_actix_web::scope(PREFIX).configure(resources).map(|scope| {
-        scope
-            .app_data(extract::path_config())
-            .default_service(web::to(openapi::nothing_here))
-            .wrap(from_fn(gate::until_set_up))
-            .wrap(headers())
-    });
+/// What passes between two nodes: pairing, bundles, and what is published.
+fn between_nodes(routes: &mut ServiceConfig<'_>) {
+    routes
+        .configure(peers::configure)
+        .configure(sync::configure)
+        .configure(publications::configure);
+}
+
+/// In the place of [`between_nodes`] on a solo node: not described, and one and the same answer at each of its addresses.
+fn none_between_nodes(routes: &mut ServiceConfig<'_>) {
+    let elsewhere = utoipa_actix_web::scope("").configure(between_nodes).paths();
+    let addresses: Vec<String> = elsewhere.paths.into_keys().collect();
+    routes.map(|routes| routes.service(web::resource(addresses).to(no_bundles)));
+}
+
+async fn no_bundles(_who: SignedIn) -> Answer {
+    Err(Refusal::from(NoBundles).into())
+}
+
+/// Adds the API of a node of a side, and its docs, to an application. The application must hold a `web::Data<Context>` and
+/// what else the resources ask for.
+pub fn routes(side: Side) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |application| add_routes(application, side)
+}
+
+fn add_routes(application: &mut web::ServiceConfig, side: Side) {
+    let api = utoipa_actix_web::scope(PREFIX)
+        .configure(resources(side))
+        .map(|scope| {
+            scope
+                .app_data(extract::path_config())
+                .default_service(web::to(openapi::nothing_here))
+                .wrap(from_fn(gate::until_set_up))
+                .wrap(headers())
+        });
     let docs = web::scope("/docs")
         .service(openapi::page)
         .service(openapi::style)

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
 
 mod asset;
 mod audit;
@@ -23,6 +23,7 @@ mod input;
 mod medium;
 mod names;
 mod node;
+mod offer;
 mod pair;
 mod password;
 pub mod print;
@@ -127,7 +128,7 @@ enum Command {
     /// Runs of code
     #[command(subcommand)]
     Run(run::Verb),
-    /// Let one part of a run leave the high side
+    /// Let whoever asked for a run have one part of it
     Release(release::ReleaseArguments),
     /// Download what was released
     Download(release::DownloadArguments),
@@ -186,7 +187,8 @@ fn make_files_private() {
 
 /// Parses the command line and carries the command out.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let offered = offer::command(std::env::args_os(), std::env::var_os("POUNDLOCK_NODE"));
+    let cli = Cli::from_arg_matches(&offered.get_matches()).unwrap_or_else(|error| error.exit());
     match carry_out(&cli.common, cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

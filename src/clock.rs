@@ -12,12 +12,19 @@ pub fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// A new object's id: sortable by age on a low node, free of any time on a high node.
+/// A new object's id: sortable by age on a low node, free of any time where private data is held, since a run's id would
+/// tell its requester when it was queued.
 pub fn new_id(side: Side) -> Uuid {
-    match side {
-        Side::Low => Uuid::now_v7(),
-        Side::High => Uuid::new_v4(),
+    if side.holds_private_data() {
+        random_id()
+    } else {
+        Uuid::now_v7()
     }
+}
+
+/// An id that tells nothing.
+pub fn random_id() -> Uuid {
+    Uuid::new_v4()
 }
 
 /// 32 random bytes from the operating system.

@@ -19,7 +19,7 @@ use crate::actors::syncer::Syncer;
 use crate::actors::triage::Triage;
 use crate::clock;
 use crate::domain::settings;
-use crate::domain::side::Side;
+use crate::domain::side::{NoBundles, Side};
 use crate::runtime::Runtime;
 use crate::store::attachments::Attachments;
 use crate::store::blobs::Blobs;
@@ -69,8 +69,8 @@ pub struct Parts {
     pub deposits: PathBuf,
     /// What the administrator of the machine has configured.
     pub config: Config,
-    /// Writes bundles and takes them in.
-    pub syncer: Addr<Syncer>,
+    /// Writes bundles and takes them in; none on a solo node.
+    pub syncer: Option<Addr<Syncer>>,
     /// The node's side, as the store has it.
     pub side: Side,
 }
@@ -187,7 +187,13 @@ impl Opened {
     pub fn start_with(self, clock: Clock) -> Result<Running, StartError> {
         let writer = Writer::start(self.engine, WriterLimits::default())?;
         let store = StoreHandle::start(writer, clock);
-        let syncer = Syncer::new(store.clone(), self.blobs.clone(), self.folder.clone())?;
+        let syncer = match self.node.side.level() {
+            Ok(level) => {
+                let (blobs, folder) = (self.blobs.clone(), self.folder.clone());
+                Some(Syncer::new(store.clone(), blobs, folder, level)?)
+            }
+            Err(NoBundles) => None,
+        };
         let deposits = self.folder.spool().join(DEPOSITS);
         match std::fs::remove_dir_all(&deposits) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -214,7 +220,7 @@ impl Opened {
         );
         let runner = Runner::new(crew, notifier.clone(), self.config.runtime.jobs_at_once);
         let parts = Parts {
-            syncer: Supervisor::start(move |_| syncer),
+            syncer: syncer.map(|syncer| Supervisor::start(move |_| syncer)),
             store,
             triage: Supervisor::start(move |_| triage),
             runner: Supervisor::start(move |_| runner),

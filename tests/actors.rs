@@ -123,7 +123,10 @@ async fn approved(node: &Node, id: u128, source: &str) -> RequestId {
         petition,
     };
     node.triage.send(ask).await.unwrap().unwrap();
-    let view = move |view: &poundlock::store::read::View| requests::view(view, &owner(), request);
+    let view = move |view: &poundlock::store::read::View| {
+        let here = poundlock::store::records::Here::at(view, jiff::Timestamp::UNIX_EPOCH, [0; 32])?;
+        requests::view(view, &owner(), &here, request)
+    };
     let view = node.store.read(view).await.unwrap();
     let decide = Decide {
         actor: owner(),

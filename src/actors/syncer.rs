@@ -1,5 +1,5 @@
 //! The syncer owns what passes between this node and its peers: it writes bundles, takes them in, and keeps the quarantine and
-//! the spool. One export or import at a time, on a thread that may block; the rules are in `sync`, the acts in `acts`.
+//! the spool. A solo node has none. One export or import at a time, on a thread that may block; the rules are in `sync`, the acts in `acts`.
 //!
 //! A medium is never touched here: a bundle comes in and goes out as bytes of a request, and the command line on the machine
 //! with the stick reads and writes the stick.
@@ -23,7 +23,7 @@ use super::{ActError, StoreHandle};
 use crate::domain::access;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::peer::Peer;
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::blobs::Blobs;
 use crate::store::node_folder::NodeFolder;
 use crate::sync::select::Filters;
@@ -34,19 +34,30 @@ pub struct Syncer {
     store: StoreHandle,
     blobs: Arc<Blobs>,
     folder: NodeFolder,
+    level: Level,
 }
 
 impl Syncer {
-    /// A syncer over the node's store and folders. What an earlier process left in the quarantine was never taken in, and
+    /// A syncer over the store and folders of a node on `level`. What an earlier process left in the quarantine was never taken in, and
     /// goes.
     ///
     /// # Errors
     /// The quarantine cannot be read or cleared.
-    pub fn new(store: StoreHandle, blobs: Arc<Blobs>, folder: NodeFolder) -> std::io::Result<Self> {
+    pub fn new(
+        store: StoreHandle,
+        blobs: Arc<Blobs>,
+        folder: NodeFolder,
+        level: Level,
+    ) -> std::io::Result<Self> {
         for entry in std::fs::read_dir(folder.quarantine())? {
             std::fs::remove_file(entry?.path())?;
         }
-        Ok(Self { store, blobs, folder })
+        Ok(Self {
+            store,
+            blobs,
+            folder,
+            level,
+        })
     }
 
     fn identity(&self) -> Result<NodeIdentity, ActError> {
@@ -138,11 +149,11 @@ pub fn public_identity(peer: &Peer) -> Result<PublicIdentity, IdentityError> {
     PublicIdentity::from_text(&peer.identity)
 }
 
-/// The side of a public identity; none for one that exchanges no bundles.
-pub fn side_of(identity: &PublicIdentity) -> Option<Side> {
+/// The level that a public identity stands on; none for a solo node's, which exchanges no bundles.
+pub fn level_of(identity: &PublicIdentity) -> Option<Level> {
     match identity.side() {
-        poundlock_transport::Side::Low => Some(Side::Low),
-        poundlock_transport::Side::High => Some(Side::High),
+        poundlock_transport::Side::Low => Some(Level::Low),
+        poundlock_transport::Side::High => Some(Level::High),
         poundlock_transport::Side::Solo => None,
     }
 }

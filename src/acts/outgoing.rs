@@ -15,7 +15,7 @@ use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, Epoch};
 use crate::domain::object::{Kind, Object};
 use crate::domain::peer::{CarriedObject, Peer, Received, Sent};
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
 use crate::store::tables::{CARRIED, CARRIED_IN, DELIVERED, HAS_BLOB, OWED, PEERS, SENT};
@@ -83,7 +83,7 @@ pub fn pack(
     known.last_sequence += 1;
     let sequence = known.last_sequence;
     let mut load = Load {
-        side: here.side,
+        level: here.level()?,
         everything: full,
         records: Vec::new(),
         blobs: BTreeMap::new(),
@@ -206,7 +206,7 @@ fn is_under_way(read: &impl Read, here: &Here, peer: Uuid, member: &Member) -> R
 
 /// What a bundle takes on, up to [`RECORD_BYTES_MAX`].
 struct Load {
-    side: Side,
+    level: Level,
     everything: bool,
     records: Vec<Vec<u8>>,
     blobs: BTreeMap<Hash, u64>,
@@ -220,7 +220,7 @@ impl Load {
         for member in &batch.members {
             let object =
                 records::object(read, member.id)?.ok_or_else(|| Refusal::no(member.kind, member.id))?;
-            records.push(encode(self.side, &object, batch.root)?);
+            records.push(encode(self.level, &object, batch.root)?);
             for (blob, length) in object.body.blobs() {
                 if self.everything || !read.contains(&HAS_BLOB, &(peer, blob.0))? {
                     blobs.push((blob, length));
@@ -238,11 +238,11 @@ impl Load {
     }
 }
 
-/// Encodes what of an object travels from this side. A high node has no way to encode what must not go down.
-fn encode(side: Side, object: &Object, root: Uuid) -> Result<Vec<u8>, Refusal> {
-    match side {
-        Side::Low => encode_as::<Upward>(object, root),
-        Side::High => encode_as::<Downward>(object, root),
+/// Encodes what of an object travels from this level. A high node has no way to encode what must not go down.
+fn encode(level: Level, object: &Object, root: Uuid) -> Result<Vec<u8>, Refusal> {
+    match level {
+        Level::Low => encode_as::<Upward>(object, root),
+        Level::High => encode_as::<Downward>(object, root),
     }
 }
 

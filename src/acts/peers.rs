@@ -8,7 +8,7 @@ use crate::domain::audit;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::object::Kind;
 use crate::domain::peer::{Owed, Peer, Received, Trust};
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
 use crate::store::tables::{BY_KIND, DELIVERED, HAS_BLOB, HELD, JOURNAL, NODE, OBJECTS, OWED, PEERS};
@@ -19,8 +19,8 @@ use crate::store::transaction::Tx;
 pub struct Introduction {
     /// The peer.
     pub node: NodeId,
-    /// Its side.
-    pub side: Side,
+    /// The level that it stands on.
+    pub level: Level,
     /// How it calls itself.
     pub name: String,
     /// The epoch of its store.
@@ -29,11 +29,21 @@ pub struct Introduction {
     pub identity: String,
 }
 
+/// Says whether this node exchanges bundles at all. Every act on a peer begins with [`peer`] or [`paired`], which ask it.
+///
+/// # Errors
+/// It is a solo node, or the store fails.
+pub fn exchanges_bundles(read: &impl Read) -> Result<Level, Refusal> {
+    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+    Ok(node.side.level()?)
+}
+
 /// Finds a peer.
 ///
 /// # Errors
-/// There is none, or the store fails.
+/// There is none, this is a solo node, or the store fails.
 pub fn peer(read: &impl Read, id: Uuid) -> Result<Peer, Refusal> {
+    exchanges_bundles(read)?;
     read.get(&PEERS, &id)?.ok_or_else(|| Refusal::NotFound {
         what: "peer",
         id: id.to_string(),
@@ -65,7 +75,7 @@ pub fn paired(read: &impl Read, id: Uuid) -> Result<Peer, Refusal> {
 /// Reads in a peer's identity. Nothing is exchanged with it until a person has confirmed the fingerprint.
 ///
 /// # Errors
-/// The peer stands on this node's own side, is this node, or is known under other keys.
+/// The peer stands on this node's own level, is this node, or is known under other keys; or this is a solo node.
 pub fn introduce(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -73,11 +83,12 @@ pub fn introduce(
     introduced: Introduction,
 ) -> Result<Peer, Refusal> {
     actor.require(Permission::ManageInfrastructure)?;
-    if introduced.node == here.node || introduced.side != here.side.opposite() {
+    let level = here.level()?;
+    if introduced.node == here.node || introduced.level != level.opposite() {
         let detail = format!(
             "a {} node pairs with a {} node",
-            here.side.word(),
-            here.side.opposite().word()
+            level.word(),
+            level.opposite().word()
         );
         return Err(Refusal::conflict("wrong_side", detail));
     }
@@ -98,7 +109,7 @@ pub fn introduce(
     let peer = Peer {
         node: introduced.node,
         name: introduced.name,
-        side: introduced.side,
+        side: introduced.level,
         identity: introduced.identity,
         trust: Trust::Unconfirmed,
         successor: None,

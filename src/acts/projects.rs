@@ -7,7 +7,6 @@ use crate::domain::audit::{self, Action};
 use crate::domain::id::{ProjectId, UserId};
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::project::Project;
-use crate::domain::side::Side;
 use crate::domain::text::{self, Invalid};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
@@ -27,7 +26,7 @@ pub struct Draft {
 /// Makes a project, whose creator is its first member.
 ///
 /// # Errors
-/// The permission is missing, this is no low node, a field is wrong, a member has no account, or the name is taken.
+/// The permission is missing, this node takes no scientists, a field is wrong, a member has no account, or the name is taken.
 pub fn create(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -36,7 +35,7 @@ pub fn create(
     draft: &Draft,
 ) -> Result<Object, Refusal> {
     actor.require(Permission::SubmitRequests)?;
-    on_the_low_side(here)?;
+    where_scientists_are(here)?;
     let members = members(tx, here, &draft.members)?;
     let project = Project::new(&draft.name, &draft.description, actor.user, &members)?;
     write(tx, actor, here, id, project, Action::PROJECT_CREATED)
@@ -115,14 +114,14 @@ fn own(read: &impl Read, actor: &Actor, id: ProjectId) -> Result<Found<Project>,
     }
 }
 
-fn on_the_low_side(here: &Here) -> Result<(), Refusal> {
-    match here.side {
-        Side::Low => Ok(()),
-        Side::High => Err(Refusal::conflict(
-            "wrong_side",
-            "projects begin on the low side, where the scientists are",
-        )),
+fn where_scientists_are(here: &Here) -> Result<(), Refusal> {
+    if here.side.takes_scientists() {
+        return Ok(());
     }
+    Err(Refusal::conflict(
+        "wrong_side",
+        "projects begin on the low side, where the scientists are",
+    ))
 }
 
 /// The accounts that ids or addresses name.

@@ -7,7 +7,7 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::id::{DatasetId, NodeId};
 use crate::domain::object::{Kind, Object};
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::tables::{JOURNAL, OWED, PUBLISHED};
@@ -128,9 +128,9 @@ pub fn adopt(tx: &mut Tx<'_>, actor: &Actor, here: &Here, dataset: DatasetId) ->
 fn may_publish(actor: &Actor, here: &Here) -> Result<(), Refusal> {
     actor.require(Permission::Sync)?;
     actor.require(Permission::UploadData)?;
-    match here.side {
-        Side::High => Ok(()),
-        Side::Low => Err(Refusal::conflict(
+    match here.level()? {
+        Level::High => Ok(()),
+        Level::Low => Err(Refusal::conflict(
             "wrong_side",
             "datasets are published and adopted on the high side; what a low node has goes up by itself",
         )),

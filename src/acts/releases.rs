@@ -185,9 +185,11 @@ pub fn release(
     let details = [("part", wanted.part.word().to_owned())];
     let by = audit::Actor::User(actor.user.0);
     records::audit(tx, here, by, Action::RELEASED, &subjects, &details)?;
-    if wanted.part == Part::Result {
-        let requester = Some(request.body.requester);
-        records::notify(tx, here, Event::ResultReady, Some(ids.release.0), requester)?;
-    }
+    let (told, about) = match wanted.part {
+        Part::Result => (Event::ResultReady, ids.release.0),
+        Part::FailureReport if here.side.takes_scientists() => (Event::RunFailed, wanted.job.0),
+        Part::FailureReport | Part::Log => return Ok(object),
+    };
+    records::notify(tx, here, told, Some(about), Some(request.body.requester))?;
     Ok(object)
 }

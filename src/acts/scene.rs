@@ -121,16 +121,26 @@ impl Scene {
         act: impl FnOnce(&mut Tx<'_>, &Here) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let number = self.acts.fetch_add(1, Ordering::Relaxed);
-        let now = Timestamp::from_second(1_795_000_000 + i64::try_from(number).unwrap()).unwrap();
-        let random = Hash::of(&number.to_le_bytes()).0;
         let done = self.writer.transact(move |tx| {
-            let here = Here::at(tx, now, random)?;
+            let here = at(tx, number)?;
             act(tx, &here)
         });
         done.map_err(|error| match error {
             TransactError::Refused(refusal) => refusal,
             other => panic!("{other}"),
         })
+    }
+
+    /// Lets a whole day pass.
+    pub(crate) fn sleep(&self) {
+        self.acts.fetch_add(24 * 60 * 60, Ordering::Relaxed);
+    }
+
+    /// What somebody is shown of a request now.
+    pub(crate) fn look(&self, actor: &Actor, request: RequestId) -> Result<requests::View, Refusal> {
+        let view = self.view();
+        let here = at(&view, self.acts.load(Ordering::Relaxed))?;
+        requests::view(&view, actor, &here, request)
     }
 
     pub(crate) fn view(&self) -> View {
@@ -166,7 +176,7 @@ impl Scene {
 
     /// What a reviewer sees of a request now.
     pub(crate) fn seen(&self, request: RequestId) -> Seen {
-        let view = requests::view(&self.view(), &owner(), request).unwrap();
+        let view = self.look(&owner(), request).unwrap();
         Seen {
             revision: view.request.object.revision,
             code_hash: view.code.body.hash,
@@ -232,6 +242,13 @@ impl Scene {
             .map(|entry| entry.fields.action.as_str().to_owned())
             .collect()
     }
+}
+
+/// This node at a second of the scene's.
+fn at(read: &impl Read, second: u64) -> Result<Here, Refusal> {
+    let now = Timestamp::from_second(1_795_000_000 + i64::try_from(second).unwrap()).unwrap();
+    let random = Hash::of(&second.to_le_bytes()).0;
+    Ok(Here::at(read, now, random)?)
 }
 
 pub(crate) fn succeeded(bytes: &[u8]) -> super::runs::Ended {

@@ -15,7 +15,6 @@ use crate::clock;
 use crate::domain::asset::DataFormat;
 use crate::domain::id::{AssetId, DatasetId};
 use crate::domain::mock::{MockColumn, MockPlan, MockType};
-use crate::domain::side::Side;
 use crate::store::records::Here;
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
@@ -110,7 +109,7 @@ struct MockQuery {
     /// csv, parquet or npy.
     #[param(inline)]
     format: Format,
-    /// Whether the mock is the real data. On a high node this needs the permission to release, and is a release.
+    /// Whether the mock is the real data. Where private data is held this needs the permission to release, and is a release.
     #[serde(default)]
     is_real: bool,
 }
@@ -144,7 +143,7 @@ async fn put_mock(
 
 async fn may_set_mock(context: &Context, upload: &MockUpload) -> Result<(), Problem> {
     let (actor, id) = (upload.actor.clone(), upload.asset);
-    let releases = upload.is_real && context.side == Side::High;
+    let releases = upload.is_real && context.side.holds_private_data();
     let check = move |view: &_| {
         let here = Here::at(view, clock::now(), [0; 32])?;
         assets::may_set_mock(view, &actor, here.node, releases, id)
@@ -306,7 +305,7 @@ struct PrivateQuery {
     format: Format,
 }
 
-/// Attaches private data: the raw bytes. High side only; they stay here. Refused if the mock has other columns or types.
+/// Attaches private data: the raw bytes, which stay here. Only on a node that holds such. Refused if the mock has other columns or types.
 #[utoipa::path(tag = "assets", security(("token" = [])), params(PrivateQuery),
     request_body(content = String, content_type = "application/octet-stream"), responses(
     (status = 200, description = "attached, schema, length; `mock_shares_rows` counts rows of the mock that stand in it"),
@@ -337,7 +336,7 @@ async fn put_private(
     })))
 }
 
-/// Whether private data is attached, and what it looks like. High side only, for those who upload data.
+/// Whether private data is attached, and what it looks like. Where private data is held, for those who upload data.
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
     (status = 200, description = "attached, format, schema, length, attached_at, mock_shares_rows")))]
 #[get("/assets/{id}/private-status")]

@@ -4,12 +4,16 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use actix::Addr;
 use actix_web::web;
 use uuid::Uuid;
 
 use super::passwords::Passwords;
 use super::problem::Problem;
+use crate::actors::syncer::Syncer;
+use crate::acts::Refusal;
 use crate::clock;
+use crate::domain::side::NoBundles;
 use crate::node::{Node, Parts};
 use crate::store::read::Read;
 use crate::store::tables::NODE;
@@ -57,6 +61,15 @@ impl Context {
     /// The turn to change what is attached. Blocks.
     pub(super) fn turn_to_attach(&self) -> MutexGuard<'_, ()> {
         self.attaching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What writes bundles and takes them in.
+    ///
+    /// # Errors
+    /// This is a solo node.
+    pub(super) fn syncer(&self) -> Result<&Addr<Syncer>, Problem> {
+        let syncer = self.node.syncer.as_ref();
+        syncer.ok_or_else(|| Refusal::from(NoBundles).into())
     }
 
     /// The id of something new.

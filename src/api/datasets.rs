@@ -1,4 +1,4 @@
-//! Datasets, where they are published, and their adoption.
+//! Datasets: made, found, changed and deleted.
 
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
@@ -9,11 +9,8 @@ use uuid::Uuid;
 
 use super::{Answer, Context, Json, Page, Query, SignedIn, page, view};
 use crate::acts::datasets::{self, Shown, Wanted};
-use crate::acts::publications;
-use crate::clock;
 use crate::domain::dataset::{Dataset, DatasetDraft};
-use crate::domain::id::{DatasetId, NodeId};
-use crate::store::records::Here;
+use crate::domain::id::DatasetId;
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
@@ -21,11 +18,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(list)
         .service(show)
         .service(change)
-        .service(remove)
-        .service(publish)
-        .service(published_to)
-        .service(withdraw)
-        .service(adopt);
+        .service(remove);
 }
 
 /// Somebody who made the data.
@@ -213,73 +206,4 @@ async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web:
         .act(move |tx, here| datasets::delete(tx, &actor, here, id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// Where a dataset shall go.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Publication {
-    /// The paired low node.
-    peer: Uuid,
-}
-
-/// Publishes a dataset to a paired low node: descriptions and mocks, now and as they change. High side only.
-#[utoipa::path(tag = "datasets", security(("token" = [])), request_body = Publication, responses(
-    (status = 201, description = "Done"), (status = 409, description = "Wrong side, or not paired")))]
-#[post("/datasets/{id}/publications")]
-async fn publish(
-    context: web::Data<Context>,
-    SignedIn(actor): SignedIn,
-    id: web::Path<Uuid>,
-    Json(body): Json<Publication>,
-) -> Answer {
-    let (id, peer) = (DatasetId(*id), NodeId(body.peer));
-    context
-        .store
-        .act(move |tx, here| publications::publish(tx, &actor, here, id, peer))
-        .await?;
-    Ok(HttpResponse::Created().json(json!({"dataset": id, "peer": peer})))
-}
-
-/// The peers that a dataset is published to.
-#[utoipa::path(tag = "datasets", security(("token" = [])), responses((status = 200, description = "items: peer")))]
-#[get("/datasets/{id}/publications")]
-async fn published_to(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
-    let id = DatasetId(*id);
-    let peers = context
-        .store
-        .read(move |view| publications::list(view, &actor, &Here::at(view, clock::now(), [0; 32])?, id))
-        .await?;
-    let items: Vec<_> = peers.into_iter().map(|peer| json!({"peer": peer})).collect();
-    Ok(HttpResponse::Ok().json(json!({"items": items, "next": null})))
-}
-
-/// Publishes a dataset to a peer no more. What the peer has, it keeps.
-#[utoipa::path(tag = "datasets", security(("token" = [])), responses(
-    (status = 204, description = "Done"), (status = 404, description = "It was not published there")))]
-#[delete("/datasets/{id}/publications/{peer}")]
-async fn withdraw(
-    context: web::Data<Context>,
-    SignedIn(actor): SignedIn,
-    path: web::Path<(Uuid, Uuid)>,
-) -> Answer {
-    let (id, peer) = (DatasetId(path.0), NodeId(path.1));
-    context
-        .store
-        .act(move |tx, here| publications::withdraw(tx, &actor, here, id, peer))
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-/// Takes over a low-born dataset: its home passes to this high node, and it is published to where it came from.
-#[utoipa::path(tag = "datasets", security(("token" = [])), responses(
-    (status = 200, description = "The dataset as it is now"), (status = 409, description = "Wrong side, or at home already")))]
-#[post("/datasets/{id}/adoption")]
-async fn adopt(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
-    let id = DatasetId(*id);
-    let dataset = context
-        .store
-        .act(move |tx, here| publications::adopt(tx, &actor, here, id))
-        .await?;
-    Ok(HttpResponse::Ok().json(view::object(&dataset)))
 }

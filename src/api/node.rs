@@ -16,20 +16,24 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes.service(show).service(sandbox);
 }
 
-/// Who the node is: id, side, epoch, fingerprint; and the Python and packages that code meets.
+/// Who the node is, and the Python and packages that code meets.
 #[utoipa::path(tag = "node", security(("token" = [])), responses(
-    (status = 200, description = "id, name, side, epoch, fingerprint, runtime")))]
+    (status = 200, description = "id, name, side, runtime; epoch and fingerprint of a node that is paired with others")))]
 #[get("/node")]
 async fn show(context: web::Data<Context>, _who: SignedIn) -> Answer {
     let read = |view: &_| Ok((Here::at(view, clock::now(), [0; 32])?, accounts::settings(view)?));
     let (here, settings) = context.store.read(read).await?;
-    let file = context.folder.identity();
-    let fingerprint = off_the_arbiter(move || NodeIdentity::load(&file)?.fingerprint()).await?;
-    let fingerprint = fingerprint.map_err(|error| Problem::internal(&error))?;
-    Ok(HttpResponse::Ok().json(json!({
-        "id": here.node, "name": settings.name, "side": here.side, "epoch": here.epoch,
-        "fingerprint": fingerprint.to_string(), "runtime": context.runtime.environment(),
-    })))
+    let mut shown = json!({
+        "id": here.node, "name": settings.name, "side": here.side, "runtime": context.runtime.environment(),
+    });
+    if here.level().is_ok() {
+        let file = context.folder.identity();
+        let fingerprint = off_the_arbiter(move || NodeIdentity::load(&file)?.fingerprint()).await?;
+        let fingerprint = fingerprint.map_err(|error| Problem::internal(&error))?;
+        shown["epoch"] = json!(here.epoch);
+        shown["fingerprint"] = fingerprint.to_string().into();
+    }
+    Ok(HttpResponse::Ok().json(shown))
 }
 
 /// What the sandbox is made of: its layers as found at the start, and every probe made again. Takes a few seconds.

@@ -6,27 +6,66 @@ use std::sync::LazyLock;
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_actix_web::OpenApiFactory;
 
+use super::Context;
 use super::problem::Problem;
+use crate::domain::side::{NoBundles, Side};
 
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Poundlock",
-    description = "A node of a pair: two nodes, an air gap, and bundles on a stick. Errors are problem documents \
-                   (RFC 9457) whose `type` ends in a stable word. Lists come in pages: pass `next` as `cursor`.",
-    license(name = "Apache-2.0", identifier = "Apache-2.0")
-))]
-struct Description;
+#[openapi(info(title = "Poundlock", license(name = "Apache-2.0", identifier = "Apache-2.0")))]
+struct Document;
 
-/// The whole description.
-static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
-    let scope = utoipa_actix_web::scope(super::PREFIX).configure(super::resources);
-    let mut all = Description::openapi();
+const PAIRED: &str = "A node of a pair: two nodes, an air gap, and bundles on a stick.";
+const SOLO: &str = "A solo node: it holds the data and takes the scientists.";
+const CONVENTIONS: &str = "Errors are problem documents (RFC 9457) whose `type` ends in a stable word. Lists come in \
+                           pages: pass `next` as `cursor`.";
+
+/// The description of what nodes of one kind answer to.
+struct Description {
+    /// The document: what programs are served.
+    json: Value,
+    /// Every address with its methods, for telling a wrong method from a wrong address.
+    methods: Vec<(ResourceDef, String)>,
+    /// The page, made of the document.
+    html: String,
+}
+
+/// Of a node of a side. Both sides of a gap answer to the same.
+fn description(side: Side) -> &'static Description {
+    static OF_A_PAIR: LazyLock<Description> = LazyLock::new(|| Description::of(Side::Low));
+    static OF_A_SOLO_NODE: LazyLock<Description> = LazyLock::new(|| Description::of(Side::Solo));
+    match side.level() {
+        Ok(_) => &OF_A_PAIR,
+        Err(NoBundles) => &OF_A_SOLO_NODE,
+    }
+}
+
+impl Description {
+    fn of(side: Side) -> Self {
+        let json = document_of(side);
+        let mut methods = BTreeMap::<&str, Vec<String>>::new();
+        for (path, method, _) in operations(&json) {
+            methods.entry(path).or_default().push(method.to_uppercase());
+        }
+        let methods = methods
+            .into_iter()
+            .map(|(path, methods)| (ResourceDef::new(path), methods.join(", ")))
+            .collect();
+        let html = render(&json);
+        Self { json, methods, html }
+    }
+}
+
+fn document_of(side: Side) -> Value {
+    let scope = utoipa_actix_web::scope(super::PREFIX).configure(super::resources(side));
+    let mut all = Document::openapi();
+    let kind = if side.level().is_ok() { PAIRED } else { SOLO };
+    all.info.description = Some(format!("{kind} {CONVENTIONS}"));
     let mut schemas = Vec::new();
     scope.schemas(&mut schemas);
     all.paths = scope.paths();
@@ -36,20 +75,15 @@ static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The token that POST /sessions returned"));
     components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
-    all
-});
-
-/// The same as JSON: what programs are served, and what the page is made of.
-static JSON: LazyLock<Value> = LazyLock::new(|| {
-    let mut all = serde_json::to_value(&*DOCUMENT).unwrap_or_default();
-    let paths = all["paths"].as_object_mut().into_iter().flatten();
+    let mut json = serde_json::to_value(&all).unwrap_or_default();
+    let paths = json["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             operation["operationId"] = operation_id(method, path).into();
         }
     }
-    all
-});
+    json
+}
 
 /// An operation's id, which must be its own: handlers of several resources bear the same name.
 fn operation_id(method: &str, path: &str) -> String {
@@ -59,24 +93,9 @@ fn operation_id(method: &str, path: &str) -> String {
     format!("{method}_{}", words.join("_"))
 }
 
-/// Every address with its methods, for telling a wrong method from a wrong address.
-static METHODS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
-    operations()
-        .fold(
-            BTreeMap::<&str, Vec<String>>::new(),
-            |mut all, (path, method, _)| {
-                all.entry(path).or_default().push(method.to_uppercase());
-                all
-            },
-        )
-        .into_iter()
-        .map(|(path, methods)| (ResourceDef::new(path), methods.join(", ")))
-        .collect()
-});
-
-/// Path, method and operation of all that the API does.
-fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)> {
-    let paths = JSON["paths"].as_object().into_iter().flatten();
+/// Path, method and operation of all that a document describes.
+fn operations(all: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = all["paths"].as_object().into_iter().flatten();
     paths.flat_map(|(path, item)| {
         let methods = item.as_object().into_iter().flatten();
         methods.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
@@ -84,8 +103,9 @@ fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static Va
 }
 
 /// What is at an address that no handler took.
-pub(super) async fn nothing_here(request: HttpRequest) -> HttpResponse {
-    let problem = match METHODS.iter().find(|(path, _)| path.is_match(request.path())) {
+pub(super) async fn nothing_here(context: web::Data<Context>, request: HttpRequest) -> HttpResponse {
+    let methods = &description(context.side).methods;
+    let problem = match methods.iter().find(|(path, _)| path.is_match(request.path())) {
         Some((_, methods)) => Problem::method_not_allowed(methods.clone()),
         None => Problem::not_found("there is nothing at this address; see /docs"),
     };
@@ -95,18 +115,17 @@ pub(super) async fn nothing_here(request: HttpRequest) -> HttpResponse {
 /// The description of this API, in OpenAPI 3.1.
 #[utoipa::path(tag = "node", responses((status = 200, description = "The document")))]
 #[get("/openapi.json")]
-pub(super) async fn document() -> HttpResponse {
-    HttpResponse::Ok().json(&*JSON)
+pub(super) async fn document(context: web::Data<Context>) -> HttpResponse {
+    HttpResponse::Ok().json(&description(context.side).json)
 }
 
 /// The page to read it on. Loads nothing but its own style sheet.
 #[get("")]
-pub(super) async fn page() -> HttpResponse {
-    static PAGE: LazyLock<String> = LazyLock::new(render);
+pub(super) async fn page(context: web::Data<Context>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'self'"))
-        .body(PAGE.as_str())
+        .body(description(context.side).html.as_str())
 }
 
 /// Its style sheet.
@@ -117,9 +136,9 @@ pub(super) async fn style() -> HttpResponse {
         .body(include_str!("docs.css"))
 }
 
-fn render() -> String {
+fn render(all: &Value) -> String {
     let mut groups: BTreeMap<&str, Vec<(&str, &str, &Value)>> = BTreeMap::new();
-    for (path, method, operation) in operations() {
+    for (path, method, operation) in operations(all) {
         let tag = operation["tags"][0].as_str().unwrap_or("other");
         groups.entry(tag).or_default().push((path, method, operation));
     }
@@ -128,7 +147,7 @@ fn render() -> String {
          <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"/docs/style.css\"></head>\
          <body><header><h1>Poundlock API</h1>",
     );
-    paragraph(&mut html, &JSON["info"]["description"]);
+    paragraph(&mut html, &all["info"]["description"]);
     html.push_str("<p>For programs: <a href=\"/api/v1/openapi.json\">/api/v1/openapi.json</a></p><nav><ul>");
     for tag in groups.keys() {
         let tag = escape(tag);
@@ -139,7 +158,7 @@ fn render() -> String {
         let tag = escape(tag);
         let _infallible = write!(html, "<section id=\"{tag}\"><h2>{tag}</h2>");
         for (path, method, operation) in operations {
-            render_operation(&mut html, path, method, operation);
+            render_operation(&mut html, all, (path, method, operation));
         }
         html.push_str("</section>");
     }
@@ -147,7 +166,7 @@ fn render() -> String {
     html
 }
 
-fn render_operation(html: &mut String, path: &str, method: &str, operation: &Value) {
+fn render_operation(html: &mut String, all: &Value, (path, method, operation): (&str, &str, &Value)) {
     let (method, path) = (method.to_uppercase(), escape(path));
     let _infallible = write!(html, "<article><h3><b>{method}</b> <code>{path}</code></h3>");
     paragraph(html, &operation["summary"]);
@@ -156,18 +175,14 @@ fn render_operation(html: &mut String, path: &str, method: &str, operation: &Val
     let mut rows: Vec<_> = parameters
         .map(|parameter| {
             let place = parameter["in"].as_str().unwrap_or_default();
-            row(
-                &parameter["name"],
-                place,
-                parameter["required"] == true,
-                &parameter["schema"],
-                parameter,
-            )
+            let needed = parameter["required"] == true;
+            let kind = type_of(all, &parameter["schema"]);
+            row(&parameter["name"], place, needed, &kind, parameter)
         })
         .collect();
     let content = operation["requestBody"]["content"].as_object();
     for (media, body) in content.into_iter().flatten() {
-        rows.extend(body_rows(media, resolve(&body["schema"])));
+        rows.extend(body_rows(all, media, resolve(all, &body["schema"])));
     }
     if !rows.is_empty() {
         let _infallible = write!(
@@ -184,41 +199,51 @@ fn render_operation(html: &mut String, path: &str, method: &str, operation: &Val
 }
 
 /// The fields of a body, or the body itself where it is no object.
-fn body_rows(media: &str, schema: &Value) -> Vec<String> {
+fn body_rows(all: &Value, media: &str, schema: &Value) -> Vec<String> {
     let Some(fields) = schema["properties"].as_object() else {
-        return vec![row(&Value::Null, media, true, schema, schema)];
+        return vec![row(&Value::Null, media, true, &type_of(all, schema), schema)];
     };
     let required = schema["required"].as_array();
     fields
         .iter()
         .map(|(name, field)| {
             let needed = required.is_some_and(|names| names.iter().any(|other| other == name));
-            row(&Value::from(name.as_str()), "body", needed, field, field)
+            row(
+                &Value::from(name.as_str()),
+                "body",
+                needed,
+                &type_of(all, field),
+                field,
+            )
         })
         .collect()
 }
 
-fn row(name: &Value, place: &str, required: bool, schema: &Value, described: &Value) -> String {
+fn row(name: &Value, place: &str, required: bool, kind: &str, described: &Value) -> String {
     let name = escape(name.as_str().unwrap_or("the body"));
     let mark = if required { "" } else { " <i>optional</i>" };
     let meaning = escape(described["description"].as_str().unwrap_or_default());
-    let (place, kind) = (escape(place), escape(&type_of(schema)));
+    let (place, kind) = (escape(place), escape(kind));
     format!("<tr><td><code>{name}</code>{mark}</td><td>{place}</td><td>{kind}</td><td>{meaning}</td></tr>")
 }
 
 /// A type in a few words.
-fn type_of(schema: &Value) -> String {
-    let schema = resolve(schema);
+fn type_of(all: &Value, schema: &Value) -> String {
+    let schema = resolve(all, schema);
     if let Some(words) = schema["enum"].as_array() {
         let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
         return words.join(" | ");
     }
     if let Some(cases) = schema["oneOf"].as_array() {
-        let cases: Vec<_> = cases.iter().map(type_of).filter(|case| case != "null").collect();
+        let cases: Vec<_> = cases
+            .iter()
+            .map(|case| type_of(all, case))
+            .filter(|case| case != "null")
+            .collect();
         return cases.join(" or ");
     }
     match &schema["type"] {
-        Value::String(kind) if kind == "array" => format!("list of {}", type_of(&schema["items"])),
+        Value::String(kind) if kind == "array" => format!("list of {}", type_of(all, &schema["items"])),
         Value::String(kind) => kind.clone(),
         Value::Array(kinds) => {
             let kinds: Vec<_> = kinds
@@ -233,11 +258,11 @@ fn type_of(schema: &Value) -> String {
 }
 
 /// Follows a reference into the components.
-fn resolve(schema: &Value) -> &Value {
+fn resolve<'a>(all: &'a Value, schema: &'a Value) -> &'a Value {
     let name = schema["$ref"]
         .as_str()
         .and_then(|path| path.strip_prefix("#/components/schemas/"));
-    name.map_or(schema, |name| &JSON["components"]["schemas"][name])
+    name.map_or(schema, |name| &all["components"]["schemas"][name])
 }
 
 fn paragraph(html: &mut String, text: &Value) {
@@ -261,24 +286,47 @@ mod tests {
 
     #[test]
     fn every_operation_is_described() {
-        let all: Vec<_> = operations().collect();
-        let ids: BTreeSet<_> = all.iter().map(|(.., it)| it["operationId"].as_str()).collect();
-        assert_eq!(ids.len(), all.len());
-        assert!(!all.is_empty());
-        for (path, method, operation) in all {
-            assert!(path.starts_with("/api/v1/"), "{path}");
-            assert!(
-                operation["summary"].as_str().is_some_and(|s| !s.is_empty()),
-                "{method} {path}"
-            );
-            assert!(operation["tags"][0].is_string(), "{method} {path}");
+        for side in [Side::High, Side::Solo] {
+            let all: Vec<_> = operations(&description(side).json).collect();
+            let ids: BTreeSet<_> = all.iter().map(|(.., it)| it["operationId"].as_str()).collect();
+            assert_eq!(ids.len(), all.len());
+            assert!(!all.is_empty());
+            for (path, method, operation) in all {
+                assert!(path.starts_with("/api/v1/"), "{path}");
+                assert!(
+                    operation["summary"].as_str().is_some_and(|s| !s.is_empty()),
+                    "{method} {path}"
+                );
+                assert!(operation["tags"][0].is_string(), "{method} {path}");
+            }
         }
     }
 
     #[test]
     fn the_page_loads_nothing_from_elsewhere() {
-        let html = render();
+        let html = &description(Side::Low).html;
         assert!(html.contains("/api/v1/setup"));
         assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script"));
+    }
+
+    #[test]
+    fn a_solo_node_describes_nothing_that_passes_between_nodes() {
+        let (paired, solo) = (description(Side::High), description(Side::Solo));
+        assert!(paired.html.contains("bundle") && paired.html.contains("peer"));
+        for text in [solo.html.clone(), solo.json.to_string()] {
+            let text = text.to_lowercase();
+            for word in [
+                "bundle",
+                "peer",
+                "air gap",
+                "high side",
+                "low side",
+                "high node",
+                "low node",
+            ] {
+                let at = text.find(word).map(|at| &text[at.saturating_sub(80)..at + 40]);
+                assert_eq!(at, None, "{word}");
+            }
+        }
     }
 }

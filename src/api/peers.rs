@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::context::off_the_arbiter;
 use super::{Answer, Context, Json, Problem, SignedIn};
 use crate::actors::ActError;
-use crate::actors::syncer::{Rotate, epoch_of, public_identity, side_of};
+use crate::actors::syncer::{Rotate, epoch_of, level_of, public_identity};
 use crate::acts::peers::{self, Introduction};
 use crate::acts::{Refusal, accounts};
 use crate::clock;
@@ -92,15 +92,15 @@ fn wrong_text() -> Problem {
 #[post("/peers")]
 async fn introduce(context: web::Data<Context>, who: SignedIn, body: web::Bytes) -> Answer {
     let identity = PublicIdentity::from_text(text(&body)?).map_err(|error| wrong(&error))?;
-    let side = side_of(&identity).ok_or_else(|| {
+    let level = level_of(&identity).ok_or_else(|| {
         Problem::from(Refusal::conflict(
             "wrong_side",
-            "a solo node exchanges no bundles",
+            "this is the identity of a solo node, which exchanges no bundles: it cannot be paired",
         ))
     })?;
     let introduction = Introduction {
         node: NodeId(identity.node()),
-        side,
+        level,
         name: identity.name().unwrap_or("unnamed node").to_owned(),
         epoch: epoch_of(&identity),
         identity: identity.to_text(),
@@ -288,7 +288,7 @@ async fn revoke(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>)
 #[post("/node/rotation")]
 async fn rotate(context: web::Data<Context>, who: SignedIn) -> Answer {
     let statement = context
-        .syncer
+        .syncer()?
         .send(Rotate { actor: who.0 })
         .await
         .map_err(ActError::from)??;

@@ -160,6 +160,7 @@ fn title(word: &str, status: StatusCode) -> String {
         "busy" => "The node is busy",
         "too_large" => "Too large",
         "wrong_side" => "This is done on the other side",
+        "no_bundles" => "A solo node exchanges no bundles",
         "sandbox_not_ready" => "The sandbox is not ready",
         "code_refused" => "The code is refused",
         "internal" => "The node failed",

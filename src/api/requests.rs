@@ -95,9 +95,10 @@ async fn ask(
         petition,
     };
     context.triage.send(asked).await.map_err(ActError::from)??;
+    let now = context.store.now();
     let found = context
         .store
-        .read(move |view| requests::view(view, &actor, request))
+        .read(move |view| requests::view(view, &actor, &Here::at(view, now, [0; 32])?, request))
         .await?;
     Ok(whole(&found))
 }
@@ -187,15 +188,15 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
     }))
 }
 
-/// A request with its status, code, decisions, jobs, releases, earlier revisions, and how far it has travelled.
+/// A request with its status, code, decisions, jobs, releases, earlier revisions, and how far it has come.
 #[utoipa::path(tag = "requests", security(("token" = [])), responses(
     (status = 200, description = "The request"), (status = 404, description = "There is none that you may see")))]
 #[get("/requests/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
-    let id = RequestId(id.into_inner());
+    let (id, now) = (RequestId(id.into_inner()), context.store.now());
     let found = context
         .store
-        .read(move |view| requests::view(view, &actor, id))
+        .read(move |view| requests::view(view, &actor, &Here::at(view, now, [0; 32])?, id))
         .await?;
     Ok(HttpResponse::Ok().json(whole(&found)))
 }
@@ -382,7 +383,7 @@ async fn deposit(
 enum DataWord {
     /// The mocks of the assets.
     Mock,
-    /// The private data. On the high side only.
+    /// The private data, where it is held.
     Private,
 }
 

@@ -226,7 +226,7 @@ struct ReleaseBody {
     hash: Hash,
 }
 
-/// Lets one part of a run leave the high side. Releasing the first result of a request approves it.
+/// Lets one part of a run out to its requester. Releasing the first result of a request approves it.
 #[utoipa::path(tag = "runs", security(("token" = [])), request_body = ReleaseBody, responses(
     (status = 201, description = "The release"), (status = 403, description = "Not allowed"),
     (status = 409, description = "Released before, or the request was denied or withdrawn"),

@@ -243,7 +243,7 @@ async fn export(
         filters: wanted.filters()?,
         full,
     };
-    let exported = context.syncer.send(ask).await.map_err(ActError::from)??;
+    let exported = context.syncer()?.send(ask).await.map_err(ActError::from)??;
     Ok(HttpResponse::Created().json(exported))
 }
 
@@ -279,7 +279,7 @@ async fn import(context: web::Data<Context>, who: SignedIn, body: web::Payload) 
         actor: who.0,
         quarantined,
     };
-    let imported = context.syncer.send(ask).await.map_err(ActError::from)??;
+    let imported = context.syncer()?.send(ask).await.map_err(ActError::from)??;
     Ok(HttpResponse::Ok().json(imported))
 }
 

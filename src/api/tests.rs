@@ -39,7 +39,12 @@ impl Lab {
 
 macro_rules! served {
     ($lab:expr) => {
-        init_service(App::new().app_data($lab.context()).configure(routes)).await
+        init_service(
+            App::new()
+                .app_data($lab.context())
+                .configure(routes($lab.context().side)),
+        )
+        .await
     };
 }
 
@@ -243,3 +248,4 @@ async fn answers_bear_the_headers_that_keep_browsers_safe() {
 }
 
 mod requests;
+mod solo;

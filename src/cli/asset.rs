@@ -49,7 +49,7 @@ pub(super) enum Verb {
     Mock(Mock),
     /// Make a mock from declared columns; never from values
     GenerateMock(Generate),
-    /// Attach private data; on the high side, where it stays
+    /// Attach private data, which stays on its node; not on a low one
     Private {
         /// The asset: its id, or DATASET/ASSET
         asset: String,
@@ -59,7 +59,7 @@ pub(super) enum Verb {
         #[arg(long)]
         format: Option<DataFormat>,
     },
-    /// Show what private data is attached; on the high side
+    /// Show what private data is attached
     Status {
         /// The asset: its id, or DATASET/ASSET
         asset: String,
@@ -75,7 +75,7 @@ pub(super) struct Mock {
     /// How it is written; by the file's name if left out
     #[arg(long, conflicts_with_all = ["none", "download"])]
     format: Option<DataFormat>,
-    /// The mock is real data, that may be open; needs the permission to release on the high side
+    /// The mock is real data, that may be open; where private data is held this needs the permission to release
     #[arg(long, conflicts_with_all = ["none", "download"])]
     real: bool,
     #[command(flatten)]

@@ -17,6 +17,8 @@ pub(super) enum Side {
     Low,
     /// Holds the private data; connected to nothing
     High,
+    /// One node that does both, for data that needs no gap
+    Solo,
 }
 
 impl From<Side> for side::Side {
@@ -24,6 +26,7 @@ impl From<Side> for side::Side {
         match side {
             Side::Low => Self::Low,
             Side::High => Self::High,
+            Side::Solo => Self::Solo,
         }
     }
 }
@@ -32,7 +35,7 @@ impl From<Side> for side::Side {
 pub(super) struct Arguments {
     /// The folder to make the node in; empty or absent
     folder: PathBuf,
-    /// Which side of the gap it stands on
+    /// Which side of the gap it stands on, or that it needs none
     #[arg(long)]
     side: Side,
     /// How it is called
@@ -55,10 +58,12 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
     config.runtime.python.interpreter.clone_from(&arguments.python);
     let made =
         make::make(&arguments.folder, &arguments.name, &config).map_err(|error| Failure::chain(&error))?;
-    let told = json!({
-        "node": made.node, "side": config.side, "folder": arguments.folder,
-        "fingerprint": made.fingerprint.to_string(), "setup_token": *made.setup_token,
+    let mut told = json!({
+        "node": made.node, "side": config.side, "folder": arguments.folder, "setup_token": *made.setup_token,
     });
+    if let Some(fingerprint) = &made.fingerprint {
+        told["fingerprint"] = fingerprint.to_string().into();
+    }
     common.out().show(&told, |told| {
         let folder = arguments.folder.display();
         format!(

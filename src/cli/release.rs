@@ -1,4 +1,4 @@
-//! `poundlock release` and `download`: what leaves the high side, and what came of it.
+//! `poundlock release` and `download`: what its requester shall have, and what came of it.
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -64,9 +64,14 @@ pub(super) fn release(session: &Session, arguments: &ReleaseArguments) -> Result
     let path = format!("/runs/{}/releases", part(&arguments.run));
     let body = json!({"part": arguments.part.word(), "hash": arguments.hash});
     let released = session.client.post(&path, &body)?;
+    let status = session.client.get("/setup/status")?;
+    let reaches = match status["side"].as_str() {
+        Some("solo") => "its requester can fetch it now",
+        _ => "the next bundle carries it",
+    };
     session.out.show(&released, |released| {
         format!(
-            "Released the {}; the next bundle carries it.\n{}",
+            "Released the {}; {reaches}.\n{}",
             print::field(released, "part").replace('_', " "),
             print::facts(
                 &["id", "job", "request", "blob", "length", "format"]

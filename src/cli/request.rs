@@ -77,7 +77,7 @@ pub(super) enum Verb {
         /// Its id
         request: String,
     },
-    /// Approve a request as you saw it; on the high side, its code may then run on private data
+    /// Approve a request as you saw it; its code may then run on the private data that this node holds
     Approve {
         /// Its id
         request: String,

@@ -24,6 +24,15 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
         .map_err(|error| Failure::file(&arguments.folder, &error))?;
     let config = super::serve::load(&folder, None)?;
     let restored = restore::restore(&folder, &config).map_err(|error| Failure::chain(&error))?;
+    if config.side.level().is_err() {
+        let told = json!({"node": restored.node});
+        return common.out().show(&told, |_| {
+            format!(
+                "It stands in the audit chain that the folder was put back from a copy.\n\nStart the node: poundlock serve {}",
+                folder.display()
+            )
+        });
+    }
     let told = json!({"node": restored.node, "epoch": restored.epoch, "peers": restored.peers});
     common.out().show(&told, |_| {
         let epoch = restored.epoch;

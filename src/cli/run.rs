@@ -18,7 +18,7 @@ use super::{Session, print};
 pub(super) enum Data {
     /// The mocks of the assets
     Mock,
-    /// The private data; on the high side only
+    /// The private data, where it is held
     Private,
 }
 

@@ -75,10 +75,11 @@ async fn answer(
     server: &node::Server,
 ) -> Result<(), Failure> {
     let context = web::Data::new(Context::new(running.node().clone()));
+    let side = context.side;
     let application = move || {
         App::new()
             .app_data(context.clone())
-            .configure(api::routes)
+            .configure(api::routes(side))
             .configure(pages::routes)
     };
     let listening = HttpServer::new(application)

@@ -1,7 +1,8 @@
 //! Ids: one newtype per thing, so that a project's id cannot be passed where a dataset's is meant.
 //!
-//! Ids are UUIDs: version 7 on a low node, where sorting by age is useful, and version 4 on a high node, because the
-//! time inside a version 7 id would carry the high side's clock across the gap.
+//! Ids are UUIDs: version 7 on a low node, where sorting by age is useful, and version 4 where private data is held: on a
+//! high node, because the time inside a version 7 id would carry the high side's clock across the gap, and on a solo node,
+//! because it would tell scientists when a run began to wait.
 
 use std::fmt;
 use std::str::FromStr;

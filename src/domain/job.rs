@@ -32,6 +32,15 @@ pub struct Job {
     pub on: Date,
 }
 
+impl Job {
+    /// Whether whoever asked for the run is told of it on `today`, on a node where no gap stands between the two: as soon as
+    /// something of it was `released`, else once its date is over. Told when it ends, it would tell the time at which it
+    /// ended to whoever keeps asking, and with the time of the approval how long it took.
+    pub fn is_told(&self, today: Date, released: bool) -> bool {
+        released || self.on < today
+    }
+}
+
 /// Which data a run receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::hash::Hash;
 use super::id::{BundleId, Epoch, NodeId};
 use super::object::Revision;
-use super::side::Side;
+use super::side::Level;
 
 /// Whether a peer is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,8 +81,8 @@ pub struct Peer {
     pub node: NodeId,
     /// How it calls itself.
     pub name: String,
-    /// Its side: always the opposite of this node's.
-    pub side: Side,
+    /// Its level: always the opposite of this node's.
+    pub side: Level,
     /// Its public identity, as the text of its file.
     pub identity: String,
     /// Whether it is trusted.

@@ -234,14 +234,22 @@ pub fn authorise<'a>(
 pub struct Progress {
     /// When it was submitted.
     pub submitted: jiff::Timestamp,
-    /// The numbers of the bundles that carried it, first to last.
-    pub carried_in: Vec<u64>,
-    /// Whether the other side has acknowledged one of them.
-    pub received: bool,
+    /// How far it has come to the other side; none on a solo node, which has no other side.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub crossing: Option<Crossing>,
     /// The date of the decision that holds, if any.
     pub decided_on: Option<Date>,
     /// Whether a result has been released to its requester.
     pub released: bool,
+}
+
+/// How far a request has come to the other side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crossing {
+    /// The numbers of the bundles that carried it, first to last.
+    pub carried_in: Vec<u64>,
+    /// Whether the other side has acknowledged one of them.
+    pub received: bool,
 }
 
 #[cfg(test)]

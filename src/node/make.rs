@@ -18,7 +18,7 @@ use crate::acts::founding::{Founding, found};
 use crate::clock;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::session;
-use crate::domain::side::Side;
+use crate::domain::side::{Level, NoBundles};
 use crate::domain::text::{self, Invalid};
 use crate::store::engine::{Engine, EngineError};
 use crate::store::migration::{MigrateError, migrate};
@@ -30,8 +30,8 @@ use crate::store::writer::{TransactError, Writer, WriterLimits};
 pub struct Made {
     /// Its id.
     pub node: NodeId,
-    /// What two people compare by voice.
-    pub fingerprint: Fingerprint,
+    /// Of the keys that the node signs and reads bundles with; a solo node has none.
+    pub fingerprint: Option<Fingerprint>,
     /// The one-time token that set-up asks for. Kept nowhere; the store has its hash.
     pub setup_token: Zeroizing<String>,
 }
@@ -89,8 +89,15 @@ pub fn make(root: &Path, name: &str, config: &Config) -> Result<Made, MakeError>
     let folder = NodeFolder::create(root, private_data(side))?;
     // An id of a high node must not carry its clock; no node's id needs to.
     let node = NodeId(Uuid::new_v4());
-    let keys = NodeIdentity::generate(node.0, transport_side(side))?;
-    keys.create_file(&folder.identity())?;
+    // Without keys a solo node can neither sign a bundle nor read one, whatever else goes wrong.
+    let fingerprint = match side.level() {
+        Ok(level) => {
+            let keys = NodeIdentity::generate(node.0, transport_side(level))?;
+            keys.create_file(&folder.identity())?;
+            Some(keys.fingerprint()?)
+        }
+        Err(NoBundles) => None,
+    };
     let setup_token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
     let founding = Founding {
         node,
@@ -108,16 +115,16 @@ pub fn make(root: &Path, name: &str, config: &Config) -> Result<Made, MakeError>
     write_config(&folder.config(), &config.to_toml()?)?;
     Ok(Made {
         node,
-        fingerprint: keys.fingerprint()?,
+        fingerprint,
         setup_token,
     })
 }
 
-/// The side, in the transport's words.
-pub fn transport_side(side: Side) -> identity::Side {
-    match side {
-        Side::Low => identity::Side::Low,
-        Side::High => identity::Side::High,
+/// The level, in the transport's words.
+pub fn transport_side(level: Level) -> identity::Side {
+    match level {
+        Level::Low => identity::Side::Low,
+        Level::High => identity::Side::High,
     }
 }
 
@@ -147,6 +154,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> MakeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::side::Side;
 
     #[test]
     fn a_made_node_opens() {

@@ -216,11 +216,21 @@ fn side_word(side: Side) -> &'static str {
     side.word()
 }
 
+/// A side as the header names it.
+fn side_title(side: Side) -> &'static str {
+    match side {
+        Side::Low => "low side",
+        Side::High => "high side",
+        Side::Solo => "solo node",
+    }
+}
+
 /// What a side means, for whoever looks at its page.
 fn side_meaning(side: Side) -> &'static str {
     match side {
         Side::Low => "mock data only",
         Side::High => "private data",
+        Side::Solo => "private data, and scientists",
     }
 }
 
@@ -234,7 +244,7 @@ fn header(shell: &Shell) -> Markup {
                 span { "Poundlock" }
             }
             p.node { span.node-name { (reveal(&shell.node_name)) } }
-            p.side { strong { (icon(Icon::Lock)) " " (shell.side.word()) " side" } span { (side_meaning(shell.side)) } }
+            p.side { strong { (icon(Icon::Lock)) " " (side_title(shell.side)) } span { (side_meaning(shell.side)) } }
             @if let Some(actor) = &shell.actor {
                 div.who {
                     a href="/account" { (reveal(&actor.name)) }
@@ -248,7 +258,7 @@ fn header(shell: &Shell) -> Markup {
 fn footer(shell: &Shell) -> Markup {
     html! {
         footer.bottom {
-            p { "Poundlock " (env!("CARGO_PKG_VERSION")) " · " (reveal(&shell.node_name)) ", " (shell.side.word()) " side" }
+            p { "Poundlock " (env!("CARGO_PKG_VERSION")) " · " (reveal(&shell.node_name)) ", " (side_title(shell.side)) }
             @if shell.actor.is_some() { p { a href="/docs" { "REST API" } } }
         }
     }

@@ -45,7 +45,7 @@ macro_rules! served {
         init_service(
             App::new()
                 .app_data($lab.context())
-                .configure(crate::api::routes)
+                .configure(crate::api::routes($lab.context().side))
                 .configure(super::routes),
         )
         .await

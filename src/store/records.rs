@@ -22,7 +22,7 @@ use crate::domain::id::{Epoch, NodeId, UserId};
 use crate::domain::notification::{Event, Notification};
 use crate::domain::object::{BODY_MAX, Body, Kind, Object, Revision};
 use crate::domain::peer::{Peer, Pending};
-use crate::domain::side::Side;
+use crate::domain::side::{Level, NoBundles, Side};
 use crate::sync::record;
 
 use owing::owe_everybody;
@@ -102,6 +102,14 @@ impl Here {
 }
 
 impl Here {
+    /// The level that this node stands on.
+    ///
+    /// # Errors
+    /// A solo node stands on none.
+    pub fn level(&self) -> Result<Level, NoBundles> {
+        self.side.level()
+    }
+
     /// The date of the change, in UTC: all that a bundle tells of the high side's time.
     pub fn today(&self) -> Date {
         self.now.to_zoned(TimeZone::UTC).date()

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::id::NodeId;
 use crate::domain::object::{Body, Kind, Object};
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 
 /// What the rule needs to know beyond the object itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,18 +15,18 @@ pub struct Facts {
     pub published: bool,
 }
 
-/// Whether `peer` may receive the object from `this_node`. A sender sends only what it is the home of. A low node receives
+/// Whether `peer` may receive the object from `this_node`, which stands on `level`. A sender sends only what it is the home of. A low node receives
 /// only answers to its own requests, and the datasets that were published to it.
-pub fn eligible(object: &Object, this_node: NodeId, side: Side, peer: NodeId, facts: Facts) -> bool {
+pub fn eligible(object: &Object, this_node: NodeId, level: Level, peer: NodeId, facts: Facts) -> bool {
     if object.home != this_node {
         return false;
     }
-    match (side, object.kind()) {
-        (Side::Low, Kind::Job | Kind::Release) => false,
-        (Side::Low, _) => true,
-        (Side::High, Kind::Decision | Kind::Job | Kind::Release) => facts.request_home == Some(peer),
-        (Side::High, Kind::Dataset | Kind::Asset) => facts.published,
-        (Side::High, Kind::User | Kind::Project | Kind::Code | Kind::Request) => false,
+    match (level, object.kind()) {
+        (Level::Low, Kind::Job | Kind::Release) => false,
+        (Level::Low, _) => true,
+        (Level::High, Kind::Decision | Kind::Job | Kind::Release) => facts.request_home == Some(peer),
+        (Level::High, Kind::Dataset | Kind::Asset) => facts.published,
+        (Level::High, Kind::User | Kind::Project | Kind::Code | Kind::Request) => false,
     }
 }
 

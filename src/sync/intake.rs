@@ -14,7 +14,7 @@ use crate::domain::policy::InputPolicy;
 use crate::domain::project::Project;
 use crate::domain::release::Release;
 use crate::domain::request::Request;
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::domain::text::{self, Invalid};
 use crate::domain::user::{Profile, User};
 
@@ -119,7 +119,7 @@ pub fn compare(
     arrived: &ArrivedRevision,
     sender: NodeId,
     this_node: NodeId,
-    side: Side,
+    level: Level,
     known: Option<&KnownRevision>,
 ) -> Result<News, Dishonest> {
     if arrived.home != sender {
@@ -137,7 +137,7 @@ pub fn compare(
         return Err(Dishonest::OtherKind(arrived.id));
     }
     if known.home != sender {
-        return from_another_home(arrived, this_node, side, known);
+        return from_another_home(arrived, this_node, level, known);
     }
     if known.under != arrived.under {
         return Ok(if known.digest == arrived.digest {
@@ -164,17 +164,17 @@ pub fn compare(
 fn from_another_home(
     arrived: &ArrivedRevision,
     this_node: NodeId,
-    side: Side,
+    level: Level,
     known: &KnownRevision,
 ) -> Result<News, Dishonest> {
     let may_move = matches!(arrived.kind, Kind::Dataset | Kind::Asset) && known.home == this_node;
     if !may_move {
         return Err(Dishonest::NotTheHome(arrived.id));
     }
-    Ok(match side {
-        Side::High => News::AdoptedHere,
-        Side::Low if arrived.number > known.number => News::Newer,
-        Side::Low => News::Forked,
+    Ok(match level {
+        Level::High => News::AdoptedHere,
+        Level::Low if arrived.number > known.number => News::Newer,
+        Level::Low => News::Forked,
     })
 }
 
@@ -336,7 +336,7 @@ mod tests {
     }
 
     fn news(arrived: &ArrivedRevision, known: &KnownRevision) -> Result<News, Dishonest> {
-        compare(arrived, SENDER, HERE, Side::Low, Some(known))
+        compare(arrived, SENDER, HERE, Level::Low, Some(known))
     }
 
     #[test]
@@ -360,7 +360,7 @@ mod tests {
             ..arrived(Kind::Request, 1, 1, 1)
         };
         assert!(matches!(
-            compare(&elsewhere, SENDER, HERE, Side::Low, None),
+            compare(&elsewhere, SENDER, HERE, Level::Low, None),
             Err(Dishonest::NotTheHome(_))
         ));
         let request = known(HERE, Kind::Request, 1, 1, 1);
@@ -379,7 +379,7 @@ mod tests {
             &arrived(Kind::Dataset, 1, 9, 9),
             SENDER,
             HERE,
-            Side::High,
+            Level::High,
             Some(&dataset),
         );
         assert_eq!(back, Ok(News::AdoptedHere), "an adopted dataset does not go back");

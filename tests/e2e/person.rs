@@ -133,6 +133,30 @@ impl Person {
         expect(self.try_delete(path), path)
     }
 
+    /// Sends a document, and answers with the bytes that come back.
+    pub fn post_json_for_bytes(&self, path: &str, body: &Value) -> Vec<u8> {
+        let request = self
+            .agent
+            .post(self.url(path))
+            .header("Authorization", self.authorization());
+        let mut response = request.send_json(body).unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.body_mut().read_to_vec().unwrap()
+    }
+
+    /// Asks for bytes, and answers with the status and what came.
+    pub fn try_download(&self, path: &str) -> (u16, Vec<u8>) {
+        let asked = self
+            .agent
+            .get(self.url(path))
+            .header("Authorization", self.authorization());
+        let mut response = asked.call().unwrap();
+        (
+            response.status().as_u16(),
+            response.body_mut().read_to_vec().unwrap(),
+        )
+    }
+
     /// Fetches bytes.
     pub fn download(&self, path: &str) -> Vec<u8> {
         let mut response = self

@@ -52,7 +52,7 @@ impl Syncer {
             filters,
             full,
         } = ask;
-        let bundle = BundleId(clock::new_id(crate::domain::side::Side::High));
+        let bundle = BundleId(clock::random_id());
         let parcel = self
             .store
             .act_blocking(move |tx, here| outgoing::pack(tx, &actor, here, peer.0, &filters, full, bundle))?;

@@ -20,7 +20,7 @@ use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, Epoch, NodeId};
 use crate::domain::object::BODY_MAX;
 use crate::domain::peer::{Peer, Received, Trust};
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::blobs::{BlobWriter, Blobs, StagedBlob};
 use crate::store::read::Read;
 use crate::store::records;
@@ -97,10 +97,7 @@ impl Syncer {
         let sender = verified.signer().node();
         seen.sender = Some(sender);
         check_trust(&peers, sender)?;
-        let side = self
-            .store
-            .read_blocking(|view| Ok(records::Here::at(view, self.store.now(), [0; 32])?.side))?;
-        let mut staging = Staging::new(side, &self.blobs, self.free_space()?);
+        let mut staging = Staging::new(self.level, &self.blobs, self.free_space()?);
         let mut unpacked = verified.unpack(&self.identity()?, &limits, &mut staging);
         if let (Err(UnpackError::WrongRecipient), Some(previous)) = (&unpacked, self.previous_identity()?) {
             unpacked = verified.unpack(&previous, &limits, &mut staging);
@@ -173,7 +170,7 @@ impl Syncer {
         for (hash, length) in named.iter().filter(|(hash, _)| !brought.contains_key(hash)) {
             let here = self.blobs.find(hash).map_err(ActError::internal)?;
             let blob = (sender, hash.0);
-            let known = staging.side == Side::Low
+            let known = staging.level == Level::Low
                 || self
                     .store
                     .read_blocking(|view| Ok(view.contains(&HAS_BLOB, &blob)?))?;
@@ -206,13 +203,13 @@ impl Syncer {
         if receipt.place == Place::Repeated {
             return Ok(receipt);
         }
-        let mut brought = Vec::with_capacity(blobs.len());
+        let (mut brought, level) = (Vec::with_capacity(blobs.len()), self.level);
         for blob in blobs {
             brought.push(self.blobs.publish(blob).map_err(ActError::internal)?.hash);
         }
         self.store.act_blocking(move |tx, here| {
             let receipt = inbox::receive(tx, here, &delivery)?;
-            if here.side == Side::High {
+            if level == Level::High {
                 for hash in brought {
                     tx.put(&HAS_BLOB, &(delivery.sender, hash.0), &())?;
                 }
@@ -275,7 +272,7 @@ fn delivery(sender: uuid::Uuid, header: &Header, hash: Hash, records: Vec<Record
 /// Holds what a bundle brings until all of it has been verified: records in memory, within a bound, and blobs on the disk
 /// without a name.
 struct Staging<'a> {
-    side: Side,
+    level: Level,
     free: u64,
     header: Option<Header>,
     records: Vec<Record>,
@@ -289,14 +286,14 @@ struct StagedBlobs<'a> {
 }
 
 impl<'a> Staging<'a> {
-    fn new(side: Side, store: &'a Blobs, free: u64) -> Self {
+    fn new(level: Level, store: &'a Blobs, free: u64) -> Self {
         let blobs = StagedBlobs {
             store,
             open: None,
             complete: Vec::new(),
         };
         Self {
-            side,
+            level,
             free,
             header: None,
             records: Vec::new(),
@@ -338,7 +335,7 @@ impl Sink for Staging<'_> {
 
     fn record(&mut self, payload: &[u8]) -> Result<(), SinkRefusal> {
         self.records
-            .push(inbox::decode(self.side, payload).map_err(inbox::ImportRefused::from)?);
+            .push(inbox::decode(self.level, payload).map_err(inbox::ImportRefused::from)?);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::acts::requests::{self, want_another_run, withdraw};
+use crate::acts::requests::{want_another_run, withdraw};
 use crate::acts::scene::*;
 use crate::domain::notification::Audience;
 use crate::domain::policy::OutputPolicy;
@@ -54,7 +54,7 @@ fn the_second_reviewer_is_told_what_the_first_did() {
         }
         other => panic!("{other:?}"),
     }
-    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    let view = scene.look(&ada(), request).unwrap();
     assert_eq!((view.decisions.len(), view.status.word()), (1, "denied"));
 }
 
@@ -104,7 +104,7 @@ fn a_reviewer_may_change_their_mind() {
     scene.decide(owner(), request, deny("no")).unwrap();
     scene.decide(owner(), request, Verdict::Approve).unwrap();
     scene.decide(officer(), request, deny("still no")).unwrap();
-    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    let view = scene.look(&ada(), request).unwrap();
     assert_eq!(
         view.status,
         Status::Denied {

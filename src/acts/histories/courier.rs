@@ -92,7 +92,7 @@ impl Courier for ByHand {
 pub fn receive(to: &Node, bundle: &Bundle) -> Result<Receipt, ImportRefused> {
     let mut delivery = bundle.header.clone();
     for record in &bundle.records {
-        delivery.records.push(inbox::decode(to.side, record)?);
+        delivery.records.push(inbox::decode(to.level, record)?);
     }
     to.act(move |tx, here| inbox::receive(tx, here, &delivery))
 }

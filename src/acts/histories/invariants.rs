@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::node::Node;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::object::{Body, Kind, Object};
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::audit;
 use crate::store::tables::{INBOX, OWED, PUBLISHED};
 use crate::sync::eligible;
@@ -28,7 +28,7 @@ pub fn check(node: &Node, high: NodeId, published: &Publications, numbers: &mut 
             node.object(owed.root).is_some(),
             "what is owed has its batch's root"
         );
-        if node.side == Side::High {
+        if node.level == Level::High {
             assert!(
                 may_have(node, peer, &object),
                 "{:?} is owed to the wrong peer",
@@ -62,7 +62,7 @@ pub fn check(node: &Node, high: NodeId, published: &Publications, numbers: &mut 
             }
         }
     }
-    if node.side == Side::Low {
+    if node.level == Level::Low {
         check_low(node, high, published);
     }
 }
@@ -164,9 +164,9 @@ pub fn check_level(from: &Node, to: &Node) {
     let stuck = stuck(from, to);
     let mut due = BTreeSet::new();
     for object in from.objects().into_iter().filter(|object| object.home == from.id) {
-        let travels = match from.side {
-            Side::Low => !matches!(object.kind(), Kind::User | Kind::Code),
-            Side::High => may_have(from, to.id.0, &object),
+        let travels = match from.level {
+            Level::Low => !matches!(object.kind(), Kind::User | Kind::Code),
+            Level::High => may_have(from, to.id.0, &object),
         };
         if travels {
             due.insert(object.id);

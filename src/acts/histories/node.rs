@@ -13,7 +13,7 @@ use crate::domain::hash::Hash;
 use crate::domain::id::{Epoch, NodeId, UserId};
 use crate::domain::object::{Body, Object};
 use crate::domain::settings;
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::engine::{Batch, Engine, EngineError};
 use crate::store::memory_engine::MemoryEngine;
 use crate::store::read::{Read, View};
@@ -32,18 +32,18 @@ pub type Dump = BTreeMap<Vec<u8>, Vec<u8>>;
 #[derive(Debug)]
 pub struct Node {
     pub id: NodeId,
-    pub side: Side,
+    pub level: Level,
     writer: Writer,
     /// Ids and moments go on over a restore, as they do in the world.
     count: AtomicU64,
 }
 
 impl Node {
-    pub fn new(number: u8, side: Side) -> Self {
-        let born = Self::on(Arc::new(MemoryEngine::new()), number, side);
+    pub fn new(number: u8, level: Level) -> Self {
+        let born = Self::on(Arc::new(MemoryEngine::new()), number, level);
         let record = settings::Node {
             id: born.id,
-            side,
+            side: level.into(),
             epoch: Epoch(born.fresh_id()),
             setup_token: None,
             made_at: born.moment(),
@@ -53,10 +53,10 @@ impl Node {
         born
     }
 
-    fn on(engine: Arc<dyn Engine>, number: u8, side: Side) -> Self {
+    fn on(engine: Arc<dyn Engine>, number: u8, level: Level) -> Self {
         Self {
             id: NodeId(Uuid::from_bytes([number; 16])),
-            side,
+            level,
             writer: Writer::start(engine, WriterLimits::default()).unwrap(),
             count: AtomicU64::new(1),
         }
@@ -65,7 +65,7 @@ impl Node {
     /// An empty node on an engine of the caller's.
     pub fn with_engine(engine: Arc<dyn Engine>, like: &Self) -> Self {
         let number = like.id.0.as_bytes()[0];
-        let node = Self::on(engine, number, like.side);
+        let node = Self::on(engine, number, like.level);
         node.count
             .store(like.count.load(Ordering::Relaxed), Ordering::Relaxed);
         node
@@ -300,7 +300,7 @@ pub fn pair(one: &Node, other: &Node) {
 pub fn introduce(here: &Node, there: &Node) {
     let introduced = peers::Introduction {
         node: there.id,
-        side: there.side,
+        level: there.level,
         name: format!("node {}", there.id),
         epoch: there.epoch(),
         identity: there.id.to_string(),

@@ -14,7 +14,7 @@ use crate::domain::access::Role;
 use crate::domain::decision::Verdict;
 use crate::domain::id::UserId;
 use crate::domain::object::{Body, Kind, Object};
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::tables::{HELD, IGNORED};
 use crate::sync::ledger::Refused;
 use crate::sync::select::Filters;
@@ -86,9 +86,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let nodes = vec![
-            Node::new(1, Side::Low),
-            Node::new(2, Side::Low),
-            Node::new(3, Side::High),
+            Node::new(1, Level::Low),
+            Node::new(2, Level::Low),
+            Node::new(3, Level::High),
         ];
         pair(&nodes[0], &nodes[HIGH]);
         pair(&nodes[1], &nodes[HIGH]);

@@ -15,7 +15,7 @@ use crate::domain::id::{BundleId, Epoch, NodeId};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind, Revision};
 use crate::domain::peer::{Arrived, Peer, Pending, Received};
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
 use crate::store::tables::{ARRIVED, IGNORED, INBOX, INBOX_SUPERSEDED, OBJECTS, PEERS};
@@ -137,14 +137,14 @@ impl From<crate::store::table::TableError> for ImportRefused {
     }
 }
 
-/// Decodes a record that came from the side opposite to `side`, and computes its digest.
+/// Decodes a record that came to `level` from the one opposite, and computes its digest.
 ///
 /// # Errors
 /// The record is not in the one form, or of a kind that does not travel in that direction.
-pub fn decode(side: Side, bytes: &[u8]) -> Result<Record, CborError> {
-    match side {
-        Side::High => decode_as::<Upward>(bytes),
-        Side::Low => decode_as::<Downward>(bytes),
+pub fn decode(level: Level, bytes: &[u8]) -> Result<Record, CborError> {
+    match level {
+        Level::High => decode_as::<Upward>(bytes),
+        Level::Low => decode_as::<Downward>(bytes),
     }
 }
 
@@ -303,10 +303,11 @@ fn take_in(
         Some(pending) => Some(known_pending(pending)),
         None => known_object(tx, here, record.id)?,
     };
-    let news = intake::compare(&arrived, NodeId(peer), here.node, here.side, known.as_ref())?;
+    let level = here.level().map_err(Refusal::from)?;
+    let news = intake::compare(&arrived, NodeId(peer), here.node, level, known.as_ref())?;
     intake::check_body(record.id, &record.body)?;
-    check_place(tx, here, record)?;
-    if let Some(other) = review::foreign_reference(tx, here, NodeId(peer), &record.body)? {
+    check_place(tx, here.node, level, record)?;
+    if let Some(other) = review::foreign_reference(tx, (here.node, level), NodeId(peer), &record.body)? {
         return Err(Dishonest::Foreign { id: record.id, other }.into());
     }
     match news {
@@ -387,20 +388,20 @@ fn known_object(read: &impl Read, here: &Here, id: Uuid) -> Result<Option<KnownR
 }
 
 /// An answer must answer a request of this node, and the batch that a record names must be the one that it belongs to.
-fn check_place(read: &impl Read, here: &Here, record: &Record) -> Result<(), ImportRefused> {
+fn check_place(read: &impl Read, node: NodeId, level: Level, record: &Record) -> Result<(), ImportRefused> {
     let root = crate::sync::eligible::root(record.id, &record.body);
     if root.is_some_and(|root| root != record.root) {
         return Err(Dishonest::OtherBatch(record.id).into());
     }
     let request = match &record.body {
-        Body::Decision(decision) if here.side == Side::Low => Some(decision.request),
+        Body::Decision(decision) if level == Level::Low => Some(decision.request),
         Body::Job(job) => Some(job.request),
         Body::Release(release) => Some(release.request),
         _ => None,
     };
     let Some(request) = request else { return Ok(()) };
     match records::object(read, request.0)? {
-        Some(known) if known.kind() != Kind::Request || known.home != here.node => {
+        Some(known) if known.kind() != Kind::Request || known.home != node => {
             let (id, other) = (record.id, request.0);
             Err(Dishonest::Foreign { id, other }.into())
         }

@@ -17,7 +17,7 @@ use crate::domain::notification::Event;
 use crate::domain::object::Body;
 use crate::domain::peer::{Pending, ReviewAct, Reviewed};
 use crate::domain::release::Part;
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::tables::{IGNORED, INBOX, REVIEWED};
@@ -181,7 +181,7 @@ fn check_home(read: &impl Read, here: &Here, id: Uuid, pending: &Pending) -> Res
     {
         return elsewhere(id);
     }
-    match foreign_reference(read, here, pending.home, &pending.body)? {
+    match foreign_reference(read, (here.node, here.level()?), pending.home, &pending.body)? {
         Some(foreign) => elsewhere(foreign),
         None => Ok(()),
     }
@@ -192,15 +192,15 @@ fn check_home(read: &impl Read, here: &Here, id: Uuid, pending: &Pending) -> Res
 /// that was adopted here.
 pub(super) fn foreign_reference(
     read: &impl Read,
-    here: &Here,
+    (this_node, level): (NodeId, Level),
     sender: NodeId,
     body: &Body,
 ) -> Result<Option<Uuid>, Refusal> {
-    if here.side == Side::Low {
+    if level == Level::Low {
         return Ok(None);
     }
     for reference in intake::references(body) {
-        let adopted = |home| matches!(body, Body::Asset(_)) && home == here.node;
+        let adopted = |home| matches!(body, Body::Asset(_)) && home == this_node;
         if records::object(read, reference)?.is_some_and(|known| known.home != sender && !adopted(known.home))
         {
             return Ok(Some(reference));

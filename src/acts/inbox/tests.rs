@@ -14,14 +14,14 @@ use crate::acts::histories::courier::{Bundle, ByHand, Courier, carry, export, re
 use crate::acts::histories::node::{Node, confirm_epoch, introduce, pair};
 use crate::acts::histories::people::rename;
 use crate::domain::object::Body;
-use crate::domain::side::Side;
+use crate::domain::side::Level;
 use crate::store::tables::OWED;
 use crate::sync::ledger::{Place, Refused};
 use crate::sync::select::Filters;
 
 /// A low and a high node, paired.
 fn two() -> (Node, Node) {
-    let (low, high) = (Node::new(1, Side::Low), Node::new(3, Side::High));
+    let (low, high) = (Node::new(1, Level::Low), Node::new(3, Level::High));
     pair(&low, &high);
     (low, high)
 }
@@ -29,7 +29,7 @@ fn two() -> (Node, Node) {
 /// Two low nodes and their high one.
 fn three() -> (Node, Node, Node) {
     let (low, high) = two();
-    let other = Node::new(2, Side::Low);
+    let other = Node::new(2, Level::Low);
     pair(&other, &high);
     (low, other, high)
 }

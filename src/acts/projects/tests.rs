@@ -3,6 +3,7 @@ use uuid::Uuid;
 use super::*;
 use crate::acts::scene::{PROJECT, Scene, ada, eve, officer, owner, word};
 use crate::domain::access::Role;
+use crate::domain::side::Side;
 use crate::domain::user::{Profile, User};
 
 /// Accounts for Ada and Eve, as the scene's actors have them.

@@ -2,6 +2,7 @@ use super::*;
 use crate::acts::scene::{ASSET, OTHER, Scene, ada, owner, word};
 use crate::domain::id::Epoch;
 use crate::domain::peer::{Peer, Received, Trust};
+use crate::domain::side::Side;
 use crate::store::tables::PEERS;
 
 const PIMA: DatasetId = DatasetId(Uuid::from_u128(20));
@@ -19,7 +20,7 @@ fn peer(trust: Trust) -> Peer {
     Peer {
         node: OTHER,
         name: "low".into(),
-        side: Side::Low,
+        side: Level::Low,
         identity: String::new(),
         trust,
         successor: None,

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::acts::requests::{self, want_another_run, withdraw};
+use crate::acts::requests::{want_another_run, withdraw};
 use crate::acts::runs::{Ended, deposit};
 use crate::acts::scene::*;
 use crate::domain::id::CodeId;
@@ -52,7 +52,7 @@ fn a_result_is_released_once_and_told() {
     );
     assert_eq!(scene.events().last(), Some(&Event::ResultReady));
     assert_eq!(scene.audited().last().map(String::as_str), Some("released"));
-    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    let view = scene.look(&ada(), request).unwrap();
     assert!(view.progress.released);
     assert_eq!(view.releases[0].id, made.id);
     // It was approved before; the release adds no decision.
@@ -87,7 +87,7 @@ fn the_log_goes_by_itself_and_approves_nothing() {
     let (scene, request, job) = ran();
     release_as(&scene, owner(), wanted(job, Part::Log, b"printed"), b"printed").unwrap();
     assert!(!scene.events().contains(&Event::ResultReady));
-    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    let view = scene.look(&ada(), request).unwrap();
     assert!(!view.progress.released);
     assert!(matches!(
         release_as(&scene, owner(), wanted(job, Part::FailureReport, b"x"), b"x"),
@@ -120,7 +120,7 @@ fn releasing_a_deposited_result_approves_its_request() {
         .act(move |tx, here| deposit(tx, &owner(), here, job, request, product(BYTES)))
         .unwrap();
     release_as(&scene, officer(), wanted(job, Part::Result, BYTES), BYTES).unwrap();
-    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    let view = scene.look(&ada(), request).unwrap();
     assert_eq!((view.status, view.decisions.len()), (Status::Approved, 1));
     assert_eq!(view.decisions[0].body.by_name, "Carl");
     let last: Vec<_> = scene.audited().into_iter().rev().take(2).collect();
@@ -134,7 +134,7 @@ fn releasing_an_earlier_run_does_not_approve_the_next() {
         .act(move |tx, here| want_another_run(tx, &ada(), here, request))
         .unwrap();
     release_as(&scene, owner(), wanted(job, Part::Result, BYTES), BYTES).unwrap();
-    let view = requests::view(&scene.view(), &ada(), request).unwrap();
+    let view = scene.look(&ada(), request).unwrap();
     assert_eq!((view.status, view.decisions.len()), (Status::Pending, 1));
 }
 

@@ -141,7 +141,7 @@ fn nobody_sees_the_request_of_another() {
         .unwrap();
     let read = scene.view();
     assert!(matches!(
-        view(&read, &eve(), request),
+        scene.look(&eve(), request),
         Err(Refusal::NotFound { .. })
     ));
     assert!(
@@ -157,7 +157,7 @@ fn nobody_sees_the_request_of_another() {
         let refused = scene.act(move |tx, here| act(tx, &owner(), here, request));
         assert_eq!(word(refused), "not_the_requester");
     }
-    let seen = view(&read, &ada(), request).unwrap();
+    let seen = scene.look(&ada(), request).unwrap();
     assert_eq!(
         seen.status,
         Status::Denied {
@@ -206,7 +206,7 @@ fn a_request_is_withdrawn_once_and_taken_up_by_a_successor() {
         .unwrap();
     let again = scene.act(move |tx, here| withdraw(tx, &ada(), here, request));
     assert_eq!(word(again), "withdrawn");
-    let seen = view(&scene.view(), &ada(), request).unwrap();
+    let seen = scene.look(&ada(), request).unwrap();
     assert_eq!((seen.status, seen.history.len()), (Status::Withdrawn, 1));
 
     let next = Draft {
@@ -237,10 +237,7 @@ fn another_run_is_a_new_revision_that_needs_a_new_decision() {
         .decide(owner(), request, crate::domain::decision::Verdict::Approve)
         .unwrap();
     ask().unwrap();
-    assert_eq!(
-        view(&scene.view(), &ada(), request).unwrap().status,
-        Status::Pending
-    );
+    assert_eq!(scene.look(&ada(), request).unwrap().status, Status::Pending);
     scene
         .decide(owner(), request, crate::domain::decision::Verdict::Approve)
         .unwrap();
@@ -270,9 +267,9 @@ fn progress_tells_which_bundles_carried_it() {
             Ok(())
         })
         .unwrap();
-    let progress = view(&scene.view(), &ada(), request).unwrap().progress;
-    assert_eq!(progress.carried_in, [4, 5]);
-    assert!(progress.received);
+    let progress = scene.look(&ada(), request).unwrap().progress;
+    assert_eq!(progress.crossing.as_ref().unwrap().carried_in, [4, 5]);
+    assert!(progress.crossing.unwrap().received);
     assert_eq!((progress.decided_on, progress.released), (None, false));
 }
 

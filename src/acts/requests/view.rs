@@ -1,17 +1,19 @@
 //! Requests as people look at them: with their status, decisions, history, and how far they have travelled.
 
+use jiff::tz::TimeZone;
+
 use crate::acts::visible::{self, Found};
 use crate::acts::{Refusal, listing};
-use crate::domain::access::Actor;
+use crate::domain::access::{Actor, Permission};
 use crate::domain::code::Code;
 use crate::domain::decision::Decision;
 use crate::domain::id::{NodeId, ProjectId, RequestId};
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::release::Part;
-use crate::domain::request::{self, Progress, Request, Status};
-use crate::domain::side::Side;
+use crate::domain::request::{self, Crossing, Progress, Request, Status};
+use crate::domain::side::{NoBundles, Side};
 use crate::store::read::Read;
-use crate::store::records::{self, RecordError};
+use crate::store::records::{self, Here, RecordError};
 use crate::store::tables::{CARRIED_IN, HISTORY, NODE, PEERS, SENT};
 
 /// Everything that is known of a request.
@@ -25,7 +27,7 @@ pub struct View {
     pub status: Status,
     /// The decisions on it, in the order in which this node learnt of them.
     pub decisions: Vec<Found<Decision>>,
-    /// The runs on private data that this side knows of.
+    /// The runs on private data that this side knows of, and that the actor is told of.
     pub jobs: Vec<Object>,
     /// What was released of them.
     pub releases: Vec<Object>,
@@ -95,7 +97,7 @@ pub fn status_of(
         request,
         object.revision,
         counting,
-        high(node, side),
+        holds_the_data(node, side),
     ))
 }
 
@@ -119,28 +121,27 @@ fn counting<'a>(
     Ok(counting)
 }
 
-/// Whether a node is the high side of the gap, seen from this one.
-fn high(node: NodeId, side: Side) -> impl Fn(NodeId) -> bool {
-    move |home| (home == node) == (side == Side::High)
+/// Whether a node is the one that holds the private data, seen from this one.
+fn holds_the_data(node: NodeId, side: Side) -> impl Fn(NodeId) -> bool {
+    move |home| (home == node) == side.holds_private_data()
 }
 
 /// Shows a request.
 ///
 /// # Errors
 /// There is none that the actor may see.
-pub fn view(read: &impl Read, actor: &Actor, id: RequestId) -> Result<View, Refusal> {
+pub fn view(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Result<View, Refusal> {
     let request = visible::request(read, actor, id)?;
-    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
     let code = visible::code_of(read, &request.body)?;
     let decisions = decisions(read, id)?;
-    let counting = counting(read, node.id, &decisions)?;
-    let authority = high(node.id, node.side);
+    let counting = counting(read, here.node, &decisions)?;
+    let authority = holds_the_data(here.node, here.side);
     let (revision, counting) = (request.object.revision, counting.iter().copied());
     let status = request::status(&request.body, revision, counting.clone(), &authority);
     let standing = request::standing(revision, counting, &authority);
-    let jobs = records::children(read, id.0, Kind::Job)?;
     let releases = records::children(read, id.0, Kind::Release)?;
-    let progress = progress(read, &request, standing, &decisions, &releases)?;
+    let jobs = told(actor, here, records::children(read, id.0, Kind::Job)?, &releases);
+    let progress = progress(read, here, &request, standing, (&decisions, &releases))?;
     let history = read
         .range_prefix(&HISTORY, &id.0, None, usize::MAX)?
         .into_iter()
@@ -158,13 +159,56 @@ pub fn view(read: &impl Read, actor: &Actor, id: RequestId) -> Result<View, Refu
     })
 }
 
+/// What an actor is told of jobs. Where no gap stands between the runs and whoever asked for them, those who do not triage
+/// are told as little as a bundle would tell: see [`Job::is_told`], and of times the date alone.
+fn told(actor: &Actor, here: &Here, jobs: Vec<Object>, releases: &[Object]) -> Vec<Object> {
+    if here.level().is_ok() || actor.may(Permission::TriageRequests) {
+        return jobs;
+    }
+    let released = |id| {
+        let of_it = |release: &Object| matches!(&release.body, Body::Release(of) if of.job.0 == id);
+        releases.iter().any(|release| !release.deleted && of_it(release))
+    };
+    let told = jobs.into_iter().filter_map(|mut object| {
+        let Body::Job(job) = &object.body else { return None };
+        if !job.is_told(here.today(), released(object.id)) {
+            return None;
+        }
+        let midnight = job.on.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        (object.created_at, object.updated_at) = (midnight, midnight);
+        Some(object)
+    });
+    told.collect()
+}
+
 fn progress(
     read: &impl Read,
+    here: &Here,
     request: &Found<Request>,
     standing: Option<&Decision>,
-    decisions: &[Found<Decision>],
-    releases: &[Object],
+    (decisions, releases): (&[Found<Decision>], &[Object]),
 ) -> Result<Progress, Refusal> {
+    let decided_on = standing.map(|decision| decision.on);
+    let released = releases.iter().any(
+        |object| matches!(&object.body, Body::Release(release) if release.part == Part::Result && !object.deleted),
+    );
+    let crossing = match here.level() {
+        Ok(_) => Some(crossing(read, request, decisions)?),
+        Err(NoBundles) => None,
+    };
+    Ok(Progress {
+        submitted: request.object.created_at,
+        crossing,
+        decided_on,
+        released,
+    })
+}
+
+fn crossing(
+    read: &impl Read,
+    request: &Found<Request>,
+    decisions: &[Found<Decision>],
+) -> Result<Crossing, Refusal> {
     let (mut carried_in, mut received) = (Vec::new(), false);
     read.for_each(&CARRIED_IN, &request.object.id, |(_, peer, epoch, number), ()| {
         if let Some(sent) = read.get(&SENT, &(peer, epoch, number))?
@@ -179,17 +223,7 @@ fn progress(
     received |= decisions
         .iter()
         .any(|found| found.object.home != request.object.home);
-    let decided_on = standing.map(|decision| decision.on);
-    let released = releases.iter().any(
-        |object| matches!(&object.body, Body::Release(release) if release.part == Part::Result && !object.deleted),
-    );
-    Ok(Progress {
-        submitted: request.object.created_at,
-        carried_in,
-        received,
-        decided_on,
-        released,
-    })
+    Ok(Crossing { carried_in, received })
 }
 
 /// The requests that an actor may see, newest first. A page may come out short and still name a next one.

@@ -198,6 +198,9 @@ pub(super) fn tell(tx: &mut Tx<'_>, here: &Here, id: JobId, run: &Run) -> Result
     let requester = self::request(tx, request)?.body.requester;
     let event = match verdict {
         Verdict::Succeeded => Event::ResultAwaitsRelease,
+        // Whoever asked for the run has no gap before them: told now, they would learn when it ended. They are told with
+        // the release of its failure report.
+        Verdict::Failed if here.side.takes_scientists() => return Ok(()),
         Verdict::Failed => Event::RunFailed,
     };
     records::notify(tx, here, event, Some(id.0), Some(requester))?;

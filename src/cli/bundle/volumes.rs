@@ -100,6 +100,7 @@ pub(super) fn split(common: &Common, arguments: &SplitArguments) -> Result<(), F
 fn key_of(folder: &Path) -> Result<PathBuf, Failure> {
     let config = Config::load(&folder.join("poundlock.toml"), |name| std::env::var(name).ok())
         .map_err(|error| Failure::chain(&error))?;
+    config.side.level().map_err(|solo| Failure::chain(&solo))?;
     let private_data = if config.side.holds_private_data() {
         PrivateData::Held
     } else {

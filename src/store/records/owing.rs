@@ -28,7 +28,7 @@ pub(super) fn owe_everybody(
     Ok(())
 }
 
-/// Whether a peer may have an object from this node.
+/// Whether a peer may have an object from this node. A solo node has no peers: nobody may have anything from it.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -39,8 +39,9 @@ pub fn may_have(
     peer: Uuid,
     object: &Object,
 ) -> Result<bool, TableError> {
+    let Ok(level) = side.level() else { return Ok(false) };
     let facts = facts(read, peer, object)?;
-    Ok(eligible::eligible(object, node, side, NodeId(peer), facts))
+    Ok(eligible::eligible(object, node, level, NodeId(peer), facts))
 }
 
 /// Notes that a peer is owed an object, if it may have it. People and code are owed once a project or a request needs

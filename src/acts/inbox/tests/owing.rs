@@ -17,7 +17,7 @@ use crate::sync::select::KeptBack;
 
 #[test]
 fn nothing_is_exchanged_before_the_pairing_is_confirmed() {
-    let (low, high) = (Node::new(1, Side::Low), Node::new(3, Side::High));
+    let (low, high) = (Node::new(1, Level::Low), Node::new(3, Level::High));
     introduce(&low, &high);
     low.project("early", &[low.user("ada")]);
     assert!(owed(&low, &high).is_empty());
@@ -167,7 +167,7 @@ fn a_person_who_has_left_the_project_comes_with_their_request() {
         };
         project.set_members(&[]).unwrap();
     });
-    let late = Node::new(4, Side::High);
+    let late = Node::new(4, Level::High);
     pair(&low, &late);
     carry(&low, &late);
     assert!(late.object(bob).is_some());

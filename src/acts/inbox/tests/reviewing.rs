@@ -115,7 +115,7 @@ fn a_request_without_its_code_waits_for_it() {
     let mut bundle = export(&low, &high);
     bundle
         .records
-        .retain(|record| super::super::decode(high.side, record).unwrap().id != code);
+        .retain(|record| super::super::decode(high.level, record).unwrap().id != code);
     ByHand.import(&high, &bundle).unwrap();
     assert_eq!(word(high.apply(low.id.0, &[request])), "waits");
     let shown = high.inbox(low.id.0);
