@@ -277,7 +277,7 @@ fn nothing_of_bundles_is_on_a_solo_node() {
     for command in commands {
         assert_eq!(node.run(OWNER, command).refused(1), "no_bundles", "{command:?}");
     }
-    assert!(!std::path::Path::new(&identity).exists());
+    assert!(!std::path::Path::new(&identity).try_exists().unwrap());
 
     for (command, word) in [(&["node", "show"], "solo"), (&["help", "run"], "cancel")] {
         let said = node.say(OWNER, command);
