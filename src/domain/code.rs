@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::hash::Hash;
 use super::id::UserId;
 use super::policy::{InputPolicy, OutputPolicy};
+use super::signature::Signature;
 use super::text::{self, Invalid};
 
 /// The longest source, in bytes. A body stays under 64 KiB, and the policies need room too.
@@ -27,6 +28,9 @@ pub struct Code {
     pub output_policy: OutputPolicy,
     /// Covers source, entry point and both policies; see [`code_hash`].
     pub hash: Hash,
+    /// Its author's signature, if they sign; see [`Statement::of_code`](super::signature::Statement::of_code).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 impl Code {
@@ -62,6 +66,7 @@ impl Code {
             input_policy,
             output_policy,
             hash,
+            signature: None,
         })
     }
 
@@ -80,12 +85,24 @@ impl Code {
 /// The hash that names code and its policies together: BLAKE3 over the parts, each preceded by its length in bytes as
 /// eight little-endian bytes, so that no two lists of parts run together to the same bytes.
 pub fn code_hash(source: &str, entry_point: &str, input: &InputPolicy, output: OutputPolicy) -> Hash {
-    use super::policy::Binding;
     let mut bytes = Vec::with_capacity(source.len() + 256);
-    let mut part = |text: &str| {
-        bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
-    };
+    parts(source, entry_point, input, output, |part| {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    });
+    Hash::derive("poundlock code 1", &bytes)
+}
+
+/// Everything that decides what code does, as a list of texts in their one order: source, entry point, each parameter with
+/// its binding in the order of the names' bytes, output policy. Hashes and signatures are over these.
+pub(super) fn parts(
+    source: &str,
+    entry_point: &str,
+    input: &InputPolicy,
+    output: OutputPolicy,
+    mut part: impl FnMut(&str),
+) {
+    use super::policy::Binding;
     part(source);
     part(entry_point);
     for (name, binding) in &input.parameters {
@@ -99,7 +116,6 @@ pub fn code_hash(source: &str, entry_point: &str, input: &InputPolicy, output: O
         OutputPolicy::SingleExecution => "single_execution".to_owned(),
         OutputPolicy::ExecuteCount(count) => format!("execute_count {count}"),
     });
-    Hash::derive("poundlock code 1", &bytes)
 }
 
 #[cfg(test)]

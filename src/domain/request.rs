@@ -8,6 +8,7 @@ use super::decision::{Decision, Verdict};
 use super::id::{CodeId, NodeId, ProjectId, RequestId, UserId};
 use super::object::{Object, Revision};
 use super::policy::OutputPolicy;
+use super::signature::Signature;
 use super::text::{self, Invalid};
 
 /// Asks the data owner to run code on private data.
@@ -28,6 +29,10 @@ pub struct Request {
     pub withdrawn: bool,
     /// The request that this one takes up again, if any.
     pub predecessor: Option<RequestId>,
+    /// Its requester's signature on this revision, if they sign; see
+    /// [`Statement::of_request`](super::signature::Statement::of_request).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// A request cannot change in the way that was asked for.
@@ -71,10 +76,11 @@ impl Request {
             runs_wanted: 1,
             withdrawn: false,
             predecessor,
+            signature: None,
         })
     }
 
-    /// Takes the request back.
+    /// Takes the request back. The signature, which was for the revision before, goes.
     ///
     /// # Errors
     /// It was taken back before.
@@ -83,10 +89,11 @@ impl Request {
             return Err(RequestError::Withdrawn);
         }
         self.withdrawn = true;
+        self.signature = None;
         Ok(())
     }
 
-    /// Asks for one more run.
+    /// Asks for one more run. The signature, which was for the revision before, goes.
     ///
     /// # Errors
     /// The request was withdrawn, is not approved, or the policy allows no further run.
@@ -102,6 +109,7 @@ impl Request {
             return Err(RequestError::NoFurtherRun { allowed });
         }
         self.runs_wanted += 1;
+        self.signature = None;
         Ok(())
     }
 }

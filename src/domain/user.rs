@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::access::Role;
+use super::signature::VerifyKey;
 use super::text::{self, Invalid};
 
 /// An e-mail address, valid in form. Compared without regard to case, kept as its owner wrote it.
@@ -74,6 +75,9 @@ pub struct User {
     pub website: String,
     /// What they may do on their home node. It gives no rights on any other and does not travel.
     pub role: Role,
+    /// The public half of the key that they sign with, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify_key: Option<VerifyKey>,
 }
 
 /// What a person says of themselves, before it is checked.
@@ -105,6 +109,7 @@ impl User {
             },
             website: text::url("website", &profile.website)?,
             role,
+            verify_key: None,
         })
     }
 }

@@ -28,6 +28,7 @@ use crate::domain::project::Project;
 use crate::domain::release::{OutputFormat, Part, Release};
 use crate::domain::request::Request;
 use crate::domain::schema::Schema;
+use crate::domain::signature::{Signature, VerifyKey};
 use crate::domain::user::{Email, User};
 
 /// One revision of an object, on its way.
@@ -92,6 +93,8 @@ pub struct UserRecord {
     email: Email,
     institution: String,
     website: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verify_key: Option<VerifyKey>,
 }
 
 /// A project.
@@ -116,6 +119,8 @@ pub struct CodeRecord {
     parameters: BTreeMap<String, Binding>,
     output_policy: OutputPolicy,
     hash: Hash,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<Signature>,
 }
 
 /// A request.
@@ -129,6 +134,8 @@ pub struct RequestRecord {
     runs_wanted: u32,
     withdrawn: bool,
     predecessor: Option<RequestId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<Signature>,
 }
 
 /// A decision.
@@ -337,9 +344,9 @@ macro_rules! allow_list {
 }
 
 allow_list! {
-    User <=> UserRecord { name, email, institution, website } kept { role: Role::User };
+    User <=> UserRecord { name, email, institution, website, verify_key } kept { role: Role::User };
     Project <=> ProjectRecord { name, description, creator, members, started };
-    Request <=> RequestRecord { project, code, requester, reason, runs_wanted, withdrawn, predecessor };
+    Request <=> RequestRecord { project, code, requester, reason, runs_wanted, withdrawn, predecessor, signature };
     Decision <=> DecisionRecord { request, number, request_revision, code, code_hash, assets, verdict, by, by_name, on };
     Job <=> JobRecord { request, code, verdict, on };
     Release <=> ReleaseRecord { job, request, part, blob, length, format, by_name, on };
@@ -357,6 +364,7 @@ impl From<&Code> for CodeRecord {
             parameters: code.input_policy.parameters.clone(),
             output_policy: code.output_policy,
             hash: code.hash,
+            signature: code.signature,
         }
     }
 }
@@ -373,6 +381,7 @@ impl From<CodeRecord> for Code {
             },
             output_policy: record.output_policy,
             hash: record.hash,
+            signature: record.signature,
         }
     }
 }

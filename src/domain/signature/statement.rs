@@ -1,0 +1,105 @@
+//! What people sign: a context that no other use shares, a NUL, and the parts of what they say, each preceded by its length in
+//! bytes as eight little-endian bytes. Every part is text in UTF-8. Ed25519 signs these bytes themselves, without a hash of
+//! ours, so that any library for it will do.
+//!
+//! A statement covers all that a data owner goes by. In particular a request's covers
+//!
+//! - its id, so that it cannot be made twice of one signature;
+//! - the number of its revision, so that an earlier wish cannot be passed off as the newest;
+//! - its project and requester, so that it cannot be moved to another project or another name;
+//! - the whole statement of its code, so that the code cannot be exchanged under it.
+//!
+//! It does not cover whether the object is deleted: whoever holds a node can always keep back what is on it.
+
+use uuid::Uuid;
+
+use super::{SignatureBytes, VerifyKey};
+use crate::domain::code::{self, Code};
+use crate::domain::id::{RequestId, UserId};
+use crate::domain::request::Request;
+
+/// Over the claim of a key: user, key.
+pub const VERIFY_KEY: &str = "poundlock v1 verify key";
+/// Over code: author, name, source, entry point, parameters with their bindings, output policy.
+pub const CODE: &str = "poundlock v1 signed code";
+/// Over one revision of a request: id, revision, requester, project, code, the code's statement, reason, runs wanted, withdrawn,
+/// predecessor.
+pub const REQUEST: &str = "poundlock v1 signed request";
+
+/// The bytes that are signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement(Vec<u8>);
+
+impl Statement {
+    fn new(context: &str) -> Self {
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.extend_from_slice(context.as_bytes());
+        bytes.push(0);
+        Self(bytes)
+    }
+
+    fn part(&mut self, part: impl AsRef<[u8]>) -> &mut Self {
+        let part = part.as_ref();
+        self.0.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(part);
+        self
+    }
+
+    fn id(&mut self, id: impl Into<Uuid>) -> &mut Self {
+        self.part(id.into().hyphenated().to_string())
+    }
+
+    /// That a key is a person's: they sign it with the key itself, which proves that they have it.
+    pub fn of_key(user: UserId, key: &VerifyKey) -> Self {
+        let mut statement = Self::new(VERIFY_KEY);
+        statement.id(user).part(key.to_string());
+        statement
+    }
+
+    /// What the author of code says: that this is theirs, under this name, with these policies.
+    pub fn of_code(code: &Code) -> Self {
+        let mut statement = Self::new(CODE);
+        statement.id(code.author).part(&code.name);
+        code::parts(
+            &code.source,
+            &code.entry_point,
+            &code.input_policy,
+            code.output_policy,
+            |part| {
+                statement.part(part);
+            },
+        );
+        statement
+    }
+
+    /// What a requester says with one revision of a request, whose number is `revision`.
+    pub fn of_request(id: RequestId, revision: u64, request: &Request, code: &Code) -> Self {
+        let mut statement = Self::new(REQUEST);
+        statement
+            .id(id)
+            .part(revision.to_string())
+            .id(request.requester)
+            .id(request.project)
+            .id(request.code)
+            .part(Self::of_code(code).as_bytes())
+            .part(&request.reason)
+            .part(request.runs_wanted.to_string())
+            .part(if request.withdrawn { "yes" } else { "no" });
+        match request.predecessor {
+            Some(earlier) => statement.id(earlier),
+            None => statement.part(""),
+        };
+        statement
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Signs it.
+    pub fn sign(&self, key: &ed25519_dalek::SigningKey) -> SignatureBytes {
+        use ed25519_dalek::Signer;
+        SignatureBytes(key.sign(&self.0).to_bytes())
+    }
+}
