@@ -13,6 +13,7 @@ pub mod founding;
 #[cfg(test)]
 mod histories;
 pub mod inbox;
+pub mod keys;
 pub mod listing;
 pub mod outgoing;
 pub mod peers;
@@ -23,6 +24,7 @@ pub mod requests;
 pub mod runs;
 #[cfg(test)]
 pub(crate) mod scene;
+pub mod signatures;
 #[cfg(test)]
 mod solo;
 pub mod visible;

@@ -22,6 +22,7 @@ pub mod datasets;
 pub mod extract;
 pub mod files;
 mod gate;
+pub mod keys;
 pub mod node;
 mod openapi;
 pub mod page;
@@ -34,11 +35,12 @@ pub mod releases;
 pub mod requests;
 pub mod runs;
 pub mod sign_in;
+pub mod signed;
 pub mod sync;
 pub mod view;
 
 pub use context::Context;
-pub use extract::{Json, Query};
+pub use extract::{Json, MaybeJson, Query};
 pub use page::{List, Page};
 pub use problem::Problem;
 pub use sign_in::{MaybeSignedIn, SignedIn};
@@ -61,6 +63,7 @@ fn resources(side: Side) -> impl FnOnce(&mut ServiceConfig<'_>) {
             .configure(audit::configure)
             .configure(codes::configure)
             .configure(requests::configure)
+            .configure(keys::configure)
             .configure(runs::configure)
             .configure(releases::configure)
             .service(openapi::document);

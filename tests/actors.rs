@@ -102,6 +102,7 @@ async fn submit(node: &Node, id: u128, source: &str) -> Result<Object, ActError>
             entry_point: "f".into(),
             input_policy: InputPolicy::exact_match(bindings.into()).unwrap(),
             output_policy: OutputPolicy::ExecuteCount(5),
+            signature: None,
         },
     };
     node.triage.send(submit).await.unwrap()
@@ -116,6 +117,7 @@ async fn approved(node: &Node, id: u128, source: &str) -> RequestId {
         code,
         reason: "to learn".into(),
         predecessor: None,
+        signature: None,
     });
     let ask = Ask {
         actor: ada(),

@@ -21,6 +21,7 @@ use crate::domain::id::{CodeId, DecisionId, JobId, RequestId};
 use crate::domain::job::Run;
 use crate::domain::object::Object;
 use crate::domain::release::OutputFormat;
+use crate::domain::signature::SignatureBytes;
 use crate::runtime::Runtime;
 use crate::store::attachments::Attachments;
 use crate::store::blobs::Blobs;
@@ -114,10 +115,10 @@ impl Handler<Submit> for Triage {
 pub enum Petition {
     /// A new request.
     Make(Draft),
-    /// One more run.
-    AnotherRun,
-    /// To take it back.
-    Withdraw,
+    /// One more run, with the requester's signature if they sign.
+    AnotherRun(Option<SignatureBytes>),
+    /// To take it back, with their signature if they sign.
+    Withdraw(Option<SignatureBytes>),
 }
 
 /// A requester asks for something.
@@ -144,8 +145,12 @@ impl Handler<Ask> for Triage {
             store
                 .act(move |tx, here| match &ask.petition {
                     Petition::Make(draft) => requests::create(tx, &ask.actor, here, ask.request, draft),
-                    Petition::AnotherRun => requests::want_another_run(tx, &ask.actor, here, ask.request),
-                    Petition::Withdraw => requests::withdraw(tx, &ask.actor, here, ask.request),
+                    Petition::AnotherRun(signature) => {
+                        requests::want_another_run(tx, &ask.actor, here, ask.request, signature.as_ref())
+                    }
+                    Petition::Withdraw(signature) => {
+                        requests::withdraw(tx, &ask.actor, here, ask.request, signature.as_ref())
+                    }
                 })
                 .await
         })

@@ -5,9 +5,9 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
-use super::Refusal;
 use super::requests::{decisions, with_homes};
 use super::visible::{self, Found};
+use super::{Refusal, signatures};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::code::Code;
@@ -57,7 +57,7 @@ pub fn decide(
 }
 
 /// Writes a decision on the present revision, with its audit entry and the notification of the requester. The caller has
-/// checked the permission.
+/// checked the permission. What bears a signature that does not hold is not approved.
 pub(super) fn write(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -79,6 +79,9 @@ pub(super) fn write(
             "code_damaged",
             "the code does not have the hash that it is listed under; import it again before you decide",
         ));
+    }
+    if verdict == Verdict::Approve {
+        signatures::refuse_false(tx, found, &code)?;
     }
     let request = RequestId(found.object.id);
     let number = with_homes(made)

@@ -6,7 +6,7 @@ mod tests;
 mod view;
 
 use super::visible::{self, Found};
-use super::{Refusal, listing};
+use super::{Refusal, listing, signatures};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::code::Code;
@@ -15,6 +15,7 @@ use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::policy::Binding;
 use crate::domain::request::Request;
+use crate::domain::signature::{Signature, SignatureBytes, Statement};
 use crate::domain::text::Invalid;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
@@ -27,7 +28,8 @@ pub(super) use view::{decisions, with_homes};
 /// Stores code that has passed the rule for code. It never changes afterwards.
 ///
 /// # Errors
-/// The actor may not submit, an asset that the code names is not there for them, or the source is too long.
+/// The actor may not submit, an asset that the code names is not there for them, the source is too long, or the signature
+/// does not hold.
 pub fn submit_code(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -36,8 +38,9 @@ pub fn submit_code(
     code: SubmittedCode,
 ) -> Result<Object, Refusal> {
     actor.require(Permission::SubmitRequests)?;
-    let code = code.into_code();
+    let (mut code, signature) = code.into_parts();
     check_assets(tx, actor, &code)?;
+    code.signature = signatures::supplied(tx, actor, &Statement::of_code(&code), signature.as_ref())?;
     if records::object(tx, id.0)?.is_some() {
         return Err(Refusal::conflict(
             "id_taken",
@@ -95,13 +98,15 @@ pub struct Draft {
     pub reason: String,
     /// The request that this one takes up again.
     pub predecessor: Option<RequestId>,
+    /// The requester's signature, if they sign. It covers the request's id, which they have made.
+    pub signature: Option<SignatureBytes>,
 }
 
 /// Makes a request, and tells those who triage.
 ///
 /// # Errors
 /// The actor may not submit, is no member of the project, or does not own the code or the predecessor; the project has
-/// not been started; the reason is missing.
+/// not been started; the reason is missing; the id is taken; or the signature does not hold.
 pub fn create(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -123,7 +128,8 @@ pub fn create(
             "the project has not been started; requests can be made once it has",
         ));
     }
-    if visible::code(tx, actor, draft.code)?.body.author != actor.user {
+    let code = visible::code(tx, actor, draft.code)?;
+    if code.body.author != actor.user {
         return Err(Refusal::conflict(
             "not_the_author",
             "a request names code of your own; submit the code yourself",
@@ -134,27 +140,57 @@ pub fn create(
     {
         return Err(not_the_requester("take up"));
     }
-    let request = Request::new(
+    if records::object(tx, id.0)?.is_some() {
+        return Err(Refusal::conflict(
+            "id_taken",
+            "something with this id exists already; make another id, and sign the request with it",
+        ));
+    }
+    let mut request = Request::new(
         draft.project,
         draft.code,
         actor.user,
         &draft.reason,
         draft.predecessor,
     )?;
+    request.signature = signed(tx, actor, id, 1, &request, &code.body, draft.signature.as_ref())?;
     let object = records::write(tx, here, id.0, Body::Request(request), false)?;
     announce(tx, actor, here, &object, Action::REQUEST_SUBMITTED)?;
     Ok(object)
 }
 
+/// What the requester supplies as their signature on one revision of a request, once it has been checked.
+fn signed(
+    read: &impl Read,
+    actor: &Actor,
+    id: RequestId,
+    revision: u64,
+    request: &Request,
+    code: &Code,
+    signature: Option<&SignatureBytes>,
+) -> Result<Option<Signature>, Refusal> {
+    let statement = Statement::of_request(id, revision, request, code);
+    signatures::supplied(read, actor, &statement, signature)
+}
+
 /// Takes a request back. What has run or was released stays.
 ///
 /// # Errors
-/// It is not the actor's, or was taken back before.
-pub fn withdraw(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: RequestId) -> Result<Object, Refusal> {
+/// It is not the actor's, or was taken back before; or the signature does not hold.
+pub fn withdraw(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: RequestId,
+    signature: Option<&SignatureBytes>,
+) -> Result<Object, Refusal> {
     let Found {
-        body: mut request, ..
+        object,
+        body: mut request,
     } = own(tx, actor, id, "withdraw")?;
     request.withdraw()?;
+    let (next, code) = (object.revision.number + 1, visible::code_of(tx, &request)?);
+    request.signature = signed(tx, actor, id, next, &request, &code.body, signature)?;
     let object = records::write(tx, here, id.0, Body::Request(request), false)?;
     records::audit(
         tx,
@@ -170,12 +206,14 @@ pub fn withdraw(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: RequestId) -> R
 /// Asks for one more run of an approved request. This is a new revision: it needs a new decision.
 ///
 /// # Errors
-/// The request is not the actor's or not approved, or its output policy allows no further run.
+/// The request is not the actor's or not approved, or its output policy allows no further run; or the signature does not
+/// hold.
 pub fn want_another_run(
     tx: &mut Tx<'_>,
     actor: &Actor,
     here: &Here,
     id: RequestId,
+    signature: Option<&SignatureBytes>,
 ) -> Result<Object, Refusal> {
     let Found {
         object,
@@ -184,6 +222,8 @@ pub fn want_another_run(
     let status = status_of(tx, here.node, here.side, &object, &request)?;
     let code = visible::code_of(tx, &request)?;
     request.want_another_run(&status, code.body.output_policy)?;
+    let next = object.revision.number + 1;
+    request.signature = signed(tx, actor, id, next, &request, &code.body, signature)?;
     let object = records::write(tx, here, id.0, Body::Request(request), false)?;
     announce(tx, actor, here, &object, Action::REQUEST_RENEWED)?;
     Ok(object)

@@ -270,6 +270,7 @@ pub(crate) fn draft(code: CodeId) -> Draft {
         code,
         reason: "to learn".into(),
         predecessor: None,
+        signature: None,
     }
 }
 
@@ -285,6 +286,7 @@ pub(crate) fn submitted(author: &Actor, policy: OutputPolicy, asset: AssetId) ->
         entry_point: "f".into(),
         input_policy: InputPolicy::exact_match(bindings.into()).unwrap(),
         output_policy: policy,
+        signature: None,
     };
     SubmittedCode::judge(submission.code(author.user).unwrap(), &outline(&["table", "n"])).unwrap()
 }

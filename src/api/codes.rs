@@ -10,17 +10,20 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::signed::Signed;
 use super::{Answer, Context, Json, List, Page, Problem, Query, SignedIn, page, releases, runs, view};
 use crate::actors::ActError;
 use crate::actors::triage::Submit;
 use crate::acts::releases::Answer as CallAnswer;
 use crate::acts::requests::Submission;
 use crate::acts::runs::Wanted;
-use crate::acts::{releases as releasing, requests, visible};
+use crate::acts::{releases as releasing, requests, signatures, visible};
 use crate::domain::id::{AssetId, CodeId};
+use crate::domain::key_pins::Standing;
 use crate::domain::object::Object;
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use crate::domain::request::Status;
+use crate::domain::signature::SignatureBytes;
 
 /// The longest submission, in bytes of JSON: the longest source, however it is escaped, and its policies.
 const SUBMISSION_MAX: usize = 512 * 1024;
@@ -68,6 +71,9 @@ struct SubmissionBody {
     input_policy: BTreeMap<String, BindingBody>,
     /// How often the code may run.
     output_policy: OutputBody,
+    /// Your signature on the code, as docs/SIGNATURES.md describes: 128 hexadecimal digits, or 86 characters of base64url.
+    #[schema(value_type = Option<String>)]
+    signature: Option<SignatureBytes>,
 }
 
 impl SubmissionBody {
@@ -88,6 +94,7 @@ impl SubmissionBody {
                 OutputBody::SingleExecution => OutputPolicy::SingleExecution,
                 OutputBody::ExecuteCount(count) => OutputPolicy::ExecuteCount(count),
             },
+            signature: self.signature,
         })
     }
 }
@@ -107,9 +114,17 @@ pub(super) fn code(object: &Object) -> Value {
     shown
 }
 
+/// Code as JSON, with how it is signed.
+pub(super) fn with_signed(object: &Object, standing: &Standing) -> Value {
+    let mut shown = code(object);
+    shown["signed"] = json!(Signed::from(standing));
+    shown
+}
+
 /// Submits code. It is parsed, never run, and must follow the rule for code; it never changes afterwards.
 #[utoipa::path(tag = "codes", security(("token" = [])), request_body = SubmissionBody, responses(
-    (status = 201, description = "The code"), (status = 422, description = "The lines that break the rule for code"),
+    (status = 201, description = "The code"), (status = 409, description = "You sign, and have registered no key"),
+    (status = 422, description = "The lines that break the rule for code; or the signature does not hold"),
     (status = 503, description = "The sandbox that parses it is not ready")))]
 #[post("/codes")]
 async fn submit(
@@ -141,17 +156,21 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
     }))
 }
 
-/// Code.
+/// Code, and how it is signed.
 #[utoipa::path(tag = "codes", security(("token" = [])), responses(
     (status = 200, description = "The code"), (status = 404, description = "There is none that you may see")))]
 #[get("/codes/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = CodeId(id.into_inner());
-    let found = context
+    let (found, standing) = context
         .store
-        .read(move |view| visible::code(view, &actor, id))
+        .read(move |view| {
+            let found = visible::code(view, &actor, id)?;
+            let standing = signatures::on_code(view, &found.object, &found.body)?;
+            Ok((found, standing))
+        })
         .await?;
-    Ok(HttpResponse::Ok().json(code(&found.object)))
+    Ok(HttpResponse::Ok().json(with_signed(&found.object, &standing)))
 }
 
 /// What a caller passes.

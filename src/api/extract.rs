@@ -22,6 +22,10 @@ pub const JSON_MAX: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T, const MOST: usize = JSON_MAX>(pub T);
 
+/// A JSON body as [`Json`] takes it, or none: a request whose body has no bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct MaybeJson<T>(pub Option<T>);
+
 /// The query of the address. Its type denies unknown fields.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
@@ -35,15 +39,33 @@ impl<T: DeserializeOwned + 'static, const MOST: usize> FromRequest for Json<T, M
         let mut payload = payload.take();
         Box::pin(async move {
             if !is_json {
-                let detail = "send the body as JSON, with `Content-Type: application/json`";
-                return Err(Problem::new(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "invalid",
-                    detail,
-                ));
+                return Err(not_json());
             }
             let body = read_bounded(&mut payload, MOST).await?;
             from_json(&body).map(Self)
+        })
+    }
+}
+
+fn not_json() -> Problem {
+    let detail = "send the body as JSON, with `Content-Type: application/json`";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid", detail)
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for MaybeJson<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = is_json(request);
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let body = read_bounded(&mut payload, JSON_MAX).await?;
+            match is_json {
+                _ if body.is_empty() => Ok(Self(None)),
+                true => from_json(&body).map(|body| Self(Some(body))),
+                false => Err(not_json()),
+            }
         })
     }
 }

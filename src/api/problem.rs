@@ -164,6 +164,8 @@ fn title(word: &str, status: StatusCode) -> String {
         "sandbox_not_ready" => "The sandbox is not ready",
         "code_refused" => "The code is refused",
         "internal" => "The node failed",
+        "signature_refused" => "The signature does not hold",
+        "signature_invalid" => "The signature does not hold",
         "sign_in_refused" => "Wrong e-mail address or password",
         "setup_token_refused" => "Wrong set-up token",
         "registration_closed" => "Registration is closed",
@@ -294,8 +296,10 @@ impl From<ActError> for Problem {
 fn conflict_status(word: &str) -> StatusCode {
     match word {
         "sandbox_not_ready" | "busy" => StatusCode::SERVICE_UNAVAILABLE,
-        "code_refused" | "mock_differs" | "unreadable_data" => StatusCode::UNPROCESSABLE_ENTITY,
-        "sign_in_refused" | "setup_token_refused" => StatusCode::UNAUTHORIZED,
+        "code_refused" | "mock_differs" | "unreadable_data" | "signature_refused" => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        "sign_in_refused" | "setup_token_refused" | "password_refused" => StatusCode::UNAUTHORIZED,
         "registration_closed" => StatusCode::FORBIDDEN,
         _ => StatusCode::CONFLICT,
     }

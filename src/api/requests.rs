@@ -10,7 +10,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::context::off_the_arbiter;
-use super::{Answer, Context, Json, List, Page, Problem, Query, SignedIn, codes, files, page, runs, view};
+use super::signed::Signed;
+use super::{
+    Answer, Context, Json, List, MaybeJson, Page, Problem, Query, SignedIn, codes, files, page, runs, view,
+};
 use crate::actors::ActError;
 use crate::actors::triage::{Ask, Decide, Deposit, Petition};
 use crate::acts::decisions::Seen;
@@ -25,6 +28,7 @@ use crate::domain::job::Data;
 use crate::domain::object::{Object, Revision};
 use crate::domain::release::OutputFormat;
 use crate::domain::request::Status;
+use crate::domain::signature::SignatureBytes;
 use crate::domain::text::Invalid;
 use crate::store::records::Here;
 
@@ -52,6 +56,25 @@ struct RequestBody {
     reason: String,
     /// The request that this one takes up again.
     predecessor: Option<Uuid>,
+    /// The id of a signed request: a UUID that you have made at random, since the signature covers it.
+    id: Option<Uuid>,
+    /// Your signature on the request, as docs/SIGNATURES.md describes; `id` goes with it.
+    #[schema(value_type = Option<String>)]
+    signature: Option<SignatureBytes>,
+}
+
+impl RequestBody {
+    /// The id of what is signed, which its maker has made; what is not signed gets one here.
+    fn id(&self, context: &Context) -> Result<RequestId, Problem> {
+        let wrong = |problem: &str| Problem::from(Invalid::new("id", problem));
+        match (self.id, self.signature.is_some()) {
+            (None, false) => Ok(RequestId(context.new_id())),
+            (Some(id), true) if matches!(id.get_version_num(), 4 | 7) => Ok(RequestId(id)),
+            (Some(_), true) => Err(wrong("must be a UUID of version 4 or 7")),
+            (None, true) => Err(wrong("goes with a signature, which covers it")),
+            (Some(_), false) => Err(wrong("is for signed requests only; leave it out")),
+        }
+    }
 }
 
 fn with_status(object: &Object, status: &Status) -> Value {
@@ -72,6 +95,7 @@ fn whole(found: &View) -> Value {
     shown["releases"] = json!(view::objects(&found.releases));
     shown["progress"] = json!(found.progress);
     shown["history"] = json!(view::objects(&found.history));
+    shown["signed"] = json!(Signed::from(&found.signed));
     // What a decision must name, ready to be sent back.
     shown["seen"] = json!({
         "revision": found.request.object.revision,
@@ -79,7 +103,7 @@ fn whole(found: &View) -> Value {
         "last_decision": found.decisions.last().map(|decision| decision.object.id),
     });
     // Not `code`: that is the request's own field, the id.
-    shown["submitted_code"] = codes::code(&found.code.object);
+    shown["submitted_code"] = codes::with_signed(&found.code.object, &found.code_signed);
     shown
 }
 
@@ -106,20 +130,22 @@ async fn ask(
 /// Makes a request in a project that has been started, with code of your own.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = RequestBody, responses(
     (status = 201, description = "The request"), (status = 409, description = "The project has not been started, or \
-    you are no member of it"), (status = 404, description = "There is no such project or code that you may see")))]
+    you are no member of it; or you sign and have registered no key, or the id is taken"),
+    (status = 422, description = "The signature does not hold: what is signed here, by its hash"), (status = 404, description = "There is no such project or code that you may see")))]
 #[post("/requests")]
 async fn make(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
     Json(body): Json<RequestBody>,
 ) -> Answer {
+    let id = body.id(&context)?;
     let draft = Draft {
         project: ProjectId(body.project),
         code: CodeId(body.code),
         reason: body.reason,
         predecessor: body.predecessor.map(RequestId),
+        signature: body.signature,
     };
-    let id = RequestId(context.new_id());
     let made = ask(&context, actor, id, Petition::Make(draft)).await?;
     Ok(HttpResponse::Created().json(made))
 }
@@ -188,7 +214,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
     }))
 }
 
-/// A request with its status, code, decisions, jobs, releases, earlier revisions, and how far it has come.
+/// A request with its status, code, how both are signed, decisions, jobs, releases, earlier revisions, and how far it has come.
 #[utoipa::path(tag = "requests", security(("token" = [])), responses(
     (status = 200, description = "The request"), (status = 404, description = "There is none that you may see")))]
 #[get("/requests/{id}")]
@@ -201,27 +227,45 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
     Ok(HttpResponse::Ok().json(whole(&found)))
 }
 
+/// A signature on the revision of a request that this makes. The body may be left out.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SignatureBody {
+    /// Your signature on the request as it will be, as docs/SIGNATURES.md describes.
+    #[schema(value_type = Option<String>)]
+    signature: Option<SignatureBytes>,
+}
+
 /// Takes a request of your own back.
-#[utoipa::path(tag = "requests", security(("token" = [])), responses(
-    (status = 200, description = "The request"), (status = 409, description = "It was withdrawn before")))]
+#[utoipa::path(tag = "requests", security(("token" = [])), request_body = Option<SignatureBody>, responses(
+    (status = 200, description = "The request"), (status = 409, description = "It was withdrawn before"),
+    (status = 422, description = "The signature does not hold")))]
 #[post("/requests/{id}/withdrawal")]
-async fn withdraw(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+async fn withdraw(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    MaybeJson(body): MaybeJson<SignatureBody>,
+) -> Answer {
     let id = RequestId(id.into_inner());
-    Ok(HttpResponse::Ok().json(ask(&context, actor, id, Petition::Withdraw).await?))
+    let petition = Petition::Withdraw(body.and_then(|body| body.signature));
+    Ok(HttpResponse::Ok().json(ask(&context, actor, id, petition).await?))
 }
 
 /// Asks for one more run of an approved request. That is a new revision, and needs a new decision.
-#[utoipa::path(tag = "requests", security(("token" = [])), responses(
+#[utoipa::path(tag = "requests", security(("token" = [])), request_body = Option<SignatureBody>, responses(
     (status = 200, description = "The request"), (status = 409, description = "Not approved, or the output policy \
-    allows no further run")))]
+    allows no further run"), (status = 422, description = "The signature does not hold")))]
 #[post("/requests/{id}/runs-wanted")]
 async fn want_another_run(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
     id: web::Path<Uuid>,
+    MaybeJson(body): MaybeJson<SignatureBody>,
 ) -> Answer {
     let id = RequestId(id.into_inner());
-    Ok(HttpResponse::Ok().json(ask(&context, actor, id, Petition::AnotherRun).await?))
+    let petition = Petition::AnotherRun(body.and_then(|body| body.signature));
+    Ok(HttpResponse::Ok().json(ask(&context, actor, id, petition).await?))
 }
 
 /// Approve or deny.
@@ -276,6 +320,7 @@ impl DecisionBody {
 /// Decides on exactly what was seen.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = DecisionBody, responses(
     (status = 201, description = "The decision"), (status = 403, description = "Not allowed"),
+    (status = 409, description = "Your own request, withdrawn, or an approval of what bears a false signature"),
     (status = 412, description = "Something has changed since: the difference, e.g. what another reviewer decided")))]
 #[post("/requests/{id}/decisions")]
 async fn decide(

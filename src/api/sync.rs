@@ -11,12 +11,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::files;
+use super::signed::{KeyNewsView, Signed};
 use super::{Answer, Context, Json, Problem, Query, SignedIn};
 use crate::actors::ActError;
 use crate::actors::syncer::{Export, Import, spooled};
 use crate::acts::inbox::{self, InboxBatch};
 use crate::acts::outgoing::{self, Preview};
-use crate::acts::{Refusal, peers};
+use crate::acts::{Refusal, peers, signatures};
 use crate::domain::access::Permission;
 use crate::domain::id::NodeId;
 use crate::domain::object::{Body, Kind};
@@ -99,11 +100,12 @@ fn kinds(field: &str, words: Option<&str>) -> Result<BTreeSet<Kind>, Problem> {
     words.map(kind).collect()
 }
 
-/// A batch as JSON; `before` and `after` find the bodies to compare.
+/// A batch as JSON; `bodies` finds what to compare, and `vouched` adds what is known of signatures and keys.
 fn shown(
     batch: &Batch,
     hide_code: bool,
     bodies: impl Fn(Uuid) -> Result<(Option<Body>, Option<Body>), Refusal>,
+    vouched: impl Fn(Uuid, &mut Value) -> Result<(), Refusal>,
 ) -> Result<Value, Refusal> {
     let mut members = Vec::with_capacity(batch.members.len());
     for member in &batch.members {
@@ -113,6 +115,7 @@ fn shown(
         {
             shown["changes"] = json!(difference(before.as_ref(), &after, hide_code));
         }
+        vouched(member.id, &mut shown)?;
         members.push(shown);
     }
     Ok(json!({
@@ -152,12 +155,13 @@ fn outgoing_tree(
         if kept_back.is_some() && !wanted.include_ignored {
             continue;
         }
-        let mut tree = shown(batch, wanted.hide_code, |id| {
+        let bodies = |id| {
             let Some(object) = records::object(read, id)? else {
                 return Ok((None, None));
             };
             Ok((outgoing::delivered_body(read, peer, &object)?, Some(object.body)))
-        })?;
+        };
+        let mut tree = shown(batch, wanted.hide_code, bodies, |_, _| Ok(()))?;
         tree["kept_back"] = json!(kept_back);
         batches.push(tree);
     }
@@ -283,7 +287,7 @@ async fn import(context: web::Data<Context>, who: SignedIn, body: web::Payload) 
     Ok(HttpResponse::Ok().json(imported))
 }
 
-/// What waits for review from a peer, as batches, with how each object differs from what is here.
+/// What waits for review from a peer, as batches, with how each object differs from what is here, and how it is signed.
 #[utoipa::path(tag = "sync", params(Wanted), responses((status = 200, description = "The batches")))]
 #[get("/peers/{id}/inbox")]
 async fn contents(
@@ -309,9 +313,18 @@ async fn contents(
 }
 
 fn inbox_tree(read: &impl Read, peer: Uuid, waiting: &InboxBatch, wanted: &Wanted) -> Result<Value, Refusal> {
-    let mut tree = shown(&waiting.batch, wanted.hide_code, |id| {
+    let bodies = |id| {
         let before = records::object(read, id)?.map(|object| object.body);
         Ok((before, inbox::pending_body(read, peer, id)?))
+    };
+    let mut tree = shown(&waiting.batch, wanted.hide_code, bodies, |id, member| {
+        if let Some(standing) = signatures::on_pending(read, peer, id)? {
+            member["signed"] = json!(Signed::from(&standing));
+        }
+        if let Some(news) = signatures::key_news(read, peer, id)? {
+            member["verify_key"] = json!(KeyNewsView::from(&news));
+        }
+        Ok(())
     })?;
     tree["ignored"] = json!(waiting.ignored);
     tree["waits_for"] = json!(waiting.waits_for);

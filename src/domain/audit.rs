@@ -141,6 +141,12 @@ actions! {
     USER_CREATED = "user.created";
     USER_CHANGED = "user.changed";
     USER_DISABLED = "user.disabled";
+    VERIFY_KEY_REGISTERED = "verify_key.registered";
+    VERIFY_KEY_CHANGED = "verify_key.changed";
+    VERIFY_KEY_REMOVED = "verify_key.removed";
+    VERIFY_KEY_PINNED = "verify_key.pinned";
+    VERIFY_KEY_CHANGE_SEEN = "verify_key.change_seen";
+    VERIFY_KEY_ACCEPTED = "verify_key.accepted";
     DATASET_CREATED = "dataset.created";
     DATASET_CHANGED = "dataset.changed";
     DATASET_ADOPTED = "dataset.adopted";

@@ -114,7 +114,9 @@ pub enum NotAccepted {
     #[error("the verify key of this person has not changed; there is nothing to accept")]
     NoChange,
     /// It is not the one that was named.
-    #[error("this is not what the person's record says now; look at it again, and compare the fingerprint by voice")]
+    #[error(
+        "this is not what the person's record says now; look at it again, and compare the fingerprint by voice"
+    )]
     OtherChange,
 }
 

@@ -24,7 +24,9 @@ pub struct VerifyKey([u8; 32]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAVerifyKey {
     /// Neither of the two forms.
-    #[error("a verify key is written as 64 hexadecimal digits, or as 43 characters of base64url without padding")]
+    #[error(
+        "a verify key is written as 64 hexadecimal digits, or as 43 characters of base64url without padding"
+    )]
     Text,
     /// No point of the curve, or not in its one encoding.
     #[error("these 32 bytes are no Ed25519 public key in its one encoding")]
@@ -141,7 +143,11 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// Whether this is what somebody typed. Spaces, and whatever else separates the digits, do not count.
     pub fn is(&self, typed: &str) -> bool {
-        let bare = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+        let bare = |text: &str| {
+            text.chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect::<String>()
+        };
         bare(typed) == bare(&self.to_string())
     }
 }

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::table::Table;
 use crate::domain::job::Run;
+use crate::domain::key_pins::KeyPins;
 use crate::domain::notification::Notification;
 use crate::domain::object::{Object, Revision};
 use crate::domain::peer::{Arrived, CarriedObject, Owed, Peer, Pending, Reviewed, Sent};
@@ -73,6 +74,9 @@ pub const REVIEWED: Table<(Uuid, Uuid), Reviewed> = Table::new(52, "reviewed", 1
 
 /// Blobs that a peer has acknowledged: peer, hash.
 pub const HAS_BLOB: Table<(Uuid, [u8; 32]), ()> = Table::new(53, "has_blob", 1);
+
+/// The verify keys of people as this node has come to know them, by user.
+pub const KEY_PINS: Table<Uuid, KeyPins> = Table::new(70, "key_pins", 1);
 
 /// Notifications to be delivered, by journal position and a counter within it.
 pub const OUTBOX: Table<u64, Notification> = Table::new(60, "outbox", 1);

@@ -19,7 +19,8 @@ pub struct Attribute {
     pub text_diff: Option<String>,
 }
 
-/// Compares two bodies of one object; `before` is `None` for a new one. `hide_code` leaves the source out.
+/// Compares two bodies of one object; `before` is `None` for a new one. `hide_code` leaves the source out. Signatures are left
+/// out too: nobody compares their digits; how each stands is computed and shown apart.
 pub fn difference(before: Option<&Body>, after: &Body, hide_code: bool) -> Vec<Attribute> {
     let (before, after) = (before.map(attributes).unwrap_or_default(), attributes(after));
     let mut names: Vec<_> = after.keys().chain(before.keys()).cloned().collect();
@@ -27,7 +28,7 @@ pub fn difference(before: Option<&Body>, after: &Body, hide_code: bool) -> Vec<A
     names.dedup();
     names
         .into_iter()
-        .filter(|name| !(hide_code && name == "source"))
+        .filter(|name| !(hide_code && name == "source") && name != "signature")
         .filter_map(|name| {
             let was = before.get(&name).cloned().unwrap_or(Value::Null);
             let is = after.get(&name).cloned().unwrap_or(Value::Null);

@@ -129,6 +129,7 @@ fn refuses_anothers_things(stage: &Stage, stranger: &Outsider) {
         runs_wanted: 1,
         withdrawn: false,
         predecessor: None,
+        signature: None,
     };
     let asks = forge::record::<Upward>(home, own, 1, own, &Body::Request(asks));
     watch.refuses(

@@ -15,6 +15,7 @@ use crate::domain::code::Code;
 use crate::domain::id::CodeId;
 use crate::domain::object::Object;
 use crate::domain::outline::{CodeProblem, Outline, SyntaxProblem};
+use crate::domain::signature::SignatureBytes;
 use crate::runtime::RunError;
 
 /// Submissions that may wait.
@@ -30,6 +31,7 @@ struct Waiting {
     actor: Actor,
     id: CodeId,
     code: Code,
+    signature: Option<SignatureBytes>,
     reply: Reply,
 }
 
@@ -72,6 +74,7 @@ impl Triage {
             actor: submit.actor,
             id: submit.id,
             code,
+            signature: submit.submission.signature,
             reply,
         });
         Ok(answer)
@@ -148,6 +151,7 @@ fn answer(
             let done = match judged {
                 Ok(code) => {
                     let (actor, id) = (waiting.actor, waiting.id);
+                    let code = code.signed(waiting.signature);
                     store
                         .act(move |tx, here| requests::submit_code(tx, &actor, here, id, code))
                         .await

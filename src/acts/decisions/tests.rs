@@ -65,7 +65,7 @@ fn another_revision_or_other_code_is_not_what_was_seen() {
     scene.decide(owner(), request, Verdict::Approve).unwrap();
     let seen = scene.seen(request);
     scene
-        .act(move |tx, here| want_another_run(tx, &ada(), here, request))
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request, None))
         .unwrap();
     for (seen, key) in [
         (seen, "revision"),
@@ -135,7 +135,7 @@ fn who_may_not_decide() {
         "own_request"
     );
     scene
-        .act(move |tx, here| withdraw(tx, &ada(), here, request))
+        .act(move |tx, here| withdraw(tx, &ada(), here, request, None))
         .unwrap();
     assert_eq!(
         word(scene.decide(owner(), request, Verdict::Approve)),

@@ -6,13 +6,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::contents::{batches, ignored};
-use crate::acts::Refusal;
 use crate::acts::peers::paired;
+use crate::acts::{Refusal, keys};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
 use crate::domain::decision::Verdict;
 use crate::domain::id::{NodeId, UserId};
 use crate::domain::job;
+use crate::domain::key_pins::Carrier;
 use crate::domain::notification::Event;
 use crate::domain::object::Body;
 use crate::domain::peer::{Pending, ReviewAct, Reviewed};
@@ -148,6 +149,10 @@ fn take_batch(tx: &mut Tx<'_>, actor: &Actor, here: &Here, peer: Uuid, batch: &B
             continue;
         };
         check_home(tx, here, member.id, &pending)?;
+        let carrier = Carrier {
+            peer,
+            bundle: pending.sequence,
+        };
         let (body, deleted, new) = (
             pending.body.clone(),
             pending.deleted,
@@ -156,6 +161,10 @@ fn take_batch(tx: &mut Tx<'_>, actor: &Actor, here: &Here, peer: Uuid, batch: &B
         records::take(tx, here, member.id, pending)?;
         records::drop_pending(tx, peer, member.id)?;
         if !deleted {
+            if let Body::User(user) = &body {
+                let by = audit::Actor::User(actor.user.0);
+                keys::saw(tx, here, by, UserId(member.id), user, Some(carrier))?;
+            }
             announce(tx, here, member.id, &body, new)?;
         }
     }

@@ -103,7 +103,7 @@ fn the_failure_report_of_a_failed_run_can_be_released() {
         ..Ended::empty(State::Failed)
     };
     scene
-        .act(move |tx, here| want_another_run(tx, &ada(), here, request))
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request, None))
         .unwrap();
     scene.decide(owner(), request, Verdict::Approve).unwrap();
     let failed = scene.run(81, request, ended);
@@ -131,7 +131,7 @@ fn releasing_a_deposited_result_approves_its_request() {
 fn releasing_an_earlier_run_does_not_approve_the_next() {
     let (scene, request, job) = ran();
     scene
-        .act(move |tx, here| want_another_run(tx, &ada(), here, request))
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request, None))
         .unwrap();
     release_as(&scene, owner(), wanted(job, Part::Result, BYTES), BYTES).unwrap();
     let view = scene.look(&ada(), request).unwrap();
@@ -145,7 +145,7 @@ fn nothing_leaves_of_a_denied_or_withdrawn_request() {
     scene.decide(officer(), request, deny("second thoughts")).unwrap();
     assert_eq!(word(release_as(&scene, owner(), result, BYTES)), "denied");
     scene
-        .act(move |tx, here| withdraw(tx, &ada(), here, request))
+        .act(move |tx, here| withdraw(tx, &ada(), here, request, None))
         .unwrap();
     assert_eq!(word(release_as(&scene, owner(), result, BYTES)), "withdrawn");
 }

@@ -4,6 +4,7 @@ use crate::domain::code::Code;
 use crate::domain::id::UserId;
 use crate::domain::outline::{CodeProblem, Outline, check_code};
 use crate::domain::policy::{InputPolicy, OutputPolicy};
+use crate::domain::signature::SignatureBytes;
 use crate::domain::text::Invalid;
 
 /// What somebody submits.
@@ -19,6 +20,8 @@ pub struct Submission {
     pub input_policy: InputPolicy,
     /// How often it may run.
     pub output_policy: OutputPolicy,
+    /// Its author's signature, if they sign.
+    pub signature: Option<SignatureBytes>,
 }
 
 impl Submission {
@@ -42,6 +45,7 @@ impl Submission {
 #[derive(Debug)]
 pub struct SubmittedCode {
     code: Code,
+    signature: Option<SignatureBytes>,
 }
 
 impl SubmittedCode {
@@ -52,11 +56,20 @@ impl SubmittedCode {
     pub fn judge(code: Code, outline: &Outline) -> Result<Self, Vec<CodeProblem>> {
         let parameters: Vec<&str> = code.input_policy.parameters.keys().map(String::as_str).collect();
         check_code(outline, &code.entry_point, &parameters)?;
-        Ok(Self { code })
+        Ok(Self {
+            code,
+            signature: None,
+        })
     }
 
-    /// The code.
-    pub fn into_code(self) -> Code {
-        self.code
+    /// With what its author supplied as their signature. Whether it holds is checked when the code is stored.
+    #[must_use]
+    pub fn signed(self, signature: Option<SignatureBytes>) -> Self {
+        Self { signature, ..self }
+    }
+
+    /// The code, and the signature that was supplied with it.
+    pub fn into_parts(self) -> (Code, Option<SignatureBytes>) {
+        (self.code, self.signature)
     }
 }

@@ -22,7 +22,7 @@ fn id(number: u128) -> Uuid {
 
 #[test]
 fn code_that_breaks_the_rule_is_no_submitted_code() {
-    let code = submitted(&ada(), ONCE, ASSET).into_code();
+    let code = submitted(&ada(), ONCE, ASSET).into_parts().0;
     let wrong = SubmittedCode::judge(code.clone(), &Outline::default()).unwrap_err();
     assert!(!wrong.is_empty());
     let other_parameters = SubmittedCode::judge(code, &outline(&["table"])).unwrap_err();
@@ -152,9 +152,9 @@ fn nobody_sees_the_request_of_another() {
     );
     assert!(list_code(&read, &eve(), None, 10).unwrap().objects.is_empty());
     for act in [withdraw, want_another_run] {
-        let refused = scene.act(move |tx, here| act(tx, &eve(), here, request));
+        let refused = scene.act(move |tx, here| act(tx, &eve(), here, request, None));
         assert!(matches!(refused, Err(Refusal::NotFound { .. })));
-        let refused = scene.act(move |tx, here| act(tx, &owner(), here, request));
+        let refused = scene.act(move |tx, here| act(tx, &owner(), here, request, None));
         assert_eq!(word(refused), "not_the_requester");
     }
     let seen = scene.look(&ada(), request).unwrap();
@@ -172,7 +172,7 @@ fn lists_filter_by_project_and_state() {
     let code = scene.code(40, ONCE);
     let (first, second) = (scene.request(50, code), scene.request(51, code));
     scene
-        .act(move |tx, here| withdraw(tx, &ada(), here, first))
+        .act(move |tx, here| withdraw(tx, &ada(), here, first, None))
         .unwrap();
     let read = scene.view();
     let ids = |filter: &Filter| -> Vec<Uuid> {
@@ -202,9 +202,9 @@ fn a_request_is_withdrawn_once_and_taken_up_by_a_successor() {
     let code = scene.code(40, ONCE);
     let request = scene.request(50, code);
     scene
-        .act(move |tx, here| withdraw(tx, &ada(), here, request))
+        .act(move |tx, here| withdraw(tx, &ada(), here, request, None))
         .unwrap();
-    let again = scene.act(move |tx, here| withdraw(tx, &ada(), here, request));
+    let again = scene.act(move |tx, here| withdraw(tx, &ada(), here, request, None));
     assert_eq!(word(again), "withdrawn");
     let seen = scene.look(&ada(), request).unwrap();
     assert_eq!((seen.status, seen.history.len()), (Status::Withdrawn, 1));
@@ -231,7 +231,7 @@ fn another_run_is_a_new_revision_that_needs_a_new_decision() {
     let scene = Scene::new(Side::High);
     let code = scene.code(40, OutputPolicy::ExecuteCount(2));
     let request = scene.request(50, code);
-    let ask = || scene.act(move |tx, here| want_another_run(tx, &ada(), here, request));
+    let ask = || scene.act(move |tx, here| want_another_run(tx, &ada(), here, request, None));
     assert_eq!(word(ask()), "not_approved");
     scene
         .decide(owner(), request, crate::domain::decision::Verdict::Approve)
@@ -276,7 +276,7 @@ fn progress_tells_which_bundles_carried_it() {
 #[test]
 fn a_body_over_its_bound_is_refused() {
     let scene = Scene::new(Side::Low);
-    let mut code = submitted(&ada(), ONCE, ASSET).into_code();
+    let mut code = submitted(&ada(), ONCE, ASSET).into_parts().0;
     code.source = "#".repeat(BODY_MAX);
     let refused = scene.act(move |tx, here| Ok(records::write(tx, here, id(40), Body::Code(code), false)?));
     assert!(matches!(
@@ -309,7 +309,7 @@ fn a_request_of_another_home_is_not_changed_here() {
             Ok(records::take(tx, here, request.0, pending)?)
         })
         .unwrap();
-    let refused = scene.act(move |tx, here| withdraw(tx, &ada(), here, request));
+    let refused = scene.act(move |tx, here| withdraw(tx, &ada(), here, request, None));
     assert!(matches!(
         refused,
         Err(Refusal::Record(records::RecordError::NotTheHome { .. }))

@@ -3,11 +3,12 @@
 use jiff::tz::TimeZone;
 
 use crate::acts::visible::{self, Found};
-use crate::acts::{Refusal, listing};
+use crate::acts::{Refusal, listing, signatures};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::code::Code;
 use crate::domain::decision::Decision;
 use crate::domain::id::{NodeId, ProjectId, RequestId};
+use crate::domain::key_pins::Standing;
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::release::Part;
 use crate::domain::request::{self, Crossing, Progress, Request, Status};
@@ -35,6 +36,10 @@ pub struct View {
     pub progress: Progress,
     /// Its earlier revisions, oldest first.
     pub history: Vec<Object>,
+    /// How its requester's signature stands.
+    pub signed: Standing,
+    /// How the author's signature on its code stands.
+    pub code_signed: Standing,
 }
 
 /// A request in a list.
@@ -147,7 +152,11 @@ pub fn view(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Resu
         .into_iter()
         .map(|(_, before)| before)
         .collect();
+    let signed = signatures::on_request(read, &request.object, &request.body, &code.body)?;
+    let code_signed = signatures::on_code(read, &code.object, &code.body)?;
     Ok(View {
+        signed,
+        code_signed,
         request,
         code,
         status,

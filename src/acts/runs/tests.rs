@@ -168,7 +168,7 @@ fn further_runs_are_the_requesters_to_ask_for() {
         "runs_used_up"
     );
     scene
-        .act(move |tx, here| want_another_run(tx, &ada(), here, request))
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request, None))
         .unwrap();
     assert_eq!(
         word(queue_as(&scene, owner(), 81, private(request))),
@@ -296,7 +296,7 @@ fn a_withdrawn_request_does_not_begin() {
     let (scene, request) = approved(ONCE);
     queue_as(&scene, owner(), 80, private(request)).unwrap();
     scene
-        .act(move |tx, here| withdraw(tx, &ada(), here, request))
+        .act(move |tx, here| withdraw(tx, &ada(), here, request, None))
         .unwrap();
     assert!(scene.act(|tx, here| begin(tx, here, job(80))).unwrap().is_none());
 }

@@ -55,14 +55,7 @@ fn accept(pins: &mut KeyPins, seed: Option<u8>, hour: i8) -> Result<(), NotAccep
 fn stands(pins: &KeyPins, by: Option<u8>, taken: Option<i8>) -> &'static str {
     let statement = said(1);
     let signature = by.map(|seed| signed(seed, &statement));
-    standing(
-        signature.as_ref(),
-        Some(&statement),
-        pins,
-        None,
-        taken.map(at),
-    )
-    .word()
+    standing(signature.as_ref(), Some(&statement), pins, None, taken.map(at)).word()
 }
 
 #[test]
@@ -78,16 +71,17 @@ fn the_first_key_is_pinned_and_another_is_a_change_until_it_is_accepted() {
 
     assert_eq!(saw(&mut pins, Some(2), 4), Seen::Changed);
     assert_eq!(saw(&mut pins, Some(2), 5), Seen::Known);
-    assert_eq!(stands(&pins, Some(1), None), "valid", "the pinned one counts still");
+    assert_eq!(
+        stands(&pins, Some(1), None),
+        "valid",
+        "the pinned one counts still"
+    );
     assert_eq!(stands(&pins, Some(2), None), "valid_by_unconfirmed_key");
     assert_eq!(accept(&mut pins, Some(3), 6), Err(NotAccepted::OtherChange));
     assert!(pins.change.is_some());
     assert_eq!(accept(&mut pins, Some(2), 6), Ok(()));
     assert_eq!(stands(&pins, Some(2), None), "valid");
-    assert_eq!(
-        pins.present().unwrap().accepted_by.as_ref().unwrap().name,
-        "Olga"
-    );
+    assert_eq!(pins.present().unwrap().accepted_by.as_ref().unwrap().name, "Olga");
 }
 
 #[test]
@@ -122,16 +116,19 @@ fn a_signature_that_is_missing_is_missed_from_the_first_key_on() {
     assert_eq!(stands(&pins, None, Some(5)), "unsigned_but_expected");
     assert_eq!(stands(&pins, Some(1), Some(5)), "valid");
     assert_eq!(stands(&pins, Some(1), None), "valid_by_former_key");
-    assert_eq!(saw(&mut pins, Some(1), 7), Seen::Changed, "nor does it slip back in");
+    assert_eq!(
+        saw(&mut pins, Some(1), 7),
+        Seen::Changed,
+        "nor does it slip back in"
+    );
 }
 
 #[test]
 fn a_first_key_counts_only_with_the_record_that_brings_it() {
     let (pins, statement) = (KeyPins::default(), said(1));
     let signature = signed(1, &statement);
-    let with = |first: Option<&VerifyKey>| {
-        standing(Some(&signature), Some(&statement), &pins, first, None).word()
-    };
+    let with =
+        |first: Option<&VerifyKey>| standing(Some(&signature), Some(&statement), &pins, first, None).word();
     assert_eq!(with(Some(&key(1))), "valid_by_first_key");
     assert_eq!(with(Some(&key(2))), "valid_by_unconfirmed_key");
     assert_eq!(with(None), "valid_by_unconfirmed_key");
@@ -163,14 +160,7 @@ fn the_sentence_names_who_it_was_when_the_key_was_pinned() {
     let mut pins = KeyPins::default();
     saw(&mut pins, Some(1), 1);
     let statement = said(1);
-    let sentence = standing(
-        Some(&signed(1, &statement)),
-        Some(&statement),
-        &pins,
-        None,
-        None,
-    )
-    .to_string();
+    let sentence = standing(Some(&signed(1, &statement)), Some(&statement), &pins, None, None).to_string();
     assert_eq!(
         sentence,
         format!(

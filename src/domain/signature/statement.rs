@@ -11,6 +11,8 @@
 //!
 //! It does not cover whether the object is deleted: whoever holds a node can always keep back what is on it.
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{SignatureBytes, VerifyKey};
@@ -95,6 +97,11 @@ impl Statement {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The SHA-256 hash of the bytes in hexadecimal digits, for finding out why somebody's program signs something else.
+    pub fn sha256(&self) -> String {
+        HEXLOWER.encode(&Sha256::digest(&self.0))
     }
 
     /// Signs it.

@@ -132,7 +132,10 @@ fn weak_and_oddly_encoded_keys_are_refused() {
         decompressed += u32::from(VerifyingKey::from_bytes(&bytes).is_ok());
         assert!(VerifyKey::from_bytes(&bytes).is_err(), "{low:x}");
     }
-    assert!(decompressed > 1, "the library takes such encodings, so this checks something");
+    assert!(
+        decompressed > 1,
+        "the library takes such encodings, so this checks something"
+    );
 }
 
 #[test]
@@ -171,7 +174,10 @@ fn keys_and_signatures_are_written_in_two_ways_and_no_third() {
     let mut cbor = Vec::new();
     ciborium::into_writer(&whole, &mut cbor).unwrap();
     assert_eq!(ciborium::from_reader::<Signature, _>(&cbor[..]).unwrap(), whole);
-    assert!(key.fingerprint().is(&key.fingerprint().to_string().replace(' ', "")));
+    assert!(
+        key.fingerprint()
+            .is(&key.fingerprint().to_string().replace(' ', ""))
+    );
     assert!(!key.fingerprint().is(""));
 }
 
@@ -233,7 +239,10 @@ fn a_request() -> Request {
     Request::new(ProjectId(id(2)), CodeId(id(3)), UserId(id(1)), "to learn", None).unwrap()
 }
 
-type Change = (&'static str, fn(&mut RequestId, &mut u64, &mut Request, &mut Code));
+type Change = (
+    &'static str,
+    fn(&mut RequestId, &mut u64, &mut Request, &mut Code),
+);
 
 /// Everything that somebody could change under a signature.
 const CHANGES: &[Change] = &[

@@ -1,0 +1,198 @@
+//! Signatures on code and requests: taken in from the people who make them, and how they stand for those who rely on them.
+//!
+//! The home of code or a request checks a signature once, so that its maker learns of a mistake. Whoever is shown how it
+//! stands has it checked again, each time, against the pins of this node: nothing that another node says of it counts.
+
+#[cfg(test)]
+mod tests;
+
+use uuid::Uuid;
+
+use super::visible::Found;
+use super::{Refusal, keys};
+use crate::domain::access::Actor;
+use crate::domain::code::Code;
+use crate::domain::id::{RequestId, UserId};
+use crate::domain::key_pins::{Standing, standing};
+use crate::domain::object::{Body, Object};
+use crate::domain::peer::Pending;
+use crate::domain::request::Request;
+use crate::domain::signature::{Signature, SignatureBytes, Statement, VerifyKey};
+use crate::store::read::Read;
+use crate::store::records;
+use crate::store::tables::INBOX;
+
+/// Takes in what somebody submits as their signature on a statement, if it holds under the key that they have registered.
+///
+/// # Errors
+/// They have registered none, or it does not hold.
+pub(super) fn supplied(
+    read: &impl Read,
+    actor: &Actor,
+    statement: &Statement,
+    bytes: Option<&SignatureBytes>,
+) -> Result<Option<Signature>, Refusal> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let key = keys::registered(read, actor.user)?.ok_or_else(keys::none_registered)?;
+    let signature = Signature { key, bytes: *bytes };
+    if signature.holds(statement) {
+        return Ok(Some(signature));
+    }
+    let detail = format!(
+        "the signature does not hold under your verify key {}: sign the statement that docs/SIGNATURES.md describes, which has \
+         {} bytes here and the SHA-256 hash {}; or register the key that you sign with",
+        key.fingerprint(),
+        statement.as_bytes().len(),
+        statement.sha256()
+    );
+    Err(Refusal::conflict("signature_refused", detail))
+}
+
+/// How the signature on code that is here stands.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn on_code(read: &impl Read, object: &Object, code: &Code) -> Result<Standing, Refusal> {
+    let statement = code.signature.is_some().then(|| Statement::of_code(code));
+    let pins = keys::pins(read, code.author)?;
+    Ok(standing(
+        code.signature.as_ref(),
+        statement.as_ref(),
+        &pins,
+        None,
+        Some(object.updated_at),
+    ))
+}
+
+/// How the signature on a request that is here stands.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn on_request(
+    read: &impl Read,
+    object: &Object,
+    request: &Request,
+    code: &Code,
+) -> Result<Standing, Refusal> {
+    let (id, number) = (RequestId(object.id), object.revision.number);
+    let statement = Statement::of_request(id, number, request, code);
+    let pins = keys::pins(read, request.requester)?;
+    Ok(standing(
+        request.signature.as_ref(),
+        Some(&statement),
+        &pins,
+        None,
+        Some(object.updated_at),
+    ))
+}
+
+/// Refuses to approve what bears a signature that does not hold: whatever it is, it is not what was signed.
+pub(super) fn refuse_false(
+    read: &impl Read,
+    request: &Found<Request>,
+    code: &Found<Code>,
+) -> Result<(), Refusal> {
+    let on_request = on_request(read, &request.object, &request.body, &code.body)?;
+    let on_code = on_code(read, &code.object, &code.body)?;
+    for (what, standing) in [("request", on_request), ("code", on_code)] {
+        if let Standing::Invalid { fingerprint } = standing {
+            let detail = format!(
+                "the signature on the {what} does not hold: with the key {fingerprint}, something else was signed than what is \
+                 shown. It cannot be approved. Ask the scientist, by another way than the low side, what they asked for; \
+                 deny it, and have them submit it again"
+            );
+            return Err(Refusal::conflict("signature_invalid", detail));
+        }
+    }
+    Ok(())
+}
+
+/// How the signature on a record that waits in an inbox would stand if it were applied now; none for a kind that nobody
+/// signs.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn on_pending(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Standing>, Refusal> {
+    let Some(waiting) = read.get(&INBOX, &(peer, id))? else {
+        return Ok(None);
+    };
+    let (signature, signer, statement) = match &waiting.body {
+        Body::Code(code) => (code.signature, code.author, Some(Statement::of_code(code))),
+        Body::Request(request) => {
+            let statement = pending_request(read, peer, id, &waiting, request)?;
+            (request.signature, request.requester, statement)
+        }
+        _ => return Ok(None),
+    };
+    let pins = keys::pins(read, signer)?;
+    let first = arriving_key(read, peer, signer)?;
+    Ok(Some(standing(
+        signature.as_ref(),
+        statement.as_ref(),
+        &pins,
+        first.as_ref(),
+        None,
+    )))
+}
+
+/// The statement of a request that waits, over its code as it would be once both are applied.
+fn pending_request(
+    read: &impl Read,
+    peer: Uuid,
+    id: Uuid,
+    waiting: &Pending,
+    request: &Request,
+) -> Result<Option<Statement>, Refusal> {
+    let code = match read.get(&INBOX, &(peer, request.code.0))? {
+        Some(code) => Some(code.body),
+        None => records::object(read, request.code.0)?.map(|object| object.body),
+    };
+    Ok(match code {
+        Some(Body::Code(code)) => {
+            let number = waiting.revision.number;
+            Some(Statement::of_request(RequestId(id), number, request, &code))
+        }
+        _ => None,
+    })
+}
+
+/// The key in a person's record that waits, or in the one that is here.
+fn arriving_key(read: &impl Read, peer: Uuid, user: UserId) -> Result<Option<VerifyKey>, Refusal> {
+    match read.get(&INBOX, &(peer, user.0))?.map(|waiting| waiting.body) {
+        Some(Body::User(user)) => Ok(user.verify_key),
+        _ => keys::registered(read, user),
+    }
+}
+
+/// What a person's record that waits in an inbox would mean for their key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyNews {
+    /// Their first: it will be pinned.
+    First(VerifyKey),
+    /// The one that is pinned.
+    Same(VerifyKey),
+    /// Another than the pinned one, or none any more.
+    Changed {
+        /// What the record says.
+        now: Option<VerifyKey>,
+        /// What is pinned; none where it was accepted that they had none.
+        pinned: Option<VerifyKey>,
+    },
+}
+
+/// What a record that waits would mean for its person's key; none where it is no person's, or one without a key.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn key_news(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<KeyNews>, Refusal> {
+    let Some(Body::User(user)) = read.get(&INBOX, &(peer, id))?.map(|waiting| waiting.body) else {
+        return Ok(None);
+    };
+    let pins = keys::pins(read, UserId(id))?;
+    Ok(match (pins.present().map(|pin| pin.key), user.verify_key) {
+        (None, None) | (Some(None), None) => None,
+        (None, Some(key)) => Some(KeyNews::First(key)),
+        (Some(Some(pinned)), Some(key)) if pinned == key => Some(KeyNews::Same(key)),
+        (Some(pinned), now) => Some(KeyNews::Changed { now, pinned }),
+    })
+}
