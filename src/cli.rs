@@ -20,6 +20,7 @@ pub mod failure;
 mod filters;
 mod init;
 mod input;
+mod key;
 mod medium;
 mod names;
 mod node;
@@ -40,6 +41,7 @@ mod serve;
 mod session;
 mod settings;
 mod setup;
+mod signing;
 mod tree;
 mod user;
 
@@ -125,6 +127,9 @@ enum Command {
     /// What scientists ask for, and owners decide on
     #[command(subcommand)]
     Request(request::Verb),
+    /// Keys to sign code and requests with
+    #[command(subcommand)]
+    Key(key::Verb),
     /// Runs of code
     #[command(subcommand)]
     Run(run::Verb),
@@ -216,6 +221,7 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
         Command::Project(verb) => project::run(&common.session()?, &verb),
         Command::Code(verb) => code::run(&common.session()?, &verb),
         Command::Request(verb) => request::run(&common.session()?, &verb),
+        Command::Key(verb) => key::run(common, &verb),
         Command::Run(verb) => run::run(&common.session()?, &verb),
         Command::Release(arguments) => release::release(&common.session()?, &arguments),
         Command::Download(arguments) => release::download(&common.session()?, &arguments),

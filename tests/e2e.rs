@@ -42,6 +42,8 @@ mod person;
 mod privacy;
 #[path = "e2e/restoring.rs"]
 mod restoring;
+#[path = "e2e/signing.rs"]
+mod signing;
 #[path = "e2e/solo.rs"]
 mod solo;
 #[path = "e2e/stage.rs"]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::part;
 use super::failure::Failure;
+use super::signing::SignWith;
 use super::{Session, call, input, names, print};
 
 #[derive(Debug, Subcommand)]
@@ -44,6 +45,8 @@ pub(super) struct Submit {
     constant: Vec<(String, Value)>,
     #[command(flatten)]
     output: OutputPolicy,
+    #[command(flatten)]
+    sign: SignWith,
 }
 
 #[derive(Debug, Args)]
@@ -66,7 +69,11 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
     let client = &session.client;
     match verb {
         Verb::Submit(submit) => {
-            let code = client.post("/codes", &body(session, submit)?)?;
+            let mut body = body(session, submit)?;
+            if let Some(signer) = submit.sign.signer(session)? {
+                signer.sign_code(&mut body)?;
+            }
+            let code = client.post("/codes", &body)?;
             session.out.show(&code, |code| {
                 format!(
                     "Submitted. Next: poundlock request submit --code {}\n{}",
@@ -166,6 +173,7 @@ pub(super) fn facts(code: &Value) -> String {
     };
     facts.push(("output policy", output));
     facts.push(("hash", print::field(code, "hash")));
+    facts.push(("signature", print::field(&code["signed"], "says")));
     print::facts(&facts)
 }
 

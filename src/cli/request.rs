@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::client::part;
 use super::failure::Failure;
 use super::filters::query;
+use super::signing::SignWith;
 use super::{Session, code, input, names, print};
+use crate::domain::request::Request;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum State {
@@ -35,6 +37,8 @@ pub(super) enum Verb {
         /// Why
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        sign: SignWith,
     },
     /// List the requests that you may see
     List {
@@ -60,6 +64,8 @@ pub(super) enum Verb {
     Withdraw {
         /// Its id
         request: String,
+        #[command(flatten)]
+        sign: SignWith,
     },
     /// Make a new request that takes up an earlier one
     Resubmit {
@@ -71,11 +77,15 @@ pub(super) enum Verb {
         /// Why; as before if left out
         #[arg(long)]
         reason: Option<String>,
+        #[command(flatten)]
+        sign: SignWith,
     },
     /// Ask for one more run of an approved request; it is decided on again
     Rerun {
         /// Its id
         request: String,
+        #[command(flatten)]
+        sign: SignWith,
     },
     /// Approve a request as you saw it; its code may then run on the private data that this node holds
     Approve {
@@ -111,9 +121,13 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             project,
             code,
             reason,
+            sign,
         } => {
             let project = names::project(client, project)?;
-            let body = json!({"project": project, "code": code, "reason": reason});
+            let body = match sign.signer(session)? {
+                Some(signer) => signer.new_request(session, &project, code, reason, None)?,
+                None => json!({"project": project, "code": code, "reason": reason}),
+            };
             session.out.show(&client.post("/requests", &body)?, facts)
         }
         Verb::List { state, project, all } => list(session, *state, project.as_deref(), *all),
@@ -121,21 +135,18 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             let request = client.get(&path(request))?;
             session.out.show(&request, |request| whole(request, *hide_code))
         }
-        Verb::Withdraw { request } => act(session, &format!("{}/withdrawal", path(request))),
+        Verb::Withdraw { request, sign } => act(session, request, "withdrawal", sign, |request| {
+            request.withdrawn = true;
+        }),
         Verb::Resubmit {
             request,
             code,
             reason,
-        } => {
-            let before = client.get(&path(request))?;
-            let body = json!({
-                "project": before["project"], "predecessor": before["id"],
-                "code": code.as_deref().or(before["code"].as_str()),
-                "reason": reason.as_deref().or(before["reason"].as_str()),
-            });
-            session.out.show(&client.post("/requests", &body)?, facts)
-        }
-        Verb::Rerun { request } => act(session, &format!("{}/runs-wanted", path(request))),
+            sign,
+        } => resubmit(session, request, code.as_deref(), reason.as_deref(), sign),
+        Verb::Rerun { request, sign } => act(session, request, "runs-wanted", sign, |request| {
+            request.runs_wanted = request.runs_wanted.saturating_add(1);
+        }),
         Verb::Approve { request, seen } => {
             let body = json!({"verdict": "approve", "seen": reviewed(session, request, seen)?});
             decide(session, request, &body)
@@ -159,8 +170,51 @@ fn path(request: &str) -> String {
     format!("/requests/{}", part(request))
 }
 
-fn act(session: &Session, path: &str) -> Result<(), Failure> {
-    session.out.show(&session.client.act(path)?, facts)
+/// Makes the next revision of a request, signed as `change` makes it if anybody signs.
+fn act(
+    session: &Session,
+    request: &str,
+    what: &str,
+    sign: &SignWith,
+    change: impl FnOnce(&mut Request),
+) -> Result<(), Failure> {
+    let client = &session.client;
+    let target = format!("{}/{what}", path(request));
+    let answer = match sign.signer(session)? {
+        Some(signer) => {
+            let earlier = signer.earlier(&client.get(&path(request))?)?;
+            client.post(&target, &signer.next(earlier, change))?
+        }
+        None => client.act(&target)?,
+    };
+    session.out.show(&answer, facts)
+}
+
+fn resubmit(
+    session: &Session,
+    request: &str,
+    code: Option<&str>,
+    reason: Option<&str>,
+    sign: &SignWith,
+) -> Result<(), Failure> {
+    let before = session.client.get(&path(request))?;
+    let text = |name: &str| before[name].as_str().unwrap_or_default();
+    let code = code.unwrap_or(text("code"));
+    let body = match sign.signer(session)? {
+        Some(signer) => {
+            if reason.is_none() {
+                // The reason is the node's word then: it must be what this key has signed.
+                let _signed = signer.earlier(&before)?;
+            }
+            let reason = reason.unwrap_or(text("reason"));
+            signer.new_request(session, text("project"), code, reason, Some(text("id")))?
+        }
+        None => json!({
+            "project": text("project"), "predecessor": text("id"), "code": code,
+            "reason": reason.unwrap_or(text("reason")),
+        }),
+    };
+    session.out.show(&session.client.post("/requests", &body)?, facts)
 }
 
 fn list(session: &Session, state: Option<State>, project: Option<&str>, all: bool) -> Result<(), Failure> {
@@ -256,6 +310,7 @@ fn facts(request: &Value) -> String {
         .to_vec();
     facts.push(("state", state_of(request)));
     facts.push(("denied because", print::field(&request["status"], "reason")));
+    facts.push(("signature", print::field(&request["signed"], "says")));
     if request["runs_wanted"].as_u64().unwrap_or_default() > 1 {
         facts.push(("runs wanted", print::field(request, "runs_wanted")));
     }

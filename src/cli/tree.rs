@@ -146,9 +146,12 @@ fn member(member: &Value) -> Node {
     );
     let is_new = member["change"] == "new";
     let changes = member["changes"].as_array().into_iter().flatten();
+    let vouched = ["signed", "verify_key"].map(|name| print::field(&member[name], "says"));
+    let mut details: Vec<_> = vouched.into_iter().filter(|says| !says.is_empty()).collect();
+    details.extend(changes.flat_map(|change| attribute(change, is_new)));
     Node {
         line,
-        details: changes.flat_map(|change| attribute(change, is_new)).collect(),
+        details,
         below: Vec::new(),
     }
 }

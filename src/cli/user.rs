@@ -116,6 +116,7 @@ pub(super) fn facts(user: &Value) -> String {
         "role",
         "institution",
         "website",
+        "verify_key",
         "created_at",
     ];
     print::facts(&names.map(|name| (name, print::field(user, name))))

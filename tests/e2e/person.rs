@@ -95,11 +95,15 @@ impl Person {
     }
 
     pub fn try_put_bytes(&self, path: &str, body: &[u8]) -> Answer {
+        self.try_put_bytes_as(path, "application/octet-stream", body)
+    }
+
+    pub fn try_put_bytes_as(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
         let request = self
             .agent
             .put(self.url(path))
             .header("Authorization", self.authorization());
-        answer(request.content_type("application/octet-stream").send(body))
+        answer(request.content_type(kind).send(body))
     }
 
     pub fn get(&self, path: &str) -> Value {

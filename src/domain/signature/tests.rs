@@ -93,6 +93,23 @@ fn the_worked_examples_hold() {
     }
 }
 
+#[test]
+fn the_documented_example_is_the_vector() {
+    let document = include_str!("../../../docs/SIGNATURES.md");
+    let block = |after: &str| -> String {
+        let (_, rest) = document.split_once(after).unwrap();
+        let lines = rest.split("```").nth(1).unwrap().trim().lines();
+        lines.filter_map(|line| line.split_whitespace().next()).collect()
+    };
+    let all = vectors();
+    assert_eq!(block("in hexadecimal:"), text(&all["key"]["statement"]));
+    assert_eq!(block("and its signature:"), text(&all["key"]["signature"]));
+    assert!(document.contains(text(&all["fingerprint"])));
+    for context in [statement::VERIFY_KEY, statement::CODE, statement::REQUEST] {
+        assert!(document.contains(&format!("`{context}`")), "{context}");
+    }
+}
+
 /// Every point of small order, in each of its encodings, and encodings of other points with y past the field's order.
 #[test]
 fn weak_and_oddly_encoded_keys_are_refused() {
