@@ -118,7 +118,7 @@ fn a_key_is_registered_with_a_proof_pinned_changed_and_removed() {
 
 #[test]
 fn a_change_is_accepted_by_whoever_triages_and_never_by_oneself() {
-    let scene = scene(Side::High);
+    let scene = scene(Side::Solo);
     registering(&scene, ada(), 1).unwrap();
     assert_eq!(word(accepting(&scene, owner(), Some(1))), "no_key_change");
     registering(&scene, ada(), 2).unwrap();
@@ -219,7 +219,7 @@ fn what_is_submitted_with_a_signature_must_hold() {
     ask(signed_draft(REQUEST, 1, 1), REQUEST).unwrap();
     assert_eq!(word(ask(signed_draft(REQUEST, 1, 1), REQUEST)), "id_taken");
 
-    let seen = requests::view(&scene.view(), &ada(), REQUEST).unwrap();
+    let seen = scene.look(&ada(), REQUEST).unwrap();
     assert!(matches!(seen.signed, Standing::Valid { .. }), "{}", seen.signed);
     assert!(
         matches!(seen.code_signed, Standing::Valid { .. }),
@@ -230,16 +230,21 @@ fn what_is_submitted_with_a_signature_must_hold() {
     scene
         .act(|tx, here| requests::withdraw(tx, &ada(), here, REQUEST, None))
         .unwrap();
-    let seen = requests::view(&scene.view(), &ada(), REQUEST).unwrap();
+    let seen = scene.look(&ada(), REQUEST).unwrap();
     assert!(seen.request.body.signature.is_none());
     assert!(matches!(seen.signed, Standing::UnsignedButExpected { .. }));
 }
 
 #[test]
 fn what_bears_a_false_signature_is_not_approved() {
-    let scene = scene(Side::High);
-    registering(&scene, ada(), 1).unwrap();
-    submitting(&scene, 1).unwrap();
+    for side in [Side::High, Side::Solo, Side::Low] {
+        refuses_a_false_signature(&scene(side));
+    }
+}
+
+fn refuses_a_false_signature(scene: &Scene) {
+    registering(scene, ada(), 1).unwrap();
+    submitting(scene, 1).unwrap();
     let draft = signed_draft(REQUEST, 1, 1);
     scene
         .act(move |tx, here| requests::create(tx, &ada(), here, REQUEST, &draft))

@@ -1,6 +1,7 @@
 //! A low side that was broken into, against a high side that trusts only its own check.
 
 use ed25519_dalek::SigningKey;
+use jiff::Timestamp;
 
 use super::*;
 use crate::acts::histories::courier::carry;
@@ -9,7 +10,8 @@ use crate::acts::histories::node::{Node, pair};
 use crate::acts::requests;
 use crate::domain::id::ProjectId;
 use crate::domain::policy::Binding;
-use crate::domain::side::Side;
+use crate::domain::side::Level;
+use crate::store::records::Here;
 
 fn secret(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -79,7 +81,7 @@ struct Lock {
 
 impl Lock {
     fn new() -> Self {
-        let (low, high) = (Node::new(1, Side::Low), Node::new(3, Side::High));
+        let (low, high) = (Node::new(1, Level::Low), Node::new(3, Level::High));
         pair(&low, &high);
         let [user, project, code, request] = low.collaboration("ada", &[]);
         set_key(&low, user, Some(key(1)));
@@ -107,7 +109,7 @@ impl Lock {
 
     /// How a request that was applied stands, and its code.
     fn applied(&self, request: Uuid) -> (&'static str, &'static str) {
-        let view = requests::view(&self.high.view(), &self.high.owner(), RequestId(request)).unwrap();
+        let view = view(&self.high, request);
         (view.signed.word(), view.code_signed.word())
     }
 
@@ -119,6 +121,13 @@ impl Lock {
         self.high.apply_all(self.low.id.0);
         (waiting, self.applied(self.request).0)
     }
+}
+
+/// A request as the owner of a node sees it.
+fn view(node: &Node, request: Uuid) -> requests::View {
+    let read = node.view();
+    let here = Here::at(&read, Timestamp::UNIX_EPOCH, [0; 32]).unwrap();
+    requests::view(&read, &node.owner(), &here, RequestId(request)).unwrap()
 }
 
 #[test]
@@ -319,7 +328,7 @@ fn a_name_that_is_changed_later_does_not_take_the_keys_good_name_with_it() {
         }
     });
     carry(&lock.low, &lock.high);
-    let view = requests::view(&lock.high.view(), &lock.high.owner(), RequestId(lock.request)).unwrap();
+    let view = view(&lock.high, lock.request);
     let Standing::Valid { by } = view.signed else {
         panic!("{}", view.signed)
     };
@@ -328,7 +337,7 @@ fn a_name_that_is_changed_later_does_not_take_the_keys_good_name_with_it() {
 
 #[test]
 fn what_came_before_the_key_was_not_to_be_signed() {
-    let (low, high) = (Node::new(1, Side::Low), Node::new(3, Side::High));
+    let (low, high) = (Node::new(1, Level::Low), Node::new(3, Level::High));
     pair(&low, &high);
     let [user, project, code, early] = low.collaboration("ada", &[]);
     carry(&low, &high);
@@ -336,7 +345,7 @@ fn what_came_before_the_key_was_not_to_be_signed() {
     let late = low.request(project, code, user);
     carry(&low, &high);
     let shown = |id: Uuid| {
-        let view = requests::view(&high.view(), &high.owner(), RequestId(id)).unwrap();
+        let view = view(&high, id);
         view.signed.word()
     };
     assert_eq!((shown(early), shown(late)), ("unsigned", "unsigned_but_expected"));
@@ -348,7 +357,7 @@ fn a_request_whose_code_has_not_arrived_is_not_judged() {
     let mut bundle = export(&lock.low, &lock.high);
     bundle
         .records
-        .retain(|record| crate::acts::inbox::decode(lock.high.side, record).unwrap().id != lock.code);
+        .retain(|record| crate::acts::inbox::decode(lock.high.level, record).unwrap().id != lock.code);
     ByHand.import(&lock.high, &bundle).unwrap();
     assert_eq!(lock.pending(lock.request), "unchecked");
 }
