@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use poundlock::acts::{Refusal, outgoing, peers};
-use poundlock::domain::access::{Actor, Role};
+use poundlock::domain::access::Actor;
 use poundlock::domain::code::Code;
 use poundlock::domain::id::{BundleId, CodeId, Epoch, NodeId, ProjectId, UserId};
 use poundlock::domain::object::Body;
@@ -25,6 +25,7 @@ use poundlock::domain::peer::Received;
 use poundlock::domain::policy::{InputPolicy, OutputPolicy};
 use poundlock::domain::project::Project;
 use poundlock::domain::request::Request;
+use poundlock::domain::role::Preset;
 use poundlock::domain::settings::Node;
 use poundlock::domain::side::{Level, Side};
 use poundlock::store::records::{self, Here};
@@ -177,7 +178,8 @@ fn owner() -> Actor {
     Actor {
         user: UserId(Uuid::from_u128(9)),
         name: "Owner".to_owned(),
-        role: Role::Owner,
+        permissions: Preset::Owner.role().permissions,
+        groups: std::collections::BTreeSet::new(),
     }
 }
 

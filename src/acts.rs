@@ -7,9 +7,11 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod chain;
 pub mod datasets;
 pub mod decisions;
 pub mod founding;
+pub mod groups;
 #[cfg(test)]
 mod histories;
 pub mod inbox;
@@ -21,9 +23,11 @@ pub mod projects;
 pub mod publications;
 pub mod releases;
 pub mod requests;
+pub mod roles;
 pub mod runs;
 #[cfg(test)]
 pub(crate) mod scene;
+pub mod settings;
 pub mod signatures;
 #[cfg(test)]
 mod solo;

@@ -12,7 +12,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::acts::Refusal;
 use crate::domain::side::{NoBundles, Side};
 
-pub mod accounts;
 mod asset_uploads;
 pub mod assets;
 pub mod audit;
@@ -22,28 +21,39 @@ pub mod datasets;
 pub mod extract;
 pub mod files;
 mod gate;
+pub mod groups;
 pub mod keys;
 pub mod node;
 mod openapi;
 pub mod page;
+mod password_changes;
 pub mod passwords;
 pub mod peers;
+pub mod permissions;
 pub mod problem;
 pub mod projects;
+mod proof;
 pub mod publications;
 pub mod releases;
 pub mod requests;
+pub mod roles;
 pub mod runs;
+pub mod second_factor;
+pub mod sessions;
+pub mod settings;
+pub mod setup;
 pub mod sign_in;
 pub mod signed;
 pub mod sync;
+mod throttles;
+pub mod users;
 pub mod view;
 
 pub use context::Context;
 pub use extract::{Json, MaybeJson, Query};
 pub use page::{List, Page};
 pub use problem::Problem;
-pub use sign_in::{MaybeSignedIn, SignedIn};
+pub use sign_in::{MaybeSignedIn, SignedIn, Visitor};
 
 /// What a handler returns.
 pub type Answer = Result<HttpResponse, Problem>;
@@ -55,7 +65,14 @@ pub const PREFIX: &str = "/api/v1";
 fn resources(side: Side) -> impl FnOnce(&mut ServiceConfig<'_>) {
     move |routes| {
         routes
-            .configure(accounts::configure)
+            .configure(setup::configure)
+            .configure(sessions::configure)
+            .configure(password_changes::configure)
+            .configure(second_factor::configure)
+            .configure(users::configure)
+            .configure(roles::configure)
+            .configure(groups::configure)
+            .configure(settings::configure)
             .configure(node::configure)
             .configure(datasets::configure)
             .configure(assets::configure)
@@ -106,6 +123,7 @@ fn add_routes(application: &mut web::ServiceConfig, side: Side) {
             scope
                 .app_data(extract::path_config())
                 .default_service(web::to(openapi::nothing_here))
+                .wrap(from_fn(gate::permitted))
                 .wrap(from_fn(gate::until_set_up))
                 .wrap(headers())
         });

@@ -3,11 +3,13 @@
 //! Nothing here does I/O, reads a clock, draws a random number or is `async`: time, ids and randomness are arguments.
 
 pub mod access;
+pub mod account;
 pub mod asset;
 pub mod audit;
 pub mod code;
 pub mod dataset;
 pub mod decision;
+pub mod group;
 pub mod hash;
 pub mod id;
 pub mod job;
@@ -16,6 +18,7 @@ pub mod mock;
 pub mod notification;
 pub mod object;
 pub mod outline;
+pub mod password;
 pub mod peer;
 pub mod policy;
 pub mod private_data;
@@ -23,10 +26,13 @@ pub mod project;
 pub mod python;
 pub mod release;
 pub mod request;
+pub mod role;
 pub mod schema;
+pub mod second_factor;
 pub mod session;
 pub mod settings;
 pub mod side;
 pub mod signature;
 pub mod text;
+pub mod throttle;
 pub mod user;

@@ -25,6 +25,7 @@ use crate::store::attachments::Attachments;
 use crate::store::blobs::Blobs;
 use crate::store::engine::{Engine, EngineError};
 use crate::store::migration::{MigrateError, migrate};
+use crate::store::migrations::MIGRATIONS;
 use crate::store::node_folder::{NodeFolder, NodeFolderError, PrivateData};
 use crate::store::read::{Read, View};
 use crate::store::records::RecordError;
@@ -133,7 +134,7 @@ pub struct Opened {
 pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
     let folder = NodeFolder::open(root, private_data(config.side))?;
     let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
-    migrate(&engine, &[])?;
+    migrate(&engine, MIGRATIONS)?;
     let view = View::new(engine.view()?);
     let node = view
         .get(&NODE, &())

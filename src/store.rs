@@ -13,6 +13,7 @@ mod folder_lock;
 pub mod key;
 pub mod memory_engine;
 pub mod migration;
+pub mod migrations;
 pub mod node_folder;
 pub mod read;
 pub mod records;

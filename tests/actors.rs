@@ -15,7 +15,7 @@ use poundlock::acts::releases::{Ids, Wanted as Part};
 use poundlock::acts::requests::{self, Draft, Submission};
 use poundlock::acts::runs::{self, Wanted};
 use poundlock::acts::{Refusal, releases};
-use poundlock::domain::access::{Actor, Role};
+use poundlock::domain::access::Actor;
 use poundlock::domain::decision::Verdict;
 use poundlock::domain::hash::Hash;
 use poundlock::domain::id::{CodeId, DecisionId, JobId, ProjectId, ReleaseId, RequestId, UserId};
@@ -24,6 +24,7 @@ use poundlock::domain::object::{Body, Object};
 use poundlock::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use poundlock::domain::project::Project;
 use poundlock::domain::release;
+use poundlock::domain::role::Preset;
 use poundlock::domain::side::Side;
 use poundlock::node::{Config, Node, Running, make, open};
 use poundlock::store::records;
@@ -33,20 +34,21 @@ const PROJECT: ProjectId = ProjectId(Uuid::from_u128(30));
 const MEAN: &str = "def f(n):\n    print('seen', n)\n    return {'mean': n / 2}\n";
 const ENDLESS: &str = "def f(n):\n    while True:\n        pass\n";
 
-fn actor(id: u128, name: &str, role: Role) -> Actor {
+fn actor(id: u128, name: &str, preset: Preset) -> Actor {
     Actor {
         user: UserId(Uuid::from_u128(id)),
         name: name.into(),
-        role,
+        permissions: preset.role().permissions,
+        groups: std::collections::BTreeSet::new(),
     }
 }
 
 fn owner() -> Actor {
-    actor(10, "Olga", Role::Owner)
+    actor(10, "Olga", Preset::Owner)
 }
 
 fn ada() -> Actor {
-    actor(11, "Ada", Role::User)
+    actor(11, "Ada", Preset::User)
 }
 
 fn config(side: Side) -> Config {

@@ -1,6 +1,6 @@
 //! Assets: their mocks, and the private data that they stand for on a high node.
 
-use crate::domain::access::{Actor, Permission};
+use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::asset::{Asset, DataFormat, Mock, MockError, check_mock};
 use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
@@ -13,7 +13,7 @@ use crate::store::records::{self, Here};
 use crate::store::tables::PRIVATE_DATA;
 use crate::store::transaction::Tx;
 
-use super::{Refusal, datasets};
+use super::{Refusal, datasets, visible};
 
 /// Makes an asset, as yet without a mock.
 ///
@@ -36,7 +36,7 @@ pub fn create(
     Ok(object)
 }
 
-/// An asset that is not deleted. The catalogue is open to whoever is signed in.
+/// An asset that is not deleted, whoever asks; see [`visible::asset`] for what somebody may see.
 ///
 /// # Errors
 /// There is none.
@@ -53,9 +53,9 @@ pub fn find(read: &impl Read, id: AssetId) -> Result<(Object, Asset), Refusal> {
 /// The mock of an asset.
 ///
 /// # Errors
-/// There is no such asset, or it has no mock.
-pub fn mock(read: &impl Read, id: AssetId) -> Result<(Asset, Mock), Refusal> {
-    let (_, asset) = find(read, id)?;
+/// There is no such asset that the viewer may see, or it has no mock.
+pub fn mock(read: &impl Read, viewer: &Viewer, id: AssetId) -> Result<(Asset, Mock), Refusal> {
+    let asset = visible::asset(read, viewer, id)?.body;
     match asset.mock.clone() {
         Some(mock) => Ok((asset, mock)),
         None => Err(Refusal::NotFound {

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Refusal, listing};
-use crate::domain::access::{Actor, Permission};
+use super::{Refusal, listing, visible};
+use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::audit::{self, Action};
 use crate::domain::dataset::{Dataset, DatasetDraft};
 use crate::domain::id::DatasetId;
@@ -64,7 +64,7 @@ pub fn delete(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: DatasetId) -> Res
     note(tx, actor, here, Action::DATASET_DELETED, &object)
 }
 
-/// A dataset that is not deleted. The catalogue is open to whoever is signed in.
+/// A dataset that is not deleted, whoever asks; see [`visible::dataset`] for what somebody may see.
 ///
 /// # Errors
 /// There is none.
@@ -90,9 +90,9 @@ pub struct Shown {
 /// A dataset with its assets, as the catalogue shows it.
 ///
 /// # Errors
-/// There is none.
-pub fn show(read: &impl Read, id: DatasetId) -> Result<Shown, Refusal> {
-    let (dataset, _) = find(read, id)?;
+/// There is none that the viewer may see.
+pub fn show(read: &impl Read, viewer: &Viewer, id: DatasetId) -> Result<Shown, Refusal> {
+    let dataset = visible::dataset(read, viewer, id)?.object;
     let mut assets = records::children(read, id.0, Kind::Asset)?;
     assets.retain(|asset| !asset.deleted);
     Ok(Shown { dataset, assets })
@@ -124,18 +124,20 @@ impl Wanted {
     }
 }
 
-/// The catalogue, newest first.
+/// The catalogue as somebody may see it, newest first.
 ///
 /// # Errors
 /// The store cannot be read.
 pub fn list(
     read: &impl Read,
+    viewer: &Viewer,
     wanted: &Wanted,
     before: Option<listing::Place>,
     limit: usize,
 ) -> Result<listing::Listed, Refusal> {
     listing::page(read, Kind::Dataset, before, limit, |object| {
-        Ok(matches!(&object.body, Body::Dataset(dataset) if wanted.fits(dataset)))
+        let fits = matches!(&object.body, Body::Dataset(dataset) if wanted.fits(dataset));
+        Ok(fits && visible::may_see(read, viewer, object)?)
     })
 }
 

@@ -45,6 +45,7 @@ pub fn found(tx: &mut Tx<'_>, now: Timestamp, random: [u8; 32], founding: &Found
     };
     tx.put(&NODE, &(), &node)?;
     tx.put(&SETTINGS, &(), &Settings::new(&founding.name)?)?;
+    records::write_preset_roles(tx)?;
     let here = Here::at(tx, now, random)?;
     let details = [("side", founding.side.word().to_owned())];
     records::audit(tx, &here, audit::Actor::Node, Action::NODE_CREATED, &[], &details)?;

@@ -2,7 +2,7 @@
 
 use super::visible::{self, Found};
 use super::{Refusal, listing};
-use crate::domain::access::{Actor, Denied, Permission};
+use crate::domain::access::{Actor, Denied, Permission, Viewer};
 use crate::domain::audit::{self, Action};
 use crate::domain::id::{ProjectId, UserId};
 use crate::domain::object::{Body, Kind, Object};
@@ -99,8 +99,9 @@ pub fn list(
     before: Option<listing::Place>,
     limit: usize,
 ) -> Result<listing::Listed, Refusal> {
+    let viewer = Viewer::Person(actor.clone());
     listing::page(read, Kind::Project, before, limit, |project| {
-        Ok(actor.may_see(project, None))
+        Ok(visible::may_see(read, &viewer, project)?)
     })
 }
 

@@ -7,7 +7,7 @@ mod view;
 
 use super::visible::{self, Found};
 use super::{Refusal, listing, signatures};
-use crate::domain::access::{Actor, Permission};
+use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::audit::{self, Action};
 use crate::domain::code::Code;
 use crate::domain::id::{AssetId, CodeId, ProjectId, RequestId};
@@ -82,8 +82,9 @@ pub fn list_code(
     before: Option<listing::Place>,
     limit: usize,
 ) -> Result<listing::Listed, Refusal> {
+    let viewer = Viewer::Person(actor.clone());
     listing::page(read, Kind::Code, before, limit, |object| {
-        Ok(actor.may_see(object, None))
+        Ok(visible::may_see(read, &viewer, object)?)
     })
 }
 

@@ -63,6 +63,7 @@ pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wan
             (None, code, Data::Mock)
         }
     };
+    admission::inputs_are_visible(tx, actor, &code.body)?;
     admission::inputs_are_here(tx, &code.body, data)?;
     admission::room_in_queue(tx, actor)?;
     let run = Run {

@@ -1,5 +1,6 @@
 //! A node on the engine in memory, with people, data and code, for the tests of acts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use super::Refusal;
 use super::decisions::{Seen, decide};
 use super::requests::{self, Draft, Submission, SubmittedCode};
-use crate::domain::access::{Actor, Role};
+use crate::domain::access::Actor;
 use crate::domain::asset::{Asset, DataFormat, Mock};
 use crate::domain::dataset::{Dataset, DatasetDraft};
 use crate::domain::decision::Verdict;
@@ -25,6 +26,7 @@ use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use crate::domain::private_data::PrivateData;
 use crate::domain::project::Project;
 use crate::domain::release::OutputFormat;
+use crate::domain::role::Preset;
 use crate::domain::schema::Schema;
 use crate::domain::settings::{Node, Settings};
 use crate::domain::side::Side;
@@ -47,28 +49,29 @@ pub(crate) struct Scene {
     acts: AtomicU64,
 }
 
-fn actor(id: u128, name: &str, role: Role) -> Actor {
+fn actor(id: u128, name: &str, preset: Preset) -> Actor {
     Actor {
         user: UserId(Uuid::from_u128(id)),
         name: name.into(),
-        role,
+        permissions: preset.role().permissions,
+        groups: BTreeSet::new(),
     }
 }
 
 pub(crate) fn owner() -> Actor {
-    actor(10, "Olga", Role::Owner)
+    actor(10, "Olga", Preset::Owner)
 }
 
 pub(crate) fn officer() -> Actor {
-    actor(11, "Carl", Role::ComplianceOfficer)
+    actor(11, "Carl", Preset::ComplianceOfficer)
 }
 
 pub(crate) fn ada() -> Actor {
-    actor(12, "Ada", Role::User)
+    actor(12, "Ada", Preset::User)
 }
 
 pub(crate) fn eve() -> Actor {
-    actor(13, "Eve", Role::User)
+    actor(13, "Eve", Preset::User)
 }
 
 /// The stable word of a conflict.

@@ -3,9 +3,11 @@
 use uuid::Uuid;
 
 use super::Refusal;
-use crate::domain::access::Actor;
+use crate::domain::access::{self, Actor, Facts, Viewer};
+use crate::domain::asset::Asset;
 use crate::domain::code::Code;
-use crate::domain::id::{CodeId, ProjectId, ReleaseId, RequestId, UserId};
+use crate::domain::dataset::{Dataset, Visibility};
+use crate::domain::id::{AssetId, CodeId, DatasetId, ProjectId, ReleaseId, RequestId, UserId};
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::project::Project;
 use crate::domain::release::Release;
@@ -42,15 +44,72 @@ pub fn requester(read: &impl Read, object: &Object) -> Result<Option<UserId>, Ta
     )
 }
 
+/// Who may see the dataset of an asset. A dataset that is not here, or was deleted, lets nobody see its assets.
+fn visibility(read: &impl Read, object: &Object) -> Result<Option<Visibility>, TableError> {
+    let Body::Asset(asset) = &object.body else {
+        return Ok(None);
+    };
+    let dataset = records::object(read, asset.dataset.0)?.filter(|dataset| !dataset.deleted);
+    Ok(match dataset.map(|dataset| dataset.body) {
+        Some(Body::Dataset(dataset)) => Some(dataset.visibility),
+        _ => None,
+    })
+}
+
+/// Whether somebody may know of an object; see [`access::may_see`].
+///
+/// # Errors
+/// The store cannot be read.
+pub fn may_see(read: &impl Read, viewer: &Viewer, object: &Object) -> Result<bool, TableError> {
+    let dataset = visibility(read, object)?;
+    let facts = Facts {
+        requester: requester(read, object)?,
+        dataset: dataset.as_ref(),
+    };
+    Ok(access::may_see(viewer, object, facts))
+}
+
+/// An object of a kind that is not deleted and that somebody may see.
+///
+/// # Errors
+/// There is none.
+pub fn seen_by(read: &impl Read, viewer: &Viewer, kind: Kind, id: Uuid) -> Result<Object, Refusal> {
+    let found = records::object(read, id)?.filter(|object| object.kind() == kind && !object.deleted);
+    match found {
+        Some(object) if may_see(read, viewer, &object)? => Ok(object),
+        _ => Err(Refusal::no(kind, id)),
+    }
+}
+
 /// An object of a kind that is not deleted and that the actor may see.
 ///
 /// # Errors
 /// There is none.
 pub fn object(read: &impl Read, actor: &Actor, kind: Kind, id: Uuid) -> Result<Object, Refusal> {
-    let found = records::object(read, id)?.filter(|object| object.kind() == kind && !object.deleted);
-    match found {
-        Some(object) if actor.may_see(&object, requester(read, &object)?) => Ok(object),
-        _ => Err(Refusal::no(kind, id)),
+    seen_by(read, &Viewer::Person(actor.clone()), kind, id)
+}
+
+/// A dataset that somebody may see.
+///
+/// # Errors
+/// There is none.
+pub fn dataset(read: &impl Read, viewer: &Viewer, id: DatasetId) -> Result<Found<Dataset>, Refusal> {
+    let object = seen_by(read, viewer, Kind::Dataset, id.0)?;
+    match object.body.clone() {
+        Body::Dataset(body) => Ok(Found { object, body }),
+        _ => Err(Refusal::no(Kind::Dataset, id)),
+    }
+}
+
+/// An asset that somebody may see: whoever may see its dataset.
+///
+/// # Errors
+/// There is none.
+pub fn asset(read: &impl Read, viewer: &Viewer, id: AssetId) -> Result<Found<Asset>, Refusal> {
+    let object = seen_by(read, viewer, Kind::Asset, id.0)?;
+    match object.body.clone() {
+        Body::Asset(body) => Ok(Found { object, body }),
+        _ => Err(Refusal::no(Kind::Asset, id)),
     }
 }
 

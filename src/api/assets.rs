@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::asset_uploads::{self, MockUpload, PrivateUpload};
 use super::context::off_the_arbiter;
-use super::{Answer, Context, Json, Problem, Query, SignedIn, files, view};
-use crate::acts::assets;
+use super::{Answer, Context, Json, Problem, Query, SignedIn, Visitor, files, view};
+use crate::acts::{assets, visible};
 use crate::clock;
+use crate::domain::access::Viewer;
 use crate::domain::asset::DataFormat;
 use crate::domain::id::{AssetId, DatasetId};
 use crate::domain::mock::{MockColumn, MockPlan, MockType};
@@ -73,10 +74,13 @@ async fn create(
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
     (status = 200, description = "The asset"), (status = 404, description = "None")))]
 #[get("/assets/{id}")]
-async fn show(context: web::Data<Context>, _who: SignedIn, id: web::Path<Uuid>) -> Answer {
+async fn show(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     let id = AssetId(*id);
-    let (asset, _) = context.store.read(move |view| assets::find(view, id)).await?;
-    Ok(HttpResponse::Ok().json(view::object(&asset)))
+    let asset = context
+        .store
+        .read(move |view| visible::asset(view, &viewer, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(view::object(&asset.object)))
 }
 
 /// How the bytes are written.
@@ -271,13 +275,19 @@ async fn remove_mock(context: web::Data<Context>, SignedIn(actor): SignedIn, id:
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
     (status = 200, description = "The bytes"), (status = 404, description = "No such asset, or no mock")))]
 #[get("/assets/{id}/mock")]
-async fn get_mock(context: web::Data<Context>, _who: SignedIn, id: web::Path<Uuid>) -> Answer {
-    mock_of(&context, AssetId(*id)).await
+async fn get_mock(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
+    mock_of(&context, viewer, AssetId(*id)).await
 }
 
-/// The bytes of an asset's mock. For somebody who is signed in: the caller has seen to that.
-pub async fn mock_of(context: &Context, id: AssetId) -> Answer {
-    let (_, mock) = context.store.read(move |view| assets::mock(view, id)).await?;
+/// The bytes of an asset's mock, for whoever may see it.
+///
+/// # Errors
+/// They may not, or it has no mock.
+pub async fn mock_of(context: &Context, viewer: Viewer, id: AssetId) -> Answer {
+    let (_, mock) = context
+        .store
+        .read(move |view| assets::mock(view, &viewer, id))
+        .await?;
     let blobs = context.blobs.clone();
     let file = off_the_arbiter(move || blobs.open_blob(&mock.blob)).await??;
     let media = match mock.format {

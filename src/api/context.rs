@@ -1,15 +1,17 @@
 //! What handlers work with: the running node, and what only the API needs beside it.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix::Addr;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 use uuid::Uuid;
 
 use super::passwords::Passwords;
 use super::problem::Problem;
+use super::throttles::{self, Throttles};
 use crate::actors::syncer::Syncer;
 use crate::acts::Refusal;
 use crate::clock;
@@ -23,6 +25,7 @@ use crate::store::tables::NODE;
 pub struct Context {
     node: Node,
     passwords: Passwords,
+    throttles: Throttles,
     /// Once true it stays true, so the store is asked no more.
     set_up: AtomicBool,
     /// Held while private data changes place with what was attached before, so that two uploads do not mix.
@@ -43,6 +46,7 @@ impl Context {
         Self {
             node,
             passwords: Passwords::default(),
+            throttles: Throttles::default(),
             set_up: AtomicBool::new(false),
             attaching: Mutex::new(()),
         }
@@ -56,6 +60,16 @@ impl Context {
     /// Hashes passwords, few at a time.
     pub fn passwords(&self) -> &Passwords {
         &self.passwords
+    }
+
+    /// How fast secrets may be guessed.
+    pub fn throttles(&self) -> &Throttles {
+        &self.throttles
+    }
+
+    /// Where a request comes from, for counting its tries.
+    pub fn address(&self, request: &HttpRequest) -> IpAddr {
+        throttles::address(request, &self.config.server.proxies)
     }
 
     /// The turn to change what is attached. Blocks.

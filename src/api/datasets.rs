@@ -7,9 +7,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Answer, Context, Json, Page, Query, SignedIn, page, view};
+use super::{Answer, Context, Json, Page, Query, SignedIn, Visitor, page, view};
 use crate::acts::datasets::{self, Shown, Wanted};
-use crate::domain::dataset::{Dataset, DatasetDraft};
+use crate::domain::dataset::{Dataset, DatasetDraft, Visibility};
 use crate::domain::id::DatasetId;
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
@@ -33,6 +33,28 @@ struct Contributor {
     email: String,
 }
 
+/// Who may know of a dataset, its assets and their mocks.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SeenBy {
+    /// Everybody, also guests where the node lets them in.
+    Everybody,
+    /// Whoever is signed in.
+    SignedIn,
+    /// The members of any of these groups, by name.
+    Groups(Vec<String>),
+}
+
+impl From<SeenBy> for Visibility {
+    fn from(seen_by: SeenBy) -> Self {
+        match seen_by {
+            SeenBy::Everybody => Self::Everybody,
+            SeenBy::SignedIn => Self::SignedIn,
+            SeenBy::Groups(groups) => Self::Groups(groups),
+        }
+    }
+}
+
 /// A new dataset.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +76,8 @@ struct NewDataset {
     /// Words to find it by.
     #[serde(default)]
     tags: Vec<String>,
+    /// Who may know of it: `everybody`, `signed_in` (if left out) or `{"groups": […]}`.
+    visibility: Option<SeenBy>,
 }
 
 /// What shall change; what is left out stays.
@@ -72,6 +96,8 @@ struct DatasetChange {
     contributors: Option<Vec<Contributor>>,
     /// Words to find it by: the whole list.
     tags: Option<Vec<String>>,
+    /// Who may know of it.
+    visibility: Option<SeenBy>,
 }
 
 fn triples(contributors: Vec<Contributor>) -> Vec<(String, String, String)> {
@@ -88,6 +114,7 @@ impl From<NewDataset> for DatasetDraft {
             url: new.url,
             contributors: triples(new.contributors),
             tags: new.tags,
+            visibility: new.visibility.map(Into::into).unwrap_or_default(),
         }
     }
 }
@@ -103,6 +130,7 @@ impl DatasetChange {
             url: self.url.unwrap_or(dataset.url),
             contributors: self.contributors.map_or_else(|| known.collect(), triples),
             tags: self.tags.unwrap_or(dataset.tags),
+            visibility: self.visibility.map_or(dataset.visibility, Into::into),
         }
     }
 }
@@ -152,14 +180,14 @@ struct Sought {
 #[utoipa::path(tag = "datasets", security(("token" = [])), params(Sought),
     responses((status = 200, description = "items, next")))]
 #[get("/datasets")]
-async fn list(context: web::Data<Context>, _who: SignedIn, Query(sought): Query<Sought>) -> Answer {
+async fn list(context: web::Data<Context>, Visitor(viewer): Visitor, Query(sought): Query<Sought>) -> Answer {
     let page = Page::new(sought.limit, sought.cursor);
     let (limit, before) = (page.limit()?, page.after()?);
     let (search, tag, name) = (sought.search, sought.tag, sought.name);
     let wanted = Wanted { search, tag, name };
     let listed = context
         .store
-        .read(move |view| datasets::list(view, &wanted, before, limit))
+        .read(move |view| datasets::list(view, &viewer, &wanted, before, limit))
         .await?;
     Ok(page::answer(&listed))
 }
@@ -168,9 +196,12 @@ async fn list(context: web::Data<Context>, _who: SignedIn, Query(sought): Query<
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses(
     (status = 200, description = "The dataset; its assets under `assets`"), (status = 404, description = "None")))]
 #[get("/datasets/{id}")]
-async fn show(context: web::Data<Context>, _who: SignedIn, id: web::Path<Uuid>) -> Answer {
+async fn show(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
-    let dataset = context.store.read(move |view| datasets::show(view, id)).await?;
+    let dataset = context
+        .store
+        .read(move |view| datasets::show(view, &viewer, id))
+        .await?;
     Ok(HttpResponse::Ok().json(shown(&dataset)))
 }
 

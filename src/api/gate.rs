@@ -1,13 +1,19 @@
-//! Until an owner has set the node up, it answers to nothing but its set-up and its health.
+//! What every request passes before a handler is called: until an owner has set the node up, it answers to nothing but its
+//! set-up and its health; after that, to whoever is what the route needs.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
+use actix_web::{Error, HttpMessage, ResponseError, web};
 
 use super::context::Context;
+use super::permissions::{self, Needs};
 use super::problem::Problem;
+use super::sign_in;
+use crate::acts::settings;
+use crate::domain::access::{Denied, Viewer};
 
 const OPEN: [&str; 3] = ["/api/v1/health", "/api/v1/setup", "/api/v1/setup/status"];
 
@@ -22,14 +28,21 @@ pub(super) async fn until_set_up(
             Some(context) => context.is_set_up().await,
             None => Ok(false),
         };
-        // An answer, not an error: the headers that every answer bears are still to be added.
         if let Some(problem) = set_up.map_or_else(Some, |set_up| (!set_up).then(not_set_up)) {
-            return Ok(request
-                .into_response(problem.error_response())
-                .map_into_right_body());
+            return Ok(refused(request, &problem));
         }
     }
     next.call(request).await.map(ServiceResponse::map_into_left_body)
+}
+
+/// An answer, not an error: the headers that every answer bears are still to be added.
+fn refused<B: MessageBody>(
+    request: ServiceRequest,
+    problem: &Problem,
+) -> ServiceResponse<actix_web::body::EitherBody<B>> {
+    request
+        .into_response(problem.error_response())
+        .map_into_right_body()
 }
 
 fn not_set_up() -> Problem {
@@ -40,3 +53,61 @@ fn not_set_up() -> Problem {
          `poundlock init` printed",
     )
 }
+
+/// Middleware: the caller must be what the table of permissions says that the route needs. Who they are is looked up here,
+/// once, and handed to the handler's extractors.
+pub(super) async fn permitted(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if let Err(problem) = admit(&request).await {
+        return Ok(refused(request, &problem));
+    }
+    next.call(request).await.map(ServiceResponse::map_into_left_body)
+}
+
+async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
+    let Some(pattern) = request.match_pattern() else {
+        // No route: answered with 404 or 405 by whoever looks for one.
+        return Ok(());
+    };
+    let path = pattern.strip_prefix(super::PREFIX).unwrap_or(&pattern);
+    let Some(needs) = permissions::needs(request.method().as_str(), path) else {
+        return if permissions::TABLE.iter().any(|row| row.path == path) {
+            // Another method: answered with 405.
+            Ok(())
+        } else {
+            Err(Problem::internal(&Unlisted(path.to_owned())))
+        };
+    };
+    if needs == Needs::Nothing {
+        return Ok(());
+    }
+    let viewer = viewer(request, needs).await?;
+    if let (Viewer::Person(actor), Needs::May(permission)) = (&viewer, needs)
+        && !needs.admits(actor)
+    {
+        return Err(Denied(permission).into());
+    }
+    request.extensions_mut().insert(viewer);
+    Ok(())
+}
+
+async fn viewer(request: &ServiceRequest, needs: Needs) -> Result<Viewer, Problem> {
+    let context = request.app_data::<web::Data<Context>>().cloned();
+    let context = context.ok_or_else(Problem::not_signed_in)?;
+    if needs == Needs::Catalogue && !request.headers().contains_key(AUTHORIZATION) {
+        return if context.store.read(settings::current).await?.allow_guests {
+            Ok(Viewer::Guest)
+        } else {
+            Err(Problem::not_signed_in())
+        };
+    }
+    let token = sign_in::bearer(request.headers()).ok_or_else(Problem::not_signed_in)?;
+    Ok(Viewer::Person(sign_in::actor(&context, &token).await?))
+}
+
+/// A handler is routed that the table of permissions does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("the route {0} has no row in the table of permissions, and so answers nobody")]
+struct Unlisted(String);

@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::context::off_the_arbiter;
 use super::{Answer, Context, Problem, SignedIn};
-use crate::acts::accounts;
+use crate::acts::settings;
 use crate::clock;
 use crate::domain::access::Permission;
 use crate::store::records::Here;
@@ -21,7 +21,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     (status = 200, description = "id, name, side, runtime; epoch and fingerprint of a node that is paired with others")))]
 #[get("/node")]
 async fn show(context: web::Data<Context>, _who: SignedIn) -> Answer {
-    let read = |view: &_| Ok((Here::at(view, clock::now(), [0; 32])?, accounts::settings(view)?));
+    let read = |view: &_| Ok((Here::at(view, clock::now(), [0; 32])?, settings::current(view)?));
     let (here, settings) = context.store.read(read).await?;
     let mut shown = json!({
         "id": here.node, "name": settings.name, "side": here.side, "runtime": context.runtime.environment(),

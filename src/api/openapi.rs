@@ -61,7 +61,7 @@ impl Description {
     }
 }
 
-fn document_of(side: Side) -> Value {
+pub(super) fn document_of(side: Side) -> Value {
     let scope = utoipa_actix_web::scope(super::PREFIX).configure(super::resources(side));
     let mut all = Document::openapi();
     let kind = if side.level().is_ok() { PAIRED } else { SOLO };
@@ -94,7 +94,7 @@ fn operation_id(method: &str, path: &str) -> String {
 }
 
 /// Path, method and operation of all that a document describes.
-fn operations(all: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+pub(super) fn operations(all: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let paths = all["paths"].as_object().into_iter().flatten();
     paths.flat_map(|(path, item)| {
         let methods = item.as_object().into_iter().flatten();

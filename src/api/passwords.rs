@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 
 use super::context::off_the_arbiter;
 use super::problem::Problem;
+use crate::domain::password;
 use crate::domain::session::Credentials;
-use crate::domain::user::{PASSWORD_MAX, check_password};
 
 /// Hashes under way at once: each takes 19 MiB (OWASP's first choice for Argon2id, which is the crate's default).
 const AT_ONCE: usize = 2;
@@ -73,16 +73,58 @@ fn fits(password: &str, hash: &str) -> bool {
     })
 }
 
+/// Whether a password is the one that was hashed.
+#[derive(Debug, Clone, Default)]
+pub struct Verified {
+    /// Whether it is.
+    pub fits: bool,
+    /// Its hash so far and its hash by today's parameters, where they have risen since it was chosen.
+    pub anew: Option<(String, String)>,
+}
+
+fn verified(password: &str, stored: String) -> Verified {
+    if !fits(password, &stored) {
+        return Verified::default();
+    }
+    let anew = if is_of_today(&stored) {
+        None
+    } else {
+        hash(password).ok().map(|new| (stored, new))
+    };
+    Verified { fits: true, anew }
+}
+
+/// Whether a hash was made with the algorithm, version and parameters that a new one is made with.
+fn is_of_today(stored: &str) -> bool {
+    let Ok(stored) = PasswordHash::new(stored) else {
+        return false;
+    };
+    NOBODYS
+        .as_ref()
+        .and_then(|nobodys| PasswordHash::new(nobodys).ok())
+        .is_none_or(|today| {
+            stored.algorithm == today.algorithm
+                && stored.version == today.version
+                && stored.params == today.params
+        })
+}
+
 impl Passwords {
-    /// Hashes a new password.
+    /// Hashes a new password of somebody of whom everybody knows `words`.
     ///
     /// # Errors
-    /// It is too short or too long, or too many wait.
-    pub async fn hash(&self, password: Password) -> Result<Credentials, Problem> {
-        check_password(&password.0)?;
-        let hashed = self.run(move || hash(&password.0)).await?;
-        let password_hash = hashed.map_err(|error| Problem::internal(&error))?;
-        Ok(Credentials { password_hash })
+    /// It is too short, too long or too easily guessed, or too many wait.
+    pub async fn hash(&self, password: Password, words: Vec<String>) -> Result<Credentials, Problem> {
+        let hashed = self
+            .run(move || {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                password::check(&password.0, &words).map(|()| hash(&password.0))
+            })
+            .await??;
+        Ok(Credentials {
+            password_hash: hashed.map_err(|error| Problem::internal(&error))?,
+            second_factor: None,
+        })
     }
 
     /// Whether a password is the one that was hashed. Without credentials the answer is no, after the same work.
@@ -93,16 +135,16 @@ impl Passwords {
         &self,
         password: Password,
         credentials: Option<Credentials>,
-    ) -> Result<bool, Problem> {
+    ) -> Result<Verified, Problem> {
         // No account has a longer one: nothing is given away by not hashing it.
-        if password.0.len() > PASSWORD_MAX {
-            return Ok(false);
+        if password.0.len() > password::MAX {
+            return Ok(Verified::default());
         }
         self.run(move || match credentials {
-            Some(credentials) => fits(&password.0, &credentials.password_hash),
+            Some(credentials) => verified(&password.0, credentials.password_hash.clone()),
             None => {
                 let _same_work = NOBODYS.as_ref().map(|nobodys| fits(&password.0, nobodys));
-                false
+                Verified::default()
             }
         })
         .await
@@ -138,23 +180,34 @@ mod tests {
     #[actix_web::test]
     async fn only_the_password_that_was_hashed_fits() {
         let passwords = Passwords::default();
-        let credentials = passwords.hash(password("correct horse battery")).await.unwrap();
+        let right = || password("correct horse battery");
+        let credentials = passwords.hash(right(), Vec::new()).await.unwrap();
         assert!(credentials.password_hash.starts_with("$argon2id$"));
-        let same = passwords.verify(password("correct horse battery"), Some(credentials.clone()));
-        assert!(same.await.unwrap());
-        assert!(
-            !passwords
-                .verify(password("correct horse batterx"), Some(credentials))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !passwords
-                .verify(password("correct horse battery"), None)
-                .await
-                .unwrap()
-        );
-        assert!(passwords.hash(password("short")).await.is_err());
+        let verified = passwords
+            .verify(right(), Some(credentials.clone()))
+            .await
+            .unwrap();
+        assert!(verified.fits && verified.anew.is_none());
+        let wrong = password("correct horse batterx");
+        assert!(!passwords.verify(wrong, Some(credentials)).await.unwrap().fits);
+        assert!(!passwords.verify(right(), None).await.unwrap().fits);
+        assert!(passwords.hash(password("short"), Vec::new()).await.is_err());
+    }
+
+    #[actix_web::test]
+    async fn a_hash_of_lower_parameters_is_made_anew() {
+        let weak = argon2::Params::new(8 * 1024, 1, 1, None).unwrap();
+        let weak = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, weak);
+        let stored = weak.hash_password(b"correct horse battery").unwrap().to_string();
+        let credentials = Credentials {
+            password_hash: stored.clone(),
+            second_factor: None,
+        };
+        let passwords = Passwords::default();
+        let verified = passwords.verify(password("correct horse battery"), Some(credentials));
+        let (before, after) = verified.await.unwrap().anew.unwrap();
+        assert_eq!(before, stored);
+        assert!(is_of_today(&after) && fits("correct horse battery", &after));
     }
 
     #[actix_web::test]

@@ -13,7 +13,7 @@ use super::{Answer, Context, Json, Problem, SignedIn};
 use crate::actors::ActError;
 use crate::actors::syncer::{Rotate, epoch_of, level_of, public_identity};
 use crate::acts::peers::{self, Introduction};
-use crate::acts::{Refusal, accounts};
+use crate::acts::{Refusal, settings};
 use crate::clock;
 use crate::domain::access::Permission;
 use crate::domain::id::{Epoch, NodeId};
@@ -44,7 +44,7 @@ async fn own(context: &Context) -> Result<PublicIdentity, Problem> {
         .read(|view| {
             Ok((
                 Here::at(view, clock::now(), [0; 32])?.epoch,
-                accounts::settings(view)?.name,
+                settings::current(view)?.name,
             ))
         })
         .await?;

@@ -88,6 +88,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
     }
 
+    /// Too many tries have failed; the next may be made in so many seconds.
+    pub fn too_many_tries(seconds: u64) -> Self {
+        let detail = format!("too many tries have failed; try again in {seconds} seconds");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", detail).with("retry_after", seconds)
+    }
+
     /// The node itself failed. The error goes to the log with all its causes; the answer names only the incident.
     pub fn internal(error: &(dyn Error + 'static)) -> Self {
         let incident = uuid::Uuid::new_v4();
@@ -167,6 +173,11 @@ fn title(word: &str, status: StatusCode) -> String {
         "signature_refused" => "The signature does not hold",
         "signature_invalid" => "The signature does not hold",
         "sign_in_refused" => "Wrong e-mail address or password",
+        "password_refused" => "Wrong password",
+        "second_factor_needed" => "A second factor is needed",
+        "second_factor_refused" => "Wrong code",
+        "reset_token_refused" => "Wrong or used token",
+        "too_many_tries" => "Too many tries",
         "setup_token_refused" => "Wrong set-up token",
         "registration_closed" => "Registration is closed",
         "method_not_allowed" => "Method not allowed",
@@ -214,6 +225,10 @@ impl ResponseError for Problem {
             StatusCode::SERVICE_UNAVAILABLE => {
                 response.insert_header((RETRY_AFTER, "1"));
             }
+            StatusCode::TOO_MANY_REQUESTS => {
+                let seconds = self.more.get("retry_after").and_then(Value::as_u64);
+                response.insert_header((RETRY_AFTER, seconds.unwrap_or(1).to_string()));
+            }
             _ => {}
         }
         if let Some(allow) = &self.allow {
@@ -231,7 +246,7 @@ impl From<Invalid> for Problem {
 
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
-        let permission = json!(denied.0);
+        let permission = denied.0.word();
         Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string()).with("permission", permission)
     }
 }
@@ -299,7 +314,12 @@ fn conflict_status(word: &str) -> StatusCode {
         "code_refused" | "mock_differs" | "unreadable_data" | "signature_refused" => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        "sign_in_refused" | "setup_token_refused" | "password_refused" => StatusCode::UNAUTHORIZED,
+        "sign_in_refused"
+        | "setup_token_refused"
+        | "second_factor_needed"
+        | "second_factor_refused"
+        | "reset_token_refused"
+        | "password_refused" => StatusCode::UNAUTHORIZED,
         "registration_closed" => StatusCode::FORBIDDEN,
         _ => StatusCode::CONFLICT,
     }

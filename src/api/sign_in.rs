@@ -1,23 +1,29 @@
-//! Who calls: the bearer token of a request, looked up again on every call, so that a changed role counts at once.
+//! Who calls: looked up by the gate on every call, so that a changed role counts at once, and handed to the handlers.
 
+use std::future::{Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use zeroize::Zeroizing;
 
 use super::context::Context;
 use super::problem::Problem;
 use crate::acts::accounts;
-use crate::domain::access::Actor;
+use crate::domain::access::{Actor, Viewer};
 use crate::domain::session;
 
 /// The person who is signed in. A handler that takes it answers 401 to anybody else.
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub Actor);
 
-/// The person who is signed in, if the request bears a token; a token that does not hold is 401 all the same.
+/// The person who is signed in, or a guest where the owner lets them in.
+#[derive(Debug, Clone)]
+pub struct Visitor(pub Viewer);
+
+/// The person who is signed in, if the request bears a token, for a route that needs none; a token that does not hold is 401
+/// all the same.
 #[derive(Debug, Clone)]
 pub struct MaybeSignedIn(pub Option<Actor>);
 
@@ -30,15 +36,19 @@ impl std::fmt::Debug for Bearer {
     }
 }
 
-fn bearer(request: &HttpRequest) -> Option<Zeroizing<String>> {
-    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+/// The bearer token among the headers of a request.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<Zeroizing<String>> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = header.split_once(' ')?;
     let fits = scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() && token.len() <= 256;
     fits.then(|| Zeroizing::new(token.trim().to_owned()))
 }
 
-async fn actor(context: Option<web::Data<Context>>, token: &str) -> Result<Actor, Problem> {
-    let context = context.ok_or_else(Problem::not_signed_in)?;
+/// Whose a token is.
+///
+/// # Errors
+/// It does not hold.
+pub async fn actor(context: &Context, token: &str) -> Result<Actor, Problem> {
     let (hash, now) = (session::token_hash(token), context.store.now());
     let found = context
         .store
@@ -49,15 +59,23 @@ async fn actor(context: Option<web::Data<Context>>, token: &str) -> Result<Actor
 
 impl FromRequest for SignedIn {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let context = request.app_data::<web::Data<Context>>().cloned();
-        let token = bearer(request);
-        Box::pin(async move {
-            let token = token.ok_or_else(Problem::not_signed_in)?;
-            actor(context, &token).await.map(Self)
+        ready(match request.extensions().get::<Viewer>() {
+            Some(Viewer::Person(actor)) => Ok(Self(actor.clone())),
+            _ => Err(Problem::not_signed_in()),
         })
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let viewer = request.extensions().get::<Viewer>().cloned();
+        ready(viewer.map(Self).ok_or_else(Problem::not_signed_in))
     }
 }
 
@@ -68,22 +86,25 @@ impl FromRequest for MaybeSignedIn {
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let context = request.app_data::<web::Data<Context>>().cloned();
         let bears_one = request.headers().contains_key(AUTHORIZATION);
-        let token = bearer(request);
+        let token = bearer(request.headers());
         Box::pin(async move {
             if !bears_one {
                 return Ok(Self(None));
             }
-            let token = token.ok_or_else(Problem::not_signed_in)?;
-            Ok(Self(Some(actor(context, &token).await?)))
+            let (Some(context), Some(token)) = (context, token) else {
+                return Err(Problem::not_signed_in());
+            };
+            Ok(Self(Some(actor(&context, &token).await?)))
         })
     }
 }
 
 impl FromRequest for Bearer {
     type Error = Problem;
-    type Future = std::future::Ready<Result<Self, Problem>>;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        std::future::ready(bearer(request).map(Self).ok_or_else(Problem::not_signed_in))
+        let token = bearer(request.headers());
+        ready(token.map(Self).ok_or_else(Problem::not_signed_in))
     }
 }

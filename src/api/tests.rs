@@ -160,7 +160,7 @@ async fn a_scientist_meets_403_and_404() {
     let owner = owner!(app, lab);
     let person = json!({"name": "Sam", "email": "sam@example.org", "password": PASSWORD});
     let made = send!(app, post("/users", &person));
-    assert_eq!((made.0, &made.1["role"]), (201, &json!("user")));
+    assert_eq!((made.0, &made.1["role"]["name"]), (201, &json!("User")));
     assert!(!made.1.to_string().contains("argon2"), "{}", made.1);
     assert_eq!(word(&send!(app, post("/users", &person))), (409, "name_taken"));
     let sam = sign_in!(app, "sam@example.org");
@@ -247,5 +247,6 @@ async fn answers_bear_the_headers_that_keep_browsers_safe() {
     assert_eq!(docs.headers().get_all("content-security-policy").count(), 1);
 }
 
+mod permissions;
 mod requests;
 mod solo;

@@ -1,8 +1,28 @@
 //! How objects look from outside: their envelope, and the fields of their body beside it.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
-use crate::domain::object::Object;
+use crate::domain::object::{Object, Revision};
+
+/// A revision of an object.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RevisionView {
+    /// Counts the changes of what travels, from 1.
+    pub number: u64,
+    /// Hash of what travels.
+    pub digest: String,
+}
+
+impl From<Revision> for RevisionView {
+    fn from(revision: Revision) -> Self {
+        Self {
+            number: revision.number,
+            digest: revision.digest.to_string(),
+        }
+    }
+}
 
 /// An object as JSON: id, kind, home, revision, times, and the fields of its body.
 pub fn object(object: &Object) -> Value {

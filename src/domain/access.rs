@@ -1,9 +1,13 @@
 //! Who may do what. Everything asks here, by permission and never by the name of a role.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::dataset::Visibility;
 use super::id::UserId;
 use super::object::{Body, Object};
+use super::text;
 
 /// Something that a person may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,70 +19,67 @@ pub enum Permission {
     TriageRequests,
     /// Change the node's settings.
     EditSettings,
-    /// Create accounts for others, and see them.
+    /// Create accounts for others, see them, and change what they may do.
     CreateUsers,
+    /// Make groups and say who is in them.
+    CreateGroups,
+    /// Make, change and delete roles.
+    EditRoles,
+    /// Pair with other nodes, rotate keys, revoke.
+    ManageInfrastructure,
     /// Create datasets, upload mocks and private data, publish and adopt.
     UploadData,
     /// Let one result, log or failure report leave the high side.
     Release,
     /// Export, import, review and apply bundles.
     Sync,
-    /// Pair with other nodes, rotate keys, revoke.
-    ManageInfrastructure,
     /// Read the audit chain.
     ReadAudit,
 }
 
-/// A preset of permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Owns the node.
-    Owner,
-    /// Administers it for the owner.
-    Administrator,
-    /// Decides on requests and releases.
-    ComplianceOfficer,
-    /// A data scientist.
-    User,
-}
+impl Permission {
+    /// Every permission, in the order in which a page shows them.
+    pub const ALL: [Self; 11] = [
+        Self::SubmitRequests,
+        Self::TriageRequests,
+        Self::EditSettings,
+        Self::CreateUsers,
+        Self::CreateGroups,
+        Self::EditRoles,
+        Self::ManageInfrastructure,
+        Self::UploadData,
+        Self::Release,
+        Self::Sync,
+        Self::ReadAudit,
+    ];
 
-impl Role {
-    /// What the role allows.
-    pub fn permissions(self) -> &'static [Permission] {
-        use Permission::{
-            CreateUsers, EditSettings, ManageInfrastructure, ReadAudit, Release, SubmitRequests, Sync,
-            TriageRequests, UploadData,
-        };
+    /// The word used in addresses, files and on screens.
+    pub fn word(self) -> &'static str {
         match self {
-            Self::Owner => &[
-                SubmitRequests,
-                TriageRequests,
-                EditSettings,
-                CreateUsers,
-                UploadData,
-                Release,
-                Sync,
-                ManageInfrastructure,
-                ReadAudit,
-            ],
-            Self::Administrator => &[
-                SubmitRequests,
-                TriageRequests,
-                EditSettings,
-                CreateUsers,
-                UploadData,
-                Release,
-                Sync,
-                ReadAudit,
-            ],
-            Self::ComplianceOfficer => &[SubmitRequests, TriageRequests, UploadData, Release, ReadAudit],
-            Self::User => &[SubmitRequests],
+            Self::SubmitRequests => "can_submit_requests",
+            Self::TriageRequests => "can_triage_requests",
+            Self::EditSettings => "can_edit_settings",
+            Self::CreateUsers => "can_create_users",
+            Self::CreateGroups => "can_create_groups",
+            Self::EditRoles => "can_edit_roles",
+            Self::ManageInfrastructure => "can_manage_infrastructure",
+            Self::UploadData => "can_upload_data",
+            Self::Release => "can_release",
+            Self::Sync => "can_sync",
+            Self::ReadAudit => "can_read_audit",
         }
+    }
+
+    /// The permission that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|permission| permission.word() == word)
     }
 }
 
-/// Whoever acts: a signed-in person, as the session found them on this call.
+/// What somebody may do.
+pub type Permissions = BTreeSet<Permission>;
+
+/// Whoever acts: a signed-in person, as their account, role and groups are on this call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// Their account.
@@ -86,25 +87,20 @@ pub struct Actor {
     /// How they are called; goes into decisions and releases.
     pub name: String,
     /// What they may do.
-    pub role: Role,
+    pub permissions: Permissions,
+    /// The groups that they are in, by folded name.
+    pub groups: BTreeSet<String>,
 }
 
 /// The actor lacks a permission.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this needs the permission {}; ask the owner of the node for it", permission_word(.0))]
+#[error("this needs the permission {}; ask the owner of the node for it", .0.word())]
 pub struct Denied(pub Permission);
-
-fn permission_word(permission: &Permission) -> String {
-    serde_json::to_value(permission)
-        .ok()
-        .and_then(|v| v.as_str().map(|w| format!("can_{w}")))
-        .unwrap_or_default()
-}
 
 impl Actor {
     /// Whether the actor has a permission.
     pub fn may(&self, permission: Permission) -> bool {
-        self.role.permissions().contains(&permission)
+        self.permissions.contains(&permission)
     }
 
     /// Demands a permission.
@@ -119,48 +115,147 @@ impl Actor {
         }
     }
 
-    /// Whether the actor may know that an object exists. The catalogue is for everybody who is signed in; projects are
-    /// for their members; code, requests and what follows from them are for the scientist who made them, and for those
-    /// who triage.
+    /// Demands every permission of a set: nobody gives, takes or acts on more than they have themselves.
     ///
-    /// `requester` is who made the request that a decision, job or release belongs to, where it does.
-    pub fn may_see(&self, object: &Object, requester: Option<UserId>) -> bool {
-        if self.may(Permission::TriageRequests) {
-            return true;
+    /// # Errors
+    /// Names the first one that is missing.
+    pub fn require_all(&self, permissions: &Permissions) -> Result<(), Denied> {
+        match permissions.iter().find(|permission| !self.may(**permission)) {
+            Some(missing) => Err(Denied(*missing)),
+            None => Ok(()),
         }
-        match &object.body {
-            Body::Dataset(_) | Body::Asset(_) => true,
-            Body::User(_) => object.id == self.user.0 || self.may(Permission::CreateUsers),
-            Body::Project(project) => project.members.contains(&self.user) || project.creator == self.user,
-            Body::Code(code) => code.author == self.user,
-            Body::Request(request) => request.requester == self.user,
-            Body::Decision(_) | Body::Job(_) | Body::Release(_) => requester == Some(self.user),
+    }
+}
+
+/// Who looks: a person, or, where the owner has let guests in, anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// Nobody is signed in.
+    Guest,
+    /// Somebody is.
+    Person(Actor),
+}
+
+impl From<Actor> for Viewer {
+    fn from(actor: Actor) -> Self {
+        Self::Person(actor)
+    }
+}
+
+/// What the rule on sight needs to know beyond the object itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// Who made the request that a decision, job or release belongs to, where it does.
+    pub requester: Option<UserId>,
+    /// Who may see the dataset of an asset; unknown is nobody.
+    pub dataset: Option<&'a Visibility>,
+}
+
+/// Whether somebody may know of a dataset, its assets and their mocks. Those who triage or upload see all of them.
+pub fn may_see_dataset(viewer: &Viewer, visibility: &Visibility) -> bool {
+    match (viewer, visibility) {
+        (_, Visibility::Everybody) => true,
+        (Viewer::Guest, _) => false,
+        (Viewer::Person(actor), _)
+            if actor.may(Permission::TriageRequests) || actor.may(Permission::UploadData) =>
+        {
+            true
         }
+        (Viewer::Person(_), Visibility::SignedIn) => true,
+        (Viewer::Person(actor), Visibility::Groups(groups)) => groups
+            .iter()
+            .any(|group| actor.groups.contains(&text::folded(group))),
+    }
+}
+
+/// Whether somebody may know that an object exists. The catalogue is for whom its datasets are visible to; projects are
+/// for their members; code, requests and what follows from them are for the scientist who made them, and for those
+/// who triage. A guest sees nothing but the catalogue.
+pub fn may_see(viewer: &Viewer, object: &Object, facts: Facts<'_>) -> bool {
+    match &object.body {
+        Body::Dataset(dataset) => return may_see_dataset(viewer, &dataset.visibility),
+        Body::Asset(_) => {
+            return facts
+                .dataset
+                .is_some_and(|visibility| may_see_dataset(viewer, visibility));
+        }
+        _ => {}
+    }
+    let Viewer::Person(actor) = viewer else {
+        return false;
+    };
+    if actor.may(Permission::TriageRequests) {
+        return true;
+    }
+    match &object.body {
+        Body::Dataset(_) | Body::Asset(_) => false,
+        Body::User(_) => object.id == actor.user.0 || actor.may(Permission::CreateUsers),
+        Body::Project(project) => project.members.contains(&actor.user) || project.creator == actor.user,
+        Body::Code(code) => code.author == actor.user,
+        Body::Request(request) => request.requester == actor.user,
+        Body::Decision(_) | Body::Job(_) | Body::Release(_) => facts.requester == Some(actor.user),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
+    fn person(permissions: &[Permission], groups: &[&str]) -> Viewer {
+        Viewer::Person(Actor {
+            user: UserId(Uuid::from_u128(1)),
+            name: "Ada".into(),
+            permissions: permissions.iter().copied().collect(),
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        })
+    }
+
     #[test]
-    fn nobody_but_the_owner_manages_the_infrastructure() {
-        for role in [Role::Administrator, Role::ComplianceOfficer, Role::User] {
-            assert!(!role.permissions().contains(&Permission::ManageInfrastructure));
+    fn words_lead_back_to_permissions() {
+        for permission in Permission::ALL {
+            assert_eq!(Permission::named(permission.word()), Some(permission));
         }
-        assert!(
-            Role::Owner
-                .permissions()
-                .contains(&Permission::ManageInfrastructure)
+        assert_eq!(Permission::named("can_fly"), None);
+        assert_eq!(
+            Denied(Permission::Release).to_string(),
+            "this needs the permission can_release; ask the owner of the node for it"
         );
     }
 
     #[test]
-    fn a_scientist_may_only_submit() {
-        assert_eq!(Role::User.permissions(), [Permission::SubmitRequests]);
+    fn a_dataset_is_seen_by_whom_it_is_for() {
+        let everybody = Visibility::Everybody;
+        let signed_in = Visibility::SignedIn;
+        let oncology = Visibility::Groups(vec!["Oncology".into(), "Lungs".into()]);
+        let nobody = Visibility::Groups(Vec::new());
+        let guest = Viewer::Guest;
+        let stranger = person(&[Permission::SubmitRequests], &["cardiology"]);
+        let member = person(&[Permission::SubmitRequests], &["oncology"]);
+        let officer = person(&[Permission::TriageRequests], &[]);
+        let uploader = person(&[Permission::UploadData], &[]);
+        for (viewer, sees) in [
+            (&guest, [true, false, false, false]),
+            (&stranger, [true, true, false, false]),
+            (&member, [true, true, true, false]),
+            (&officer, [true; 4]),
+            (&uploader, [true; 4]),
+        ] {
+            let found = [&everybody, &signed_in, &oncology, &nobody].map(|it| may_see_dataset(viewer, it));
+            assert_eq!(found, sees, "{viewer:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_acts_on_more_than_they_have() {
+        let Viewer::Person(actor) = person(&[Permission::CreateUsers, Permission::Sync], &[]) else {
+            unreachable!()
+        };
+        assert!(actor.require_all(&[Permission::Sync].into()).is_ok());
         assert_eq!(
-            Denied(Permission::Release).to_string(),
-            "this needs the permission can_release; ask the owner of the node for it"
+            actor.require_all(&[Permission::Sync, Permission::Release].into()),
+            Err(Denied(Permission::Release))
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Datasets: named sets of assets, as the catalogue shows them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,52 @@ pub struct Contributor {
     pub email: Email,
 }
 
+/// The most groups that a dataset names.
+pub const GROUPS_MAX: usize = 50;
+
+/// Who may know of a dataset, its assets and their mocks. It travels: what a data owner restricts is restricted on the other
+/// side as well. Groups are named, since each node has its own; a name that no group bears lets nobody in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Everybody, also guests where the node lets them in.
+    Everybody,
+    /// Whoever is signed in.
+    #[default]
+    SignedIn,
+    /// The members of any of these groups.
+    Groups(Vec<String>),
+}
+
+impl Visibility {
+    /// Whether it is what a dataset has if nothing is said, and what is written for it is nothing.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Checks it as somebody sends it. Groups come out sorted, each once.
+    ///
+    /// # Errors
+    /// A group's name is no name, or there are too many.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        let Self::Groups(names) = self else {
+            return Ok(self);
+        };
+        if names.len() > GROUPS_MAX {
+            return Err(Invalid::new(
+                "visibility.groups",
+                format!("a dataset names at most {GROUPS_MAX} groups"),
+            ));
+        }
+        let mut groups = BTreeMap::new();
+        for (at, name) in names.iter().enumerate() {
+            let name = text::name(&format!("visibility.groups[{at}]"), name)?;
+            groups.entry(text::folded(&name)).or_insert(name);
+        }
+        Ok(Self::Groups(groups.into_values().collect()))
+    }
+}
+
 /// A named set of assets. Nothing in it is private: it is what the catalogue shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dataset {
@@ -38,6 +84,9 @@ pub struct Dataset {
     pub contributors: Vec<Contributor>,
     /// Words to find it by; lower case, sorted, each once.
     pub tags: Vec<String>,
+    /// Who may know of it.
+    #[serde(default, skip_serializing_if = "Visibility::is_default")]
+    pub visibility: Visibility,
 }
 
 /// A dataset's description as somebody sends it, before it is checked.
@@ -55,6 +104,8 @@ pub struct DatasetDraft {
     pub contributors: Vec<(String, String, String)>,
     /// See [`Dataset::tags`].
     pub tags: Vec<String>,
+    /// See [`Dataset::visibility`].
+    pub visibility: Visibility,
 }
 
 impl Dataset {
@@ -70,6 +121,7 @@ impl Dataset {
             url: text::url("url", &draft.url)?,
             contributors: contributors(&draft.contributors)?,
             tags: tags(&draft.tags)?,
+            visibility: draft.visibility.clone().checked()?,
         })
     }
 
@@ -149,6 +201,14 @@ mod tests {
     #[test]
     fn tags_are_folded_and_stand_once() {
         assert_eq!(Dataset::new(&draft()).unwrap().tags, ["diabetes", "health"]);
+    }
+
+    #[test]
+    fn groups_stand_once() {
+        let groups = Visibility::Groups(vec!["Lungs".into(), " lungs".into(), "Eyes".into()]);
+        let expected = Visibility::Groups(vec!["Eyes".into(), "Lungs".into()]);
+        assert_eq!(groups.checked(), Ok(expected));
+        assert!(Visibility::Groups(vec![String::new()]).checked().is_err());
     }
 
     #[test]

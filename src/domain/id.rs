@@ -52,6 +52,12 @@ id! {
     Epoch;
     /// Names a person's account.
     UserId;
+    /// Names a role of this node.
+    RoleId;
+    /// Names a group of this node.
+    GroupId;
+    /// Names a session, without being its token.
+    SessionId;
     /// Names a project.
     ProjectId;
     /// Names a dataset.

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::access::Role;
 use super::signature::VerifyKey;
 use super::text::{self, Invalid};
 
@@ -62,7 +61,8 @@ impl PartialEq for Email {
 
 impl Eq for Email {}
 
-/// A person. The body holds the public part and the role; the password's hash is kept elsewhere and never travels.
+/// A person: the public part. What they may do on a node is their [`Account`](super::account::Account), and the password's
+/// hash is kept elsewhere; neither travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// How the person is called.
@@ -73,8 +73,6 @@ pub struct User {
     pub institution: String,
     /// Their page; may be empty.
     pub website: String,
-    /// What they may do on their home node. It gives no rights on any other and does not travel.
-    pub role: Role,
     /// The public half of the key that they sign with, if they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_key: Option<VerifyKey>,
@@ -94,11 +92,22 @@ pub struct Profile {
 }
 
 impl User {
+    /// The same person with another profile. What else the person has stays.
+    ///
+    /// # Errors
+    /// Names the field that is wrong.
+    pub fn with_profile(&self, profile: &Profile) -> Result<Self, Invalid> {
+        Ok(Self {
+            verify_key: self.verify_key,
+            ..Self::new(profile)?
+        })
+    }
+
     /// Makes a user of a checked profile.
     ///
     /// # Errors
     /// Names the field that is wrong.
-    pub fn new(profile: &Profile, role: Role) -> Result<Self, Invalid> {
+    pub fn new(profile: &Profile) -> Result<Self, Invalid> {
         Ok(Self {
             name: text::name("name", &profile.name)?,
             email: Email::parse("email", &profile.email)?,
@@ -108,35 +117,9 @@ impl User {
                 text::name("institution", &profile.institution)?
             },
             website: text::url("website", &profile.website)?,
-            role,
             verify_key: None,
         })
     }
-}
-
-/// The shortest password, in characters (NIST SP 800-63B asks for at least 8, and 15 where it is the only factor).
-pub const PASSWORD_MIN: usize = 12;
-/// The longest password, in bytes: more would only slow the hash down.
-pub const PASSWORD_MAX: usize = 1024;
-
-/// Checks a new password's length. There are no composition rules (NIST SP 800-63B §3.1.1).
-///
-/// # Errors
-/// The password is too short or too long.
-pub fn check_password(password: &str) -> Result<(), Invalid> {
-    if password.chars().count() < PASSWORD_MIN {
-        return Err(Invalid::new(
-            "password",
-            format!("must have at least {PASSWORD_MIN} characters"),
-        ));
-    }
-    if password.len() > PASSWORD_MAX {
-        return Err(Invalid::new(
-            "password",
-            format!("must have at most {PASSWORD_MAX} bytes"),
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -157,11 +140,5 @@ mod tests {
         ] {
             assert!(Email::parse("email", wrong).is_err(), "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn passwords_have_a_length() {
-        assert!(check_password("short").is_err());
-        assert!(check_password("a long pass phrase").is_ok());
     }
 }

@@ -31,6 +31,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The longest upload, in bytes.
     pub upload_bytes: u64,
+    /// Proxies in front of the node, whose `X-Forwarded-For` is believed when tries are counted by address.
+    pub proxies: Vec<IpAddr>,
     /// Seconds that requests and running jobs get to finish when the node is told to stop.
     pub stop_seconds: u64,
 }
@@ -40,6 +42,7 @@ impl Default for Server {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8460),
             upload_bytes: 1 << 40,
+            proxies: Vec::new(),
             stop_seconds: 30,
         }
     }

@@ -22,6 +22,7 @@ use crate::domain::side::{Level, NoBundles};
 use crate::domain::text::{self, Invalid};
 use crate::store::engine::{Engine, EngineError};
 use crate::store::migration::{MigrateError, migrate};
+use crate::store::migrations::MIGRATIONS;
 use crate::store::node_folder::{NodeFolder, NodeFolderError};
 use crate::store::sled_engine::SledEngine;
 use crate::store::writer::{TransactError, Writer, WriterLimits};
@@ -107,7 +108,7 @@ pub fn make(root: &Path, name: &str, config: &Config) -> Result<Made, MakeError>
         setup_token: session::setup_token_hash(&setup_token),
     };
     let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
-    migrate(&engine, &[])?;
+    migrate(&engine, MIGRATIONS)?;
     let writer = Writer::start(engine, WriterLimits::default()).map_err(at(&folder.store()))?;
     let (now, random) = (clock::now(), clock::random_bytes());
     writer.transact(move |tx| found(tx, now, random, &founding))?;

@@ -14,6 +14,7 @@ use crate::domain::id::{Epoch, NodeId};
 use crate::domain::peer::Trust;
 use crate::store::engine::{Engine, EngineError};
 use crate::store::migration::{MigrateError, migrate};
+use crate::store::migrations::MIGRATIONS;
 use crate::store::node_folder::{NodeFolder, NodeFolderError};
 use crate::store::records::{self, Here};
 use crate::store::sled_engine::SledEngine;
@@ -58,7 +59,7 @@ pub enum RestoreError {
 pub fn restore(root: &Path, config: &Config) -> Result<Restored, RestoreError> {
     let folder = NodeFolder::open(root, private_data(config.side))?;
     let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
-    migrate(&engine, &[])?;
+    migrate(&engine, MIGRATIONS)?;
     let writer = Writer::start(engine, WriterLimits::default())?;
     let (now, random, epoch) = (clock::now(), clock::random_bytes(), Epoch(Uuid::new_v4()));
     let restored = writer.transact(move |tx| -> Result<Restored, Refusal> {

@@ -14,6 +14,7 @@ use super::read::Read;
 use super::table::TableError;
 use super::tables::{
     BY_KIND, CHILDREN, HISTORY, INBOX, INBOX_SUPERSEDED, JOURNAL, NAMES, NODE, OBJECTS, OUTBOX, OWED, PEERS,
+    ROLES,
 };
 use super::transaction::Tx;
 use crate::domain::audit;
@@ -22,6 +23,7 @@ use crate::domain::id::{Epoch, NodeId, UserId};
 use crate::domain::notification::{Event, Notification};
 use crate::domain::object::{BODY_MAX, Body, Kind, Object, Revision};
 use crate::domain::peer::{Peer, Pending};
+use crate::domain::role::Preset;
 use crate::domain::side::{Level, NoBundles, Side};
 use crate::sync::record;
 
@@ -215,14 +217,8 @@ fn write_from(
     }
     check_size(&body)?;
     let digest = record::digest(id, here.node, deleted, &body)?;
-    // The digest covers what travels. What does not (a person's role) is written, but makes no revision: nobody on the
-    // other side should have to review a change that they cannot see.
-    let travels_as_before = before
-        .as_ref()
-        .filter(|before| before.revision.digest == digest)
-        .map(|before| before.revision);
     if let Some(before) = &before
-        && travels_as_before.is_some()
+        && before.revision.digest == digest
         && before.body == body
     {
         return Ok(before.clone());
@@ -231,19 +227,17 @@ fn write_from(
         id,
         home: here.node,
         epoch: here.epoch,
-        revision: travels_as_before.unwrap_or(Revision {
+        revision: Revision {
             number: before.as_ref().map_or(1, |before| before.revision.number + 1),
             digest,
-        }),
+        },
         deleted,
         created_at: before.as_ref().map_or(here.now, |before| before.created_at),
         updated_at: here.now,
         body,
     };
     let position = replace(tx, before.as_ref(), &object, Unique::Checked)?;
-    if travels_as_before.is_none() {
-        owe_everybody(tx, here, &object, position)?;
-    }
+    owe_everybody(tx, here, &object, position)?;
     Ok(object)
 }
 
@@ -384,6 +378,17 @@ fn move_name(
             });
         }
         tx.put(&NAMES, &new, &object.id)?;
+    }
+    Ok(())
+}
+
+/// Writes the roles that every node begins with.
+///
+/// # Errors
+/// The store fails.
+pub fn write_preset_roles(tx: &mut Tx<'_>) -> Result<(), TableError> {
+    for preset in Preset::ALL {
+        tx.put(&ROLES, &preset.id().0, &preset.role())?;
     }
     Ok(())
 }

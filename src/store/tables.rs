@@ -3,19 +3,27 @@
 use uuid::Uuid;
 
 use super::table::Table;
+use crate::domain::account::Account;
+use crate::domain::group::Group;
 use crate::domain::job::Run;
 use crate::domain::key_pins::KeyPins;
 use crate::domain::notification::Notification;
 use crate::domain::object::{Object, Revision};
 use crate::domain::peer::{Arrived, CarriedObject, Owed, Peer, Pending, Reviewed, Sent};
 use crate::domain::private_data::PrivateData;
-use crate::domain::session::{Credentials, Session};
-use crate::domain::settings::{Node, Settings};
+use crate::domain::role::Role;
+use crate::domain::session::{Credentials, Reset, Session};
+use crate::domain::settings::{Changed, Node, Settings};
 
 /// The node's own record.
 pub const NODE: Table<(), Node> = Table::new(1, "node", 1);
+/// Who last changed a setting, by its word.
+pub const SETTINGS_CHANGED: Table<String, Changed> = Table::new(3, "settings_changed", 1);
 /// The owner's settings.
 pub const SETTINGS: Table<(), Settings> = Table::new(2, "settings", 1);
+
+/// The token that resets somebody's password, by user: a new one ends the one before.
+pub const RESET_OF: Table<Uuid, [u8; 32]> = Table::new(4, "reset_of", 1);
 
 /// The newest revision of every object.
 pub const OBJECTS: Table<Uuid, Object> = Table::new(10, "objects", 1);
@@ -35,6 +43,22 @@ pub const JOURNAL: Table<u64, (Uuid, Revision)> = Table::new(15, "journal", 1);
 pub const CREDENTIALS: Table<Uuid, Credentials> = Table::new(20, "credentials", 1);
 /// Sessions, by the hash of their token.
 pub const SESSIONS: Table<[u8; 32], Session> = Table::new(21, "sessions", 1);
+/// Whose sessions are under which hash: user, session.
+pub const SESSIONS_OF: Table<(Uuid, Uuid), [u8; 32]> = Table::new(22, "sessions_of", 1);
+/// What people may do on this node, by user.
+pub const ACCOUNTS: Table<Uuid, Account> = Table::new(23, "accounts", 1);
+/// Roles, by id.
+pub const ROLES: Table<Uuid, Role> = Table::new(24, "roles", 1);
+/// Who has a role: role, user.
+pub const HOLDERS: Table<(Uuid, Uuid), ()> = Table::new(25, "holders", 1);
+/// Groups, by id.
+pub const GROUPS: Table<Uuid, Group> = Table::new(26, "groups", 1);
+/// Who is in a group: group, user.
+pub const MEMBERS: Table<(Uuid, Uuid), ()> = Table::new(27, "members", 1);
+/// Which groups somebody is in: user, group.
+pub const MEMBER_OF: Table<(Uuid, Uuid), ()> = Table::new(28, "member_of", 1);
+/// Tokens that reset a password, by their hash.
+pub const RESETS: Table<[u8; 32], Reset> = Table::new(29, "resets", 1);
 
 /// Runs of code on this node.
 pub const RUNS: Table<Uuid, Run> = Table::new(30, "runs", 1);

@@ -279,7 +279,7 @@ fn user_again(user: &User) -> Result<User, Invalid> {
     };
     Ok(User {
         verify_key: user.verify_key,
-        ..User::new(&profile, user.role)?
+        ..User::new(&profile)?
     })
 }
 
@@ -295,6 +295,7 @@ fn dataset_again(dataset: &Dataset) -> Result<Dataset, Invalid> {
         url: dataset.url.clone(),
         contributors: contributors.collect(),
         tags: dataset.tags.clone(),
+        visibility: dataset.visibility.clone(),
     })
 }
 

@@ -14,10 +14,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::access::Role;
 use crate::domain::asset::{Asset, DataFormat, Mock};
 use crate::domain::code::Code;
-use crate::domain::dataset::{Contributor, Dataset};
+use crate::domain::dataset::{Contributor, Dataset, Visibility};
 use crate::domain::decision::{Decision, Verdict};
 use crate::domain::hash::Hash;
 use crate::domain::id::{AssetId, CodeId, DatasetId, JobId, NodeId, ProjectId, RequestId, UserId};
@@ -85,7 +84,7 @@ pub enum Downward {
     Release(ReleaseRecord),
 }
 
-/// A person, without role or password.
+/// A person, without account or password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserRecord {
@@ -164,6 +163,8 @@ pub struct DatasetRecord {
     url: String,
     contributors: Vec<ContributorRecord>,
     tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Visibility::is_default")]
+    visibility: Visibility,
 }
 
 /// A contributor of a dataset.
@@ -328,7 +329,7 @@ pub fn digest(id: Uuid, home: NodeId, deleted: bool, body: &Body) -> Result<Hash
 /// Writes `From` in both directions between a body and its record, field by field, so that a field that is added to a body
 /// does not travel until it is named here.
 macro_rules! allow_list {
-    ($($body:ident <=> $record:ident { $($field:ident),+ } $(kept { $($own:ident: $value:expr),+ })?;)*) => {$(
+    ($($body:ident <=> $record:ident { $($field:ident),+ };)*) => {$(
         impl From<&$body> for $record {
             fn from(body: &$body) -> Self {
                 Self { $($field: body.$field.clone()),+ }
@@ -337,14 +338,14 @@ macro_rules! allow_list {
 
         impl From<$record> for $body {
             fn from(record: $record) -> Self {
-                Self { $($field: record.$field),+ $(, $($own: $value),+)? }
+                Self { $($field: record.$field),+ }
             }
         }
     )*};
 }
 
 allow_list! {
-    User <=> UserRecord { name, email, institution, website, verify_key } kept { role: Role::User };
+    User <=> UserRecord { name, email, institution, website, verify_key };
     Project <=> ProjectRecord { name, description, creator, members, started };
     Request <=> RequestRecord { project, code, requester, reason, runs_wanted, withdrawn, predecessor, signature };
     Decision <=> DecisionRecord { request, number, request_revision, code, code_hash, assets, verdict, by, by_name, on };
@@ -395,6 +396,7 @@ impl From<&Dataset> for DatasetRecord {
             url: dataset.url.clone(),
             contributors: dataset.contributors.iter().map(Into::into).collect(),
             tags: dataset.tags.clone(),
+            visibility: dataset.visibility.clone(),
         }
     }
 }
@@ -408,6 +410,7 @@ impl From<DatasetRecord> for Dataset {
             url: record.url,
             contributors: record.contributors.into_iter().map(Into::into).collect(),
             tags: record.tags,
+            visibility: record.visibility,
         }
     }
 }

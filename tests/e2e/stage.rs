@@ -117,7 +117,7 @@ pub fn stranger_project(stranger: &Outsider, name: &str) -> Vec<Vec<u8>> {
         institution: String::new(),
         website: String::new(),
     };
-    let person = poundlock::domain::user::User::new(&profile, poundlock::domain::access::Role::User).unwrap();
+    let person = poundlock::domain::user::User::new(&profile).unwrap();
     let frame = Project::new(name, "", UserId(user), &[]).unwrap();
     vec![
         forge::record::<Upward>(home, user, 1, project, &Body::User(person)),

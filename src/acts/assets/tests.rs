@@ -2,8 +2,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::acts::scene::{ASSET, Scene, ada, officer, owner, word};
-use crate::domain::access::Role;
 use crate::domain::id::UserId;
+use crate::domain::role::Preset;
 use crate::domain::schema::{Column, ColumnType};
 use crate::domain::side::Side;
 
@@ -116,7 +116,8 @@ fn a_real_mock_on_a_high_node_is_a_release() {
     let uploader = Actor {
         user: UserId(Uuid::from_u128(5)),
         name: "U".into(),
-        role: Role::User,
+        permissions: Preset::User.role().permissions,
+        groups: std::collections::BTreeSet::new(),
     };
     assert!(matches!(
         give(&scene, uploader, id, real()),
@@ -183,7 +184,7 @@ fn an_asset_can_be_left_without_a_mock() {
         .act(|tx, here| remove_mock(tx, &owner(), here, ASSET))
         .unwrap();
     assert!(matches!(
-        mock(&scene.view(), ASSET),
+        mock(&scene.view(), &owner().into(), ASSET),
         Err(Refusal::NotFound { .. })
     ));
 }

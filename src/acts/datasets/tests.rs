@@ -17,7 +17,7 @@ fn make(scene: &Scene, id: u128, draft: DatasetDraft) -> Result<Object, Refusal>
 }
 
 fn found(scene: &Scene, wanted: &Wanted) -> Vec<String> {
-    let listed = list(&scene.view(), wanted, None, 50).unwrap();
+    let listed = list(&scene.view(), &owner().into(), wanted, None, 50).unwrap();
     listed.objects.iter().map(|object| object.body.title()).collect()
 }
 
@@ -60,9 +60,12 @@ fn a_name_is_unique_until_it_is_given_free() {
 fn deleting_leaves_tombstones_of_the_dataset_and_its_assets() {
     let scene = Scene::new(Side::High);
     let id = DatasetId(Uuid::from_u128(20));
-    let asset = show(&scene.view(), id).unwrap().assets.remove(0);
+    let asset = show(&scene.view(), &owner().into(), id).unwrap().assets.remove(0);
     scene.act(move |tx, here| delete(tx, &owner(), here, id)).unwrap();
-    assert!(matches!(show(&scene.view(), id), Err(Refusal::NotFound { .. })));
+    assert!(matches!(
+        show(&scene.view(), &owner().into(), id),
+        Err(Refusal::NotFound { .. })
+    ));
     assert!(found(&scene, &Wanted::default()).is_empty());
     let tombstone = records::object(&scene.view(), asset.id).unwrap().unwrap();
     assert!(tombstone.deleted && tombstone.revision.number == asset.revision.number + 1);

@@ -127,7 +127,7 @@ fn who_may_not_decide() {
         Err(Refusal::Denied(_))
     ));
     let promoted = Actor {
-        role: crate::domain::access::Role::Owner,
+        permissions: crate::domain::role::Preset::Owner.role().permissions,
         ..ada()
     };
     assert_eq!(

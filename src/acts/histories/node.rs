@@ -1,6 +1,6 @@
 //! One node of a history: a store in memory behind a writer, and what people do there. No files, no keys, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::acts::{Refusal, inbox, peers};
-use crate::domain::access::{Actor, Role};
+use crate::domain::access::Actor;
 use crate::domain::hash::Hash;
 use crate::domain::id::{Epoch, NodeId, UserId};
 use crate::domain::object::{Body, Object};
+use crate::domain::role::Preset;
 use crate::domain::settings;
 use crate::domain::side::Level;
 use crate::store::engine::{Batch, Engine, EngineError};
@@ -100,7 +101,8 @@ impl Node {
         Actor {
             user: UserId(Uuid::from_bytes(bytes)),
             name: format!("Person {number}"),
-            role: Role::Owner,
+            permissions: Preset::Owner.role().permissions,
+            groups: BTreeSet::new(),
         }
     }
 

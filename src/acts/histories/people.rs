@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 use super::node::Node;
 use crate::acts::Refusal;
-use crate::domain::access::Role;
 use crate::domain::asset::{Asset, DataFormat, Mock};
 use crate::domain::code::Code;
 use crate::domain::dataset::{Dataset, DatasetDraft};
@@ -33,7 +32,7 @@ impl Node {
             email: format!("{name}@example.org"),
             ..Profile::default()
         };
-        self.write(Body::User(User::new(&profile, Role::User).unwrap()))
+        self.write(Body::User(User::new(&profile).unwrap()))
     }
 
     pub fn project(&self, name: &str, members: &[Uuid]) -> Uuid {

@@ -10,7 +10,6 @@ use super::invariants::{self, Numbers, Publications};
 use super::node::{Dump, Node, confirm_epoch, pair};
 use super::people::rename;
 use crate::acts::inbox::ImportRefused;
-use crate::domain::access::Role;
 use crate::domain::decision::Verdict;
 use crate::domain::id::UserId;
 use crate::domain::object::{Body, Kind, Object};
@@ -328,10 +327,10 @@ fn change_low(low: &Node, what: u8, pick: usize) {
         10 => with(&own, Kind::User, pick, |user| {
             low.edit(user.id, |body| {
                 if let Body::User(user) = body {
-                    user.role = if user.role == Role::User {
-                        Role::ComplianceOfficer
+                    user.institution = if user.institution.is_empty() {
+                        "Institute".to_owned()
                     } else {
-                        Role::User
+                        String::new()
                     };
                 }
             });

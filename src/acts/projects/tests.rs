@@ -2,7 +2,6 @@ use uuid::Uuid;
 
 use super::*;
 use crate::acts::scene::{PROJECT, Scene, ada, eve, officer, owner, word};
-use crate::domain::access::Role;
 use crate::domain::side::Side;
 use crate::domain::user::{Profile, User};
 
@@ -17,7 +16,7 @@ fn with_people() -> Scene {
         };
         scene
             .act(move |tx, here| {
-                let user = User::new(&profile, Role::User)?;
+                let user = User::new(&profile)?;
                 Ok(records::write(tx, here, actor.user.0, Body::User(user), false)?)
             })
             .unwrap();

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::acts::visible::{self, Found};
 use crate::acts::{Refusal, listing, signatures};
-use crate::domain::access::{Actor, Permission};
+use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::code::Code;
 use crate::domain::decision::Decision;
 use crate::domain::id::{NodeId, ProjectId, RequestId};
@@ -247,12 +247,15 @@ pub fn list(
     limit: usize,
 ) -> Result<(Vec<Listed>, Option<listing::Place>), Refusal> {
     let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+    let viewer = Viewer::Person(actor.clone());
     let mut found = Vec::new();
     let page = listing::page(read, Kind::Request, before, limit, |object| {
         let Body::Request(request) = &object.body else {
             return Ok(false);
         };
-        if !actor.may_see(object, None) || filter.project.is_some_and(|project| project != request.project) {
+        if !visible::may_see(read, &viewer, object)?
+            || filter.project.is_some_and(|project| project != request.project)
+        {
             return Ok(false);
         }
         let status = status_of(read, node.id, node.side, object, request)?;

@@ -2,12 +2,12 @@
 
 use crate::acts::Refusal;
 use crate::acts::requests::{decisions, with_homes};
-use crate::acts::visible::Found;
+use crate::acts::visible::{self, Found};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::code::Code;
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::job::{Data, Run, State};
-use crate::domain::object::Body;
+use crate::domain::object::{Body, Kind};
 use crate::domain::request::{Approval, Request, authorise};
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
@@ -31,6 +31,18 @@ pub(super) fn may_run_on_mocks(read: &impl Read, actor: &Actor, theirs: UserId) 
         "mock_runs_not_allowed",
         "the owner of this node does not let scientists run code on mock data; ask them to switch it on",
     ))
+}
+
+/// Whether somebody who does not triage may see every asset that the code names: they could when they submitted it, and a
+/// dataset may have been restricted since.
+pub(super) fn inputs_are_visible(read: &impl Read, actor: &Actor, code: &Code) -> Result<(), Refusal> {
+    if actor.may(Permission::TriageRequests) {
+        return Ok(());
+    }
+    for asset in code.input_policy.assets() {
+        visible::object(read, actor, Kind::Asset, asset.0)?;
+    }
+    Ok(())
 }
 
 pub(super) fn may_run_on_private_data(actor: &Actor, here: &Here) -> Result<(), Refusal> {

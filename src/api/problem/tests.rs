@@ -87,7 +87,7 @@ fn what_helps_the_sender_is_in_the_document() {
         json!([{"field": "tags[2]", "problem": "must not be empty"}])
     );
     let problem = Problem::from(Refusal::from(Denied(Permission::Release)));
-    assert_eq!(problem.document()["permission"], "release");
+    assert_eq!(problem.document()["permission"], "can_release");
     let reasons = vec![Missing {
         what: "seccomp".into(),
         reason: "old kernel".into(),

@@ -1,11 +1,12 @@
 use crate::acts::requests::{SubmittedCode, submit_code};
 use crate::acts::scene::outline;
-use crate::domain::access::{Actor, Role};
+use crate::domain::access::Actor;
 use crate::domain::code::Code;
 use crate::domain::id::{CodeId, UserId};
 use crate::domain::object::Body;
 use crate::domain::policy::{InputPolicy, OutputPolicy};
 use crate::domain::project::Project;
+use crate::domain::role::Preset;
 use crate::store::records;
 
 use super::*;
@@ -18,7 +19,8 @@ async fn furnish(lab: &Lab, user: &str) {
     let author = Actor {
         user: UserId(user.parse().unwrap()),
         name: "Sam".into(),
-        role: Role::User,
+        permissions: Preset::User.role().permissions,
+        groups: std::collections::BTreeSet::new(),
     };
     let furnished = lab.running.node().store.act(move |tx, here| {
         let mut project = Project::new("study", "", author.user, &[])?;

@@ -176,21 +176,6 @@ fn a_person_who_has_left_the_project_comes_with_their_request() {
 }
 
 #[test]
-fn a_change_that_does_not_travel_is_not_owed() {
-    let (low, high) = two();
-    let [user, ..] = low.collaboration("ada", &[]);
-    carry(&low, &high);
-    acknowledge(&high, &low);
-    let before = low.object(user).unwrap().revision;
-    low.edit(user, |body| {
-        let Body::User(user) = body else { panic!("no user") };
-        user.role = crate::domain::access::Role::ComplianceOfficer;
-    });
-    assert!(owed(&low, &high).is_empty());
-    assert_eq!(low.object(user).unwrap().revision, before);
-}
-
-#[test]
 fn answers_go_only_to_the_node_whose_request_it_is() {
     let (low, other, high) = three();
     let [.., request] = low.collaboration("ada", &[]);

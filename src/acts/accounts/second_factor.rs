@@ -1,0 +1,100 @@
+//! The second factor: added in two steps, so that nobody locks themselves out with an authenticator that has not taken the
+//! secret, and removed by its owner or, for a lost one, by an administrator.
+
+use super::{Refusal, administered, sign_in};
+use crate::domain::access::Actor;
+use crate::domain::audit::{self, Action};
+use crate::domain::hash::Hash;
+use crate::domain::id::UserId;
+use crate::domain::object::Kind;
+use crate::domain::second_factor::SecondFactor;
+use crate::domain::session::Credentials;
+use crate::store::read::Read;
+use crate::store::records::{self, Here};
+use crate::store::tables::CREDENTIALS;
+use crate::store::transaction::Tx;
+
+fn held(read: &impl Read, user: UserId) -> Result<Credentials, Refusal> {
+    read.get(&CREDENTIALS, &user.0)?
+        .ok_or_else(|| Refusal::no(Kind::User, user))
+}
+
+/// Keeps a fresh secret for the actor, who has shown their password. It is not asked for before a first code has confirmed it.
+///
+/// # Errors
+/// They have a second factor already.
+pub fn add_second_factor(tx: &mut Tx<'_>, actor: &Actor, factor: SecondFactor) -> Result<(), Refusal> {
+    let mut credentials = held(tx, actor.user)?;
+    if super::has_second_factor(&credentials) {
+        return Err(Refusal::conflict(
+            "second_factor_exists",
+            "this account has a second factor; remove it before you add another",
+        ));
+    }
+    credentials.second_factor = Some(factor);
+    Ok(tx.put(&CREDENTIALS, &actor.user.0, &credentials)?)
+}
+
+/// Confirms the actor's second factor by a first code, and keeps the hashes of their recovery codes.
+///
+/// # Errors
+/// None waits to be confirmed, or the code is wrong.
+pub fn confirm_second_factor(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    code: &str,
+    recovery: Vec<Hash>,
+) -> Result<(), Refusal> {
+    let mut credentials = held(tx, actor.user)?;
+    let waiting = credentials.second_factor.as_mut().filter(|it| !it.is_confirmed());
+    let Some(factor) = waiting else {
+        return Err(Refusal::conflict(
+            "no_second_factor",
+            "no second factor waits to be confirmed; add one first",
+        ));
+    };
+    if !factor.confirm(code, here.now, recovery) {
+        return Err(Refusal::conflict(
+            "second_factor_refused",
+            "this code is wrong; check the time of the authenticator, and wait for the next code",
+        ));
+    }
+    tx.put(&CREDENTIALS, &actor.user.0, &credentials)?;
+    note(tx, actor, here, Action::SECOND_FACTOR_ADDED, actor.user)
+}
+
+/// Removes a second factor: the actor's own with a code of it, having shown their password; or that of somebody who has lost
+/// theirs, by an administrator who has every permission that the person has.
+///
+/// # Errors
+/// A permission is missing, the code is wrong, or there is no second factor.
+pub fn remove_second_factor(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    user: UserId,
+    code: Option<&str>,
+) -> Result<(), Refusal> {
+    if actor.user != user {
+        administered(tx, actor, user)?;
+    }
+    if held(tx, user)?.second_factor.is_none() {
+        return Err(Refusal::conflict(
+            "no_second_factor",
+            "this account has no second factor",
+        ));
+    }
+    if actor.user == user {
+        sign_in::prove(tx, here, user, code)?;
+    }
+    let mut credentials = held(tx, user)?;
+    credentials.second_factor = None;
+    tx.put(&CREDENTIALS, &user.0, &credentials)?;
+    note(tx, actor, here, Action::SECOND_FACTOR_REMOVED, user)
+}
+
+fn note(tx: &mut Tx<'_>, actor: &Actor, here: &Here, action: Action, user: UserId) -> Result<(), Refusal> {
+    let by = audit::Actor::User(actor.user.0);
+    Ok(records::audit(tx, here, by, action, &[user.0], &[])?)
+}

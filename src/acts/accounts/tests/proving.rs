@@ -1,0 +1,208 @@
+//! Sessions, passwords and second factors.
+
+use super::*;
+use crate::domain::second_factor::{SecondFactor, recovery_hash};
+use crate::domain::session::reset_token_hash;
+use crate::store::read::Read;
+use crate::store::tables::{SESSIONS, SESSIONS_OF};
+
+/// RFC 6238, appendix B.
+const SECRET: [u8; 20] = *b"12345678901234567890";
+
+#[test]
+fn a_session_tells_who_until_it_ends_or_is_left() {
+    let mut lab = Lab::ready();
+    lab.sign_in(OLGA, "a").unwrap();
+    lab.sign_in(OLGA, "b").unwrap();
+    assert_eq!(
+        lab.who("a").unwrap().permissions,
+        Preset::Owner.role().permissions
+    );
+    assert_eq!(lab.who("c"), None);
+    let (who, token) = (lab.who("b").unwrap(), token_hash("b"));
+    lab.act(move |tx, here| sign_out(tx, here, &who, &token)).unwrap();
+    assert_eq!(lab.who("b"), None);
+    lab.now = at("2026-11-22T20:00:00Z");
+    assert_eq!(lab.who("a"), None);
+    lab.sign_in(OLGA, "0").unwrap();
+    lab.sign_in(OLGA, "1").unwrap();
+    let left = lab.view().range_from(&SESSIONS, None, 10).unwrap();
+    let named = lab.view().range_from(&SESSIONS_OF, None, 10).unwrap();
+    assert!(left.len() <= 3, "{left:?}");
+    assert_eq!(left.len(), named.len());
+}
+
+#[test]
+fn somebody_ends_their_other_sessions_and_nobody_elses() {
+    let lab = Lab::ready();
+    lab.create(Some(&preset(Preset::Owner)), 11, None).unwrap();
+    lab.sign_in(OLGA, "desk").unwrap();
+    let (lost, _) = lab.sign_in(OLGA, "lost").unwrap();
+    lab.sign_in(11, "sam").unwrap();
+    let (olga, sam) = (lab.who("desk").unwrap(), lab.who("sam").unwrap());
+    assert_eq!(sessions(&lab.view(), &olga, lab.now).unwrap().len(), 2);
+    assert_eq!(sessions(&lab.view(), &sam, lab.now).unwrap().len(), 1);
+    assert_eq!(
+        word(lab.act(move |tx, here| revoke(tx, &sam, here, lost.id))),
+        "not_found"
+    );
+    lab.act(move |tx, here| revoke(tx, &olga, here, lost.id)).unwrap();
+    assert!(lab.who("lost").is_none() && lab.who("desk").is_some());
+}
+
+#[test]
+fn one_person_has_a_bounded_number_of_sessions() {
+    let lab = Lab::ready();
+    for number in 0..crate::domain::session::SESSIONS_MAX + 5 {
+        lab.sign_in(OLGA, &format!("{number}")).unwrap();
+    }
+    let (count, olga) = (crate::domain::session::SESSIONS_MAX, preset(Preset::Owner));
+    assert_eq!(sessions(&lab.view(), &olga, lab.now).unwrap().len(), count);
+}
+
+#[test]
+fn a_new_password_ends_the_other_sessions() {
+    let lab = Lab::ready();
+    lab.sign_in(OLGA, "desk").unwrap();
+    lab.sign_in(OLGA, "other").unwrap();
+    let (olga, desk) = (lab.who("desk").unwrap(), token_hash("desk"));
+    lab.act(move |tx, here| change_password(tx, &olga, here, "new".into(), &desk))
+        .unwrap();
+    assert!(lab.who("desk").is_some() && lab.who("other").is_none());
+    let (_, held) = credentials(&lab.view(), "olga@example.org").unwrap().unwrap();
+    assert_eq!(held.password_hash, "new");
+}
+
+#[test]
+fn a_token_chooses_a_new_password_once_and_in_time() {
+    let mut lab = Lab::ready();
+    let token = |text: &str| reset_token_hash(text);
+    let offer = |lab: &Lab, text: &str, email: &str| {
+        let (hash, email) = (token(text), email.to_owned());
+        lab.act(move |tx, here| offer_reset(tx, here, &email, &hash))
+            .unwrap()
+    };
+    assert!(offer(&lab, "x", "nobody@example.org").is_none());
+    assert!(offer(&lab, "first", "OLGA@example.org").is_some());
+    assert!(offer(&lab, "second", "olga@example.org").is_some());
+    let choose = |lab: &Lab, text: &str| {
+        let hash = token(text);
+        lab.act(move |tx, here| reset_password(tx, here, &hash, "chosen".into()))
+    };
+    assert_eq!(
+        word(choose(&lab, "first")),
+        "reset_token_refused",
+        "a new token ends the one before"
+    );
+    lab.sign_in(OLGA, "open").unwrap();
+    choose(&lab, "second").unwrap();
+    assert!(lab.who("open").is_none(), "all sessions end");
+    assert_eq!(word(choose(&lab, "second")), "reset_token_refused");
+    offer(&lab, "late", "olga@example.org");
+    lab.now = at("2026-11-22T10:00:00Z");
+    assert_eq!(word(choose(&lab, "late")), "reset_token_refused");
+}
+
+#[test]
+fn nobody_resets_the_password_of_those_above_them() {
+    let lab = Lab::ready();
+    let owner = lab.actor(OLGA);
+    lab.create(Some(&owner), 11, Some("administrator")).unwrap();
+    lab.create(Some(&owner), 12, None).unwrap();
+    let reset = |actor: &Actor, number: u128| {
+        let (actor, hash) = (actor.clone(), reset_token_hash("handed over"));
+        lab.act(move |tx, here| reset_for(tx, &actor, here, id(number), &hash))
+    };
+    let administrator = lab.actor(11);
+    assert_eq!(word(reset(&administrator, OLGA)), "denied");
+    assert_eq!(word(reset(&lab.actor(12), 12)), "denied");
+    assert!(reset(&administrator, 12).is_ok());
+    assert!(reset(&owner, 11).is_ok());
+}
+
+#[test]
+fn a_rehash_does_not_bring_an_old_password_back() {
+    let lab = Lab::ready();
+    lab.act(|tx, _| rehash(tx, id(OLGA), "another", "stale".into()))
+        .unwrap();
+    let (_, held) = credentials(&lab.view(), "olga@example.org").unwrap().unwrap();
+    assert_eq!(held.password_hash, "-");
+    lab.act(|tx, _| rehash(tx, id(OLGA), "-", "stronger".into()))
+        .unwrap();
+    let (_, held) = credentials(&lab.view(), "olga@example.org").unwrap().unwrap();
+    assert_eq!(held.password_hash, "stronger");
+}
+
+#[test]
+fn the_second_factor_is_asked_for_once_it_is_confirmed() {
+    let mut lab = Lab::ready();
+    lab.now = Timestamp::from_second(59).unwrap();
+    let olga = lab.actor(OLGA);
+    let by = olga.clone();
+    lab.act(move |tx, _| add_second_factor(tx, &by, SecondFactor::new(SECRET)))
+        .unwrap();
+    assert!(
+        lab.sign_in(OLGA, "before").is_ok(),
+        "an unconfirmed one locks nobody out"
+    );
+    let confirm = |lab: &Lab, code: &str| {
+        let (by, code) = (olga.clone(), code.to_owned());
+        let recovery = vec![recovery_hash("abcdefgh-ijklmnop")];
+        lab.act(move |tx, here| confirm_second_factor(tx, &by, here, &code, recovery))
+    };
+    assert_eq!(word(confirm(&lab, "000000")), "second_factor_refused");
+    confirm(&lab, "287082").unwrap();
+    assert_eq!(word(confirm(&lab, "287082")), "no_second_factor");
+
+    assert_eq!(word(lab.sign_in(OLGA, "none")), "second_factor_needed");
+    assert_eq!(
+        word(lab.sign_in_with(OLGA, "again", Some("287082"))),
+        "second_factor_refused"
+    );
+    lab.now = Timestamp::from_second(1_111_111_111).unwrap();
+    lab.sign_in_with(OLGA, "right", Some("050471")).unwrap();
+    let recovery = Some("ABCDEFGH ijklmnop");
+    lab.sign_in_with(OLGA, "lost", recovery).unwrap();
+    assert_eq!(
+        word(lab.sign_in_with(OLGA, "twice", recovery)),
+        "second_factor_refused"
+    );
+    assert_eq!(
+        lab.actions()
+            .iter()
+            .filter(|action| *action == "recovery_code.used")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_lost_second_factor_is_removed_by_those_above() {
+    let mut lab = Lab::ready();
+    lab.now = Timestamp::from_second(59).unwrap();
+    let owner = lab.actor(OLGA);
+    lab.create(Some(&owner), 11, Some("Administrator")).unwrap();
+    let administrator = lab.actor(11);
+    for actor in [owner.clone(), administrator.clone()] {
+        lab.act(move |tx, here| {
+            add_second_factor(tx, &actor, SecondFactor::new(SECRET))?;
+            confirm_second_factor(tx, &actor, here, "287082", Vec::new())
+        })
+        .unwrap();
+    }
+    let remove = |lab: &Lab, actor: &Actor, number: u128, code: Option<&str>| {
+        let (actor, code) = (actor.clone(), code.map(str::to_owned));
+        lab.act(move |tx, here| remove_second_factor(tx, &actor, here, id(number), code.as_deref()))
+    };
+    assert_eq!(word(remove(&lab, &administrator, OLGA, None)), "denied");
+    assert_eq!(
+        word(remove(&lab, &owner, OLGA, None)),
+        "second_factor_needed",
+        "one's own needs a code"
+    );
+    remove(&lab, &owner, 11, None).unwrap();
+    assert!(lab.sign_in(11, "without").is_ok());
+    lab.now = Timestamp::from_second(1_111_111_111).unwrap();
+    remove(&lab, &owner, OLGA, Some("050471")).unwrap();
+    assert_eq!(word(remove(&lab, &owner, OLGA, None)), "no_second_factor");
+}

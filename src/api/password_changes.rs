@@ -1,0 +1,175 @@
+//! Passwords: changed by their owners, and chosen anew by whoever has forgotten theirs.
+
+use actix_web::{HttpRequest, HttpResponse, post, put, web};
+use data_encoding::BASE64URL_NOPAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::passwords::Password;
+use super::sign_in::Bearer;
+use super::throttles::Trier;
+use super::{Answer, Context, Json, SignedIn, proof};
+use crate::acts::accounts;
+use crate::clock;
+use crate::domain::id::UserId;
+use crate::domain::session;
+
+pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes
+        .service(change)
+        .service(forgotten)
+        .service(choose)
+        .service(hand_over);
+}
+
+/// The old password and the new one.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeBody {
+    /// The present one.
+    password: Password,
+    /// At least 15 characters, and not easily guessed.
+    new: Password,
+}
+
+/// Gives the caller a new password. All their other sessions end.
+#[utoipa::path(tag = "accounts", security(("token" = [])), request_body = ChangeBody, responses(
+    (status = 204, description = "Done"), (status = 400, description = "The new password is too weak"),
+    (status = 401, description = "Not signed in, or a wrong password"), (status = 429, description = "Too many tries")))]
+#[put("/users/me/password")]
+async fn change(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    Bearer(token): Bearer,
+    Json(body): Json<ChangeBody>,
+) -> Answer {
+    proof::of_password(&context, &request, &actor, Some(body.password)).await?;
+    let user = actor.user;
+    let words = context
+        .store
+        .read(move |view| accounts::own_words(view, Some(user)))
+        .await?;
+    let hash = context.passwords().hash(body.new, words).await?.password_hash;
+    let session = session::token_hash(&token);
+    context
+        .store
+        .act(move |tx, here| accounts::change_password(tx, &actor, here, hash, &session))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Who has forgotten their password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ForgottenBody {
+    /// The account's address.
+    email: String,
+}
+
+/// What whoever asks is told, whether the account exists or not.
+#[derive(Debug, Serialize, ToSchema)]
+struct Asked {
+    /// What happens next.
+    detail: &'static str,
+}
+
+/// Asks for a token to choose a new password with, which is mailed to the account's address where the node has mail. The answer
+/// is the same whether there is such an account or not.
+#[utoipa::path(tag = "accounts", request_body = ForgottenBody, responses(
+    (status = 202, description = "What happens next", body = Asked), (status = 400, description = "A field is wrong"),
+    (status = 429, description = "Too many tries")))]
+#[post("/password-resets")]
+async fn forgotten(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    Json(body): Json<ForgottenBody>,
+) -> Answer {
+    let (trier, now) = (
+        Trier::of_account(&body.email, context.address(&request)),
+        context.store.now(),
+    );
+    context.throttles().admit(trier, now)?;
+    context.throttles().failed(trier, now);
+    Ok(HttpResponse::Accepted().json(Asked {
+        detail: "if there is such an account and this node has mail, a token is on its way; otherwise ask somebody who may \
+                 create users here for one",
+    }))
+}
+
+/// A token and the password that is chosen with it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChooseBody {
+    /// The token, which works once.
+    #[schema(value_type = String)]
+    token: Zeroizing<String>,
+    /// At least 15 characters, and not easily guessed.
+    password: Password,
+}
+
+/// Chooses a new password with a token. All sessions end.
+#[utoipa::path(tag = "accounts", request_body = ChooseBody, responses(
+    (status = 204, description = "Done"), (status = 400, description = "The password is too weak"),
+    (status = 401, description = "The token is wrong, used or over"), (status = 429, description = "Too many tries")))]
+#[post("/password-resets/use")]
+async fn choose(request: HttpRequest, context: web::Data<Context>, Json(body): Json<ChooseBody>) -> Answer {
+    let (trier, now) = (Trier::at(context.address(&request)), context.store.now());
+    context.throttles().admit(trier, now)?;
+    let token = session::reset_token_hash(&body.token);
+    // Before the slow hash: a stranger without a token costs next to nothing.
+    let found = context
+        .store
+        .read(move |view| {
+            let user = accounts::check_reset(view, &token, now)?;
+            accounts::own_words(view, Some(user))
+        })
+        .await;
+    if found.is_err() {
+        context.throttles().failed(trier, now);
+    }
+    let hash = context
+        .passwords()
+        .hash(body.password, found?)
+        .await?
+        .password_hash;
+    context
+        .store
+        .act(move |tx, here| accounts::reset_password(tx, here, &token, hash))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A token to hand over.
+#[derive(Debug, Serialize, ToSchema)]
+struct Offered {
+    /// Works once. It is told this once.
+    token: String,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+/// Makes a token with which somebody chooses a new password, to be handed over where there is no mail. Whoever makes it must have
+/// every permission that the person has.
+#[utoipa::path(tag = "accounts", security(("token" = [])), responses(
+    (status = 201, description = "The token", body = Offered), (status = 401, description = "Not signed in"),
+    (status = 403, description = "Not allowed"), (status = 404, description = "No such account")))]
+#[post("/users/{id}/password-reset")]
+async fn hand_over(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = UserId(*id);
+    let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
+    let hash = session::reset_token_hash(&token);
+    let offer = context
+        .store
+        .act(move |tx, here| accounts::reset_for(tx, &actor, here, id, &hash))
+        .await?;
+    Ok(HttpResponse::Created().json(Offered {
+        token: token.to_string(),
+        expires_at: offer.expires_at,
+    }))
+}

@@ -1,0 +1,248 @@
+//! What each route needs: one table, which the gate enforces before a handler is called, which the page on permissions in the
+//! docs is made of, and which a test walks with every role. Acts demand the same again, and more where it depends on whose a
+//! thing is. A route without a row answers nobody.
+
+use std::fmt::Write as _;
+
+use crate::domain::access::{Actor, Permission};
+use crate::domain::role::Preset;
+
+/// What whoever calls a route must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Anybody.
+    Nothing,
+    /// Signed in, or a guest where the owner lets them in.
+    Catalogue,
+    /// Signed in. What they get depends on whose it is: the act decides.
+    SignedIn,
+    /// Signed in, with a permission.
+    May(Permission),
+}
+
+impl Needs {
+    /// Whether somebody who is signed in may call the route.
+    pub fn admits(self, actor: &Actor) -> bool {
+        match self {
+            Self::Nothing | Self::Catalogue | Self::SignedIn => true,
+            Self::May(permission) => actor.may(permission),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "nobody has to be signed in",
+            Self::Catalogue => "signed in, or a guest",
+            Self::SignedIn => "signed in",
+            Self::May(permission) => permission.word(),
+        }
+    }
+}
+
+/// A route and what it needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// GET, POST, …
+    pub method: &'static str,
+    /// The address below `/api/v1`, as it is routed.
+    pub path: &'static str,
+    /// What it needs.
+    pub needs: Needs,
+}
+
+const fn row(method: &'static str, path: &'static str, needs: Needs) -> Row {
+    Row { method, path, needs }
+}
+
+use Needs::{Catalogue, May, Nothing, SignedIn};
+use Permission::{
+    CreateGroups, CreateUsers, EditRoles, EditSettings, ManageInfrastructure, ReadAudit, Release,
+    SubmitRequests, Sync, TriageRequests, UploadData,
+};
+
+/// Every route of the API.
+pub const TABLE: &[Row] = &[
+    row("GET", "/health", Nothing),
+    row("GET", "/openapi.json", Nothing),
+    row("GET", "/setup/status", Nothing),
+    row("POST", "/setup", Nothing),
+    row("GET", "/node", SignedIn),
+    row("GET", "/sandbox", May(TriageRequests)),
+    // Sessions, passwords and second factors: each for oneself.
+    row("POST", "/sessions", Nothing),
+    row("GET", "/sessions", SignedIn),
+    row("DELETE", "/sessions/current", SignedIn),
+    row("DELETE", "/sessions/{id}", SignedIn),
+    row("POST", "/password-resets", Nothing),
+    row("POST", "/password-resets/use", Nothing),
+    row("PUT", "/users/me/password", SignedIn),
+    row("POST", "/users/me/second-factor", SignedIn),
+    row("PUT", "/users/me/second-factor", SignedIn),
+    row("POST", "/users/me/second-factor/removal", SignedIn),
+    // People. Whoever is not signed in registers, where that is open.
+    row("POST", "/users", Nothing),
+    row("GET", "/users", SignedIn),
+    row("GET", "/users/me", SignedIn),
+    row("PATCH", "/users/me", SignedIn),
+    row("GET", "/users/{id}", SignedIn),
+    row("PATCH", "/users/{id}", May(CreateUsers)),
+    row("DELETE", "/users/{id}", May(CreateUsers)),
+    row("POST", "/users/{id}/password-reset", May(CreateUsers)),
+    row("DELETE", "/users/{id}/second-factor", May(CreateUsers)),
+    row("GET", "/roles", SignedIn),
+    row("GET", "/roles/{id}", SignedIn),
+    row("POST", "/roles", May(EditRoles)),
+    row("PATCH", "/roles/{id}", May(EditRoles)),
+    row("DELETE", "/roles/{id}", May(EditRoles)),
+    row("GET", "/groups", SignedIn),
+    row("GET", "/groups/{id}", SignedIn),
+    row("POST", "/groups", May(CreateGroups)),
+    row("PATCH", "/groups/{id}", May(CreateGroups)),
+    row("DELETE", "/groups/{id}", May(CreateGroups)),
+    row("GET", "/groups/{id}/members", May(CreateGroups)),
+    row("PUT", "/groups/{id}/members/{user}", May(CreateGroups)),
+    row("DELETE", "/groups/{id}/members/{user}", May(CreateGroups)),
+    row("GET", "/settings", SignedIn),
+    row("PATCH", "/settings", May(EditSettings)),
+    // The catalogue.
+    row("GET", "/datasets", Catalogue),
+    row("GET", "/datasets/{id}", Catalogue),
+    row("POST", "/datasets", May(UploadData)),
+    row("PATCH", "/datasets/{id}", May(UploadData)),
+    row("DELETE", "/datasets/{id}", May(UploadData)),
+    row("POST", "/datasets/{id}/publications", May(Sync)),
+    row("GET", "/datasets/{id}/publications", May(Sync)),
+    row("DELETE", "/datasets/{id}/publications/{peer}", May(Sync)),
+    row("POST", "/datasets/{id}/adoption", May(Sync)),
+    row("POST", "/datasets/{id}/assets", May(UploadData)),
+    row("GET", "/assets/{id}", Catalogue),
+    row("GET", "/assets/{id}/mock", Catalogue),
+    row("PUT", "/assets/{id}/mock", May(UploadData)),
+    row("POST", "/assets/{id}/mock/generation", May(UploadData)),
+    row("DELETE", "/assets/{id}/mock", May(UploadData)),
+    row("PUT", "/assets/{id}/private", May(UploadData)),
+    row("GET", "/assets/{id}/private-status", May(UploadData)),
+    // Projects, code, requests, runs, releases.
+    row("POST", "/projects", May(SubmitRequests)),
+    row("GET", "/projects", SignedIn),
+    row("GET", "/projects/{id}", SignedIn),
+    row("PATCH", "/projects/{id}", SignedIn),
+    row("POST", "/projects/{id}/start", SignedIn),
+    row("DELETE", "/projects/{id}", SignedIn),
+    row("POST", "/codes", May(SubmitRequests)),
+    row("GET", "/codes", SignedIn),
+    row("GET", "/codes/{id}", SignedIn),
+    row("POST", "/codes/{id}/call", SignedIn),
+    row("POST", "/codes/{id}/runs", SignedIn),
+    row("POST", "/requests", May(SubmitRequests)),
+    row("GET", "/requests", SignedIn),
+    row("GET", "/requests/{id}", SignedIn),
+    row("POST", "/requests/{id}/withdrawal", SignedIn),
+    row("POST", "/requests/{id}/runs-wanted", SignedIn),
+    row("POST", "/requests/{id}/decisions", May(TriageRequests)),
+    row("POST", "/requests/{id}/runs", SignedIn),
+    row("POST", "/requests/{id}/deposits", May(TriageRequests)),
+    row("GET", "/runs", SignedIn),
+    row("GET", "/runs/{id}", SignedIn),
+    row("POST", "/runs/{id}/cancellation", SignedIn),
+    row("GET", "/runs/{id}/result", SignedIn),
+    row("GET", "/runs/{id}/log", SignedIn),
+    row("GET", "/runs/{id}/failure_report", SignedIn),
+    row("POST", "/runs/{id}/releases", May(Release)),
+    row("GET", "/releases/{id}", SignedIn),
+    row("GET", "/releases/{id}/content", SignedIn),
+    // Peers and bundles.
+    row("GET", "/node/identity", SignedIn),
+    row("POST", "/node/rotation", May(ManageInfrastructure)),
+    row("POST", "/peers", May(ManageInfrastructure)),
+    row("GET", "/peers", May(Sync)),
+    row("GET", "/peers/{id}", May(Sync)),
+    row("POST", "/peers/{id}/confirmation", May(ManageInfrastructure)),
+    row("POST", "/peers/{id}/rotation", May(ManageInfrastructure)),
+    row(
+        "POST",
+        "/peers/{id}/rotation/confirmation",
+        May(ManageInfrastructure),
+    ),
+    row("POST", "/peers/{id}/epoch", May(ManageInfrastructure)),
+    row("DELETE", "/peers/{id}", May(ManageInfrastructure)),
+    row("GET", "/peers/{id}/outgoing", May(Sync)),
+    row("POST", "/peers/{id}/holds", May(Sync)),
+    row("DELETE", "/peers/{id}/holds/{root}", May(Sync)),
+    row("POST", "/peers/{id}/exports", May(Sync)),
+    row("GET", "/exports/{name}", May(Sync)),
+    row("POST", "/imports", May(Sync)),
+    row("GET", "/peers/{id}/inbox", May(Sync)),
+    row("POST", "/peers/{id}/inbox/apply", May(Sync)),
+    row("POST", "/peers/{id}/inbox/ignore", May(Sync)),
+    row("POST", "/peers/{id}/inbox/unignore", May(Sync)),
+    // The record.
+    row("GET", "/audit", May(ReadAudit)),
+    row("GET", "/audit/export", May(ReadAudit)),
+    row("GET", "/audit/verification", May(ReadAudit)),
+    row("GET", "/outbox", May(EditSettings)),
+];
+
+/// What a route needs; none where the table has no row for it.
+pub fn needs(method: &str, path: &str) -> Option<Needs> {
+    let row = TABLE.iter().find(|row| row.method == method && row.path == path);
+    row.map(|row| row.needs)
+}
+
+/// The page on permissions in the docs.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Who may do what\n\nEvery call is checked against this table before anything else happens, and again by the rule that \
+         carries it out. A\nthing that somebody may not see is answered like a thing that does not exist.\n\n## The roles that a \
+         node begins with\n\n| permission | Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | --- |\n",
+    );
+    let mark = |has: bool| if has { "yes" } else { "–" };
+    for permission in Permission::ALL {
+        let has = Preset::ALL.map(|preset| mark(preset.role().permissions.contains(&permission)));
+        let _infallible = writeln!(page, "| {} | {} |", permission.word(), has.join(" | "));
+    }
+    page.push_str(
+        "\n## The routes\n\n\"Signed in\" means that the rest depends on whose a thing is: scientists get what is theirs, and those \
+         who triage get\neverything. Publishing and adopting a dataset need can_upload_data as well; a mock that is real \
+         data needs can_release.\n\n| route | needs | no login | Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | \
+         --- | --- | --- |\n",
+    );
+    for row in TABLE {
+        let nobody = match row.needs {
+            Nothing => "yes",
+            Catalogue => "guests",
+            SignedIn | May(_) => "–",
+        };
+        let has = Preset::ALL.map(|preset| {
+            let permissions = preset.role().permissions;
+            mark(!matches!(row.needs, May(permission) if !permissions.contains(&permission)))
+        });
+        let (method, path, words) = (row.method, row.path, row.needs.words());
+        let _infallible = writeln!(
+            page,
+            "| {method} {path} | {words} | {nobody} | {} |",
+            has.join(" | ")
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_route_stands_once() {
+        let all: BTreeSet<_> = TABLE.iter().map(|row| (row.method, row.path)).collect();
+        assert_eq!(all.len(), TABLE.len());
+    }
+
+    #[test]
+    fn the_docs_say_what_holds() {
+        let written = include_str!("../../docs/PERMISSIONS.md");
+        let hint = "write it anew: cargo run --example permissions_page > docs/PERMISSIONS.md";
+        assert_eq!(written, page(), "{hint}");
+    }
+}

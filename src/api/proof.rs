@@ -1,0 +1,54 @@
+//! What somebody who is signed in shows once more before they do what a stolen token must not be enough for.
+
+use actix_web::HttpRequest;
+
+use super::passwords::Password;
+use super::throttles::Trier;
+use super::{Context, Problem};
+use crate::acts::Refusal;
+use crate::acts::accounts;
+use crate::domain::access::Actor;
+use crate::domain::object::Body;
+
+/// The actor's password. Wrong ones count like failed sign-ins.
+///
+/// # Errors
+/// It is missing or wrong, or too many tries have failed.
+pub(super) async fn of_password(
+    context: &Context,
+    request: &HttpRequest,
+    actor: &Actor,
+    password: Option<Password>,
+) -> Result<(), Problem> {
+    let (user, by) = (actor.user, actor.clone());
+    let email = context
+        .store
+        .read(move |view| match accounts::user(view, &by, user)?.object.body {
+            Body::User(known) => Ok(known.email.to_string()),
+            _ => Ok(String::new()),
+        })
+        .await?;
+    let (trier, now) = (
+        Trier::of_account(&email, context.address(request)),
+        context.store.now(),
+    );
+    context.throttles().admit(trier, now)?;
+    let held = context
+        .store
+        .read(move |view| accounts::credentials(view, &email))
+        .await?;
+    let credentials = held.filter(|(found, _)| *found == user).map(|(_, held)| held);
+    let fits = match password {
+        Some(password) => context.passwords().verify(password, credentials).await?.fits,
+        None => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    context.throttles().failed(trier, now);
+    let refusal = Refusal::conflict(
+        "password_refused",
+        "send your present password as `password`: this is done by nobody but you",
+    );
+    Err(refusal.into())
+}

@@ -1,0 +1,256 @@
+//! Signing in and out, and the sessions that somebody has.
+
+use actix_web::http::header::USER_AGENT;
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use data_encoding::BASE64URL_NOPAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::passwords::Password;
+use super::sign_in::Bearer;
+use super::throttles::Trier;
+use super::users::UserView;
+use super::{Answer, Context, Json, Problem, SignedIn};
+use crate::actors::ActError;
+use crate::acts::Refusal;
+use crate::acts::accounts::{self, Presented};
+use crate::clock;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session;
+
+pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes
+        .service(sign_in)
+        .service(list)
+        .service(sign_out)
+        .service(revoke);
+}
+
+/// Who signs in, and from where.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The account's address.
+    pub email: String,
+    /// Its password.
+    pub password: Password,
+    /// A code of the second factor.
+    pub code: Option<String>,
+    /// How the browser or program calls itself.
+    pub agent: String,
+    /// The account and address, for counting tries.
+    pub trier: Trier,
+}
+
+impl Attempt {
+    /// Somebody who signs in by a request.
+    pub fn new(
+        context: &Context,
+        request: &HttpRequest,
+        email: String,
+        password: Password,
+        code: Option<String>,
+    ) -> Self {
+        let agent = request.headers().get(USER_AGENT);
+        Self {
+            agent: agent
+                .and_then(|agent| agent.to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+            trier: Trier::of_account(&email, context.address(request)),
+            email,
+            password,
+            code,
+        }
+    }
+}
+
+/// Signs somebody in: the fresh token, which nothing else ever tells, and the session. Tries that fail are counted by account and
+/// by address, whether the account exists or not.
+///
+/// # Errors
+/// The address or password is wrong, the second factor is missing or wrong, or too many tries have failed.
+pub async fn attempt(
+    context: &Context,
+    attempt: Attempt,
+) -> Result<(Zeroizing<String>, accounts::SignedIn), Problem> {
+    let (trier, now) = (attempt.trier, context.store.now());
+    context.throttles().admit(trier, now)?;
+    let email = attempt.email;
+    let found = context
+        .store
+        .read(move |view| accounts::credentials(view, &email))
+        .await?;
+    let (user, credentials) = found.unzip();
+    let verified = context.passwords().verify(attempt.password, credentials).await?;
+    let Some(user) = user.filter(|_| verified.fits) else {
+        context.throttles().failed(trier, now);
+        return Err(refuse(context, user).await?);
+    };
+    let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
+    let presented = Presented {
+        user,
+        code: attempt.code,
+        session: SessionId(Uuid::new_v4()),
+        token: session::token_hash(&token),
+        agent: attempt.agent,
+    };
+    let done = context
+        .store
+        .act(move |tx, here| {
+            if let Some((before, after)) = verified.anew {
+                accounts::rehash(tx, user, &before, after)?;
+            }
+            accounts::sign_in(tx, here, &presented)
+        })
+        .await;
+    match done {
+        Ok(signed_in) => {
+            context.throttles().succeeded(trier);
+            Ok((token, signed_in))
+        }
+        // That a code is asked for is no failure; a wrong one is.
+        Err(
+            error @ ActError::Refusal(Refusal::Conflict {
+                word: "second_factor_needed",
+                ..
+            }),
+        ) => Err(error.into()),
+        Err(ActError::Refusal(refusal)) => {
+            context.throttles().failed(trier, now);
+            let _told_below = refuse(context, Some(user)).await?;
+            Err(refusal.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn refuse(context: &Context, user: Option<UserId>) -> Result<Problem, Problem> {
+    context
+        .store
+        .act(move |tx, here| accounts::note_refused_sign_in(tx, here, user))
+        .await?;
+    Ok(accounts::refused_sign_in().into())
+}
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SignInBody {
+    /// The account's address.
+    email: String,
+    /// Its password.
+    password: Password,
+    /// What the authenticator shows, or a recovery code, where the account has a second factor.
+    code: Option<String>,
+}
+
+/// A new session.
+#[derive(Debug, Serialize, ToSchema)]
+struct NewSession {
+    /// Send it as `Authorization: Bearer TOKEN`. It is told this once.
+    token: String,
+    /// The session's id.
+    id: Uuid,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    /// Whose it is.
+    user: UserView,
+}
+
+/// Signs in: answers with a token, which is told this once, and when it ends.
+#[utoipa::path(tag = "accounts", request_body = SignInBody, responses(
+    (status = 201, description = "The session", body = NewSession), (status = 400, description = "A field is wrong"),
+    (status = 401, description = "No account has this address and this password, or the second factor is missing or wrong"),
+    (status = 429, description = "Too many tries have failed")))]
+#[post("/sessions")]
+async fn sign_in(request: HttpRequest, context: web::Data<Context>, Json(body): Json<SignInBody>) -> Answer {
+    let who = Attempt::new(&context, &request, body.email, body.password, body.code);
+    let (token, signed_in) = attempt(&context, who).await?;
+    Ok(HttpResponse::Created().json(NewSession {
+        token: token.to_string(),
+        id: signed_in.session.id.0,
+        expires_at: signed_in.session.expires_at,
+        user: UserView::of(&signed_in.person),
+    }))
+}
+
+/// A session, without its token.
+#[derive(Debug, Serialize, ToSchema)]
+struct SessionView {
+    /// Its id.
+    id: Uuid,
+    /// The browser or program that signed in, as it calls itself.
+    agent: String,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    began_at: Timestamp,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+/// The caller's sessions.
+#[derive(Debug, Serialize, ToSchema)]
+struct Sessions {
+    /// All that hold, newest first: at most 50.
+    items: Vec<SessionView>,
+    /// Always none: there is one page.
+    next: Option<String>,
+}
+
+/// The caller's sessions that hold, newest first.
+#[utoipa::path(tag = "accounts", security(("token" = [])), responses(
+    (status = 200, description = "The sessions", body = Sessions), (status = 401, description = "Not signed in")))]
+#[get("/sessions")]
+async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Bearer(token): Bearer) -> Answer {
+    let (own, now) = (session::token_hash(&token), context.store.now());
+    let found = context
+        .store
+        .read(move |view| accounts::sessions(view, &actor, now))
+        .await?;
+    let items = found.into_iter().map(|(hash, session)| SessionView {
+        id: session.id.0,
+        agent: session.agent,
+        began_at: session.began_at,
+        expires_at: session.expires_at,
+        current: hash == own,
+    });
+    Ok(HttpResponse::Ok().json(Sessions {
+        items: items.collect(),
+        next: None,
+    }))
+}
+
+/// Signs out: the token holds no more.
+#[utoipa::path(tag = "accounts", security(("token" = [])), responses(
+    (status = 204, description = "Done"), (status = 401, description = "Not signed in")))]
+#[delete("/sessions/current")]
+async fn sign_out(context: web::Data<Context>, SignedIn(actor): SignedIn, Bearer(token): Bearer) -> Answer {
+    let hash = session::token_hash(&token);
+    context
+        .store
+        .act(move |tx, here| accounts::sign_out(tx, here, &actor, &hash))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends one of the caller's sessions, e.g. on a machine that was lost.
+#[utoipa::path(tag = "accounts", security(("token" = [])), responses(
+    (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
+    (status = 404, description = "The caller has no such session")))]
+#[delete("/sessions/{id}")]
+async fn revoke(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = SessionId(*id);
+    context
+        .store
+        .act(move |tx, here| accounts::revoke(tx, &actor, here, id))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,129 @@
+//! Accounts: what a person may do on this node. Kept apart from the person, whose public part travels.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::{Actor, Denied, Permission};
+use super::id::{RoleId, UserId};
+use super::role::{Preset, Role};
+
+/// An account. A person without one is known here and cannot sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// What they may do.
+    pub role: RoleId,
+    /// Whether they may sign in. Somebody who is deactivated is signed out everywhere and keeps all that is theirs.
+    pub active: bool,
+}
+
+impl Account {
+    /// Whether it is an owner's that holds.
+    pub fn is_active_owner(&self) -> bool {
+        self.active && self.role == Preset::Owner.id()
+    }
+}
+
+/// Somebody's account cannot be changed in the way that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// The actor lacks a permission.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Nobody would own the node any more.
+    #[error("this is the last owner of the node; make another owner first")]
+    LastOwner,
+    /// People do not deactivate themselves: they would be locked out in the middle of it.
+    #[error("nobody deactivates themselves; ask another person who may")]
+    Oneself,
+}
+
+/// Whether an actor may act on somebody else's account: give them a role, deactivate them, hand them a new password. They
+/// must have every permission that the other has, or they could raise themselves through the other's account.
+///
+/// # Errors
+/// Says what they lack.
+pub fn may_administer(actor: &Actor, theirs: &Role) -> Result<(), Denied> {
+    actor.require(Permission::CreateUsers)?;
+    actor.require_all(&theirs.permissions)
+}
+
+/// Whether an account may become another. `owners` counts the active owners of the node, and `after` is none where the
+/// account is deleted.
+///
+/// # Errors
+/// Nobody would own the node any more, or the actor would deactivate themselves.
+pub fn may_become(
+    actor: &Actor,
+    user: UserId,
+    before: &Account,
+    after: Option<&Account>,
+    owners: u64,
+) -> Result<(), AccountError> {
+    let stays_owner = after.is_some_and(Account::is_active_owner);
+    if before.is_active_owner() && !stays_owner && owners <= 1 {
+        return Err(AccountError::LastOwner);
+    }
+    if actor.user == user && after.is_some_and(|after| !after.active) {
+        return Err(AccountError::Oneself);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn actor(preset: Preset) -> Actor {
+        Actor {
+            user: UserId(Uuid::from_u128(1)),
+            name: "Olga".into(),
+            permissions: preset.role().permissions,
+            groups: BTreeSet::new(),
+        }
+    }
+
+    fn account(preset: Preset, active: bool) -> Account {
+        Account {
+            role: preset.id(),
+            active,
+        }
+    }
+
+    #[test]
+    fn nobody_administers_those_above_them() {
+        let administrator = actor(Preset::Administrator);
+        assert!(may_administer(&administrator, &Preset::User.role()).is_ok());
+        assert!(may_administer(&administrator, &Preset::Administrator.role()).is_ok());
+        assert!(may_administer(&administrator, &Preset::Owner.role()).is_err());
+        assert!(may_administer(&actor(Preset::ComplianceOfficer), &Preset::User.role()).is_err());
+    }
+
+    #[test]
+    fn the_last_owner_stays() {
+        let owner = actor(Preset::Owner);
+        let other = UserId(Uuid::from_u128(2));
+        let before = account(Preset::Owner, true);
+        let demoted = account(Preset::User, true);
+        let inactive = account(Preset::Owner, false);
+        for after in [Some(&demoted), Some(&inactive), None] {
+            let becomes = |owners| may_become(&owner, other, &before, after, owners);
+            assert_eq!(becomes(1), Err(AccountError::LastOwner));
+            assert_eq!(becomes(2), Ok(()));
+        }
+        // An owner who is deactivated already is none that the node depends on.
+        assert_eq!(may_become(&owner, other, &inactive, None, 1), Ok(()));
+    }
+
+    #[test]
+    fn nobody_deactivates_themselves() {
+        let owner = actor(Preset::Owner);
+        let (before, after) = (account(Preset::Owner, true), account(Preset::Owner, false));
+        assert_eq!(
+            may_become(&owner, owner.user, &before, Some(&after), 5),
+            Err(AccountError::Oneself)
+        );
+    }
+}
