@@ -45,7 +45,7 @@ pub mod setup;
 pub mod sign_in;
 pub mod signed;
 pub mod sync;
-mod throttles;
+pub mod throttles;
 pub mod users;
 pub mod view;
 

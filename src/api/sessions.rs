@@ -45,6 +45,13 @@ pub struct Attempt {
     pub trier: Trier,
 }
 
+/// How the browser or program that sends a request calls itself.
+pub fn agent(request: &HttpRequest) -> String {
+    let agent = request.headers().get(USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok());
+    agent.unwrap_or_default().to_owned()
+}
+
 impl Attempt {
     /// Somebody who signs in by a request.
     pub fn new(
@@ -54,12 +61,8 @@ impl Attempt {
         password: Password,
         code: Option<String>,
     ) -> Self {
-        let agent = request.headers().get(USER_AGENT);
         Self {
-            agent: agent
-                .and_then(|agent| agent.to_str().ok())
-                .unwrap_or_default()
-                .to_owned(),
+            agent: agent(request),
             trier: Trier::of_account(&email, context.address(request)),
             email,
             password,

@@ -17,7 +17,7 @@ async fn show(visit: Visit) -> Answer {
     let account = visit
         .read(move |view| accounts::user(view, &actor, actor.user))
         .await?;
-    let Body::User(user) = &account.body else {
+    let Body::User(user) = &account.object.body else {
         return Err(super::Problem::not_found("there is no such account"));
     };
     Ok(visit.page("Your account").body(html! {

@@ -8,7 +8,7 @@ use super::piece::text::reveal;
 use super::{Answer, Field, Fields, Filled, Site, Visit};
 use crate::acts::datasets::{self, Wanted};
 use crate::api::page;
-use crate::domain::access::Permission;
+use crate::domain::access::{Permission, Viewer};
 use crate::domain::object::{Body, Object};
 
 /// Datasets on a page.
@@ -25,8 +25,9 @@ async fn list(visit: Visit, query: Fields) -> Answer {
         name: None,
     };
     let before = page::Page::new(None, query.given("cursor").map(str::to_owned)).after()?;
+    let viewer = Viewer::Person(visit.actor.clone());
     let listed = visit
-        .read(move |view| datasets::list(view, &wanted, before, PAGE))
+        .read(move |view| datasets::list(view, &viewer, &wanted, before, PAGE))
         .await?;
     let next = listed.next.as_ref().and_then(page::cursor);
     Ok(shown(&visit, &query, &listed.objects, next.as_deref()))

@@ -7,8 +7,10 @@ use super::{Answer, Anyone, Field, Fields, Filled, Notice, OpenForm, Problem, Si
 use crate::acts::accounts::{self, SetUp};
 use crate::api::passwords::Password;
 use crate::domain::id::UserId;
+use crate::domain::password;
 use crate::domain::session;
-use crate::domain::user::{PASSWORD_MIN, Profile};
+use crate::domain::settings::{Key, Value};
+use crate::domain::user::Profile;
 
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/setup", show);
@@ -24,8 +26,10 @@ async fn show(Anyone(shell): Anyone) -> Answer {
 }
 
 fn page(shell: &Shell, filled: &Filled) -> Answer {
-    let length =
-        format!("At least {PASSWORD_MIN} characters. A few words that nobody would guess make a good one.");
+    let length = format!(
+        "At least {} characters. A few words that nobody would guess make a good one.",
+        password::MIN
+    );
     Ok(shell.page("Set this node up").status(filled.status()).body(html! {
         p.lead { "This is done once. Afterwards the token is used up, and people can sign in." }
         (filled.summary())
@@ -73,22 +77,29 @@ async fn make_owner(shell: &Shell, fields: &Fields) -> Result<(), Problem> {
     if fields.get("password") != fields.get("password_again") {
         return Err(Invalid::new("password_again", "is not the same password; type it once more").into());
     }
+    let words = ["name", "owner_name", "email"].map(|field| fields.get(field).to_owned());
+    let words = words.to_vec();
     let credentials = shell
         .context
         .passwords()
-        .hash(Password::new(fields.get("password")))
+        .hash(Password::new(fields.get("password")), words)
         .await?;
     let wanted = SetUp {
         id: UserId(shell.context.new_id()),
         token,
-        name: fields.get("name").to_owned(),
         owner: Profile {
             name: fields.get("owner_name").to_owned(),
             email: fields.get("email").to_owned(),
             ..Profile::default()
         },
         credentials,
-        allow_registration: fields.has("allow_registration"),
+        settings: vec![
+            (Key::Name, Value::Text(fields.get("name").to_owned())),
+            (
+                Key::AllowRegistration,
+                Value::Switch(fields.has("allow_registration")),
+            ),
+        ],
     };
     shell
         .context

@@ -1,6 +1,5 @@
 //! Signing in and out.
 
-use data_encoding::BASE64URL_NOPAD;
 use maud::html;
 use zeroize::Zeroizing;
 
@@ -8,8 +7,8 @@ use super::visit::Shell;
 use super::{Answer, Anyone, Field, Fields, Filled, Form, OpenForm, Problem, Site};
 use crate::acts::accounts;
 use crate::api::passwords::Password;
-use crate::clock;
-use crate::domain::session;
+use crate::api::sessions::{self, Attempt};
+use crate::api::throttles::Trier;
 
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/sign-in", show);
@@ -32,6 +31,10 @@ fn page(shell: &Shell, filled: &Filled, signed_out: bool) -> Answer {
     let password = Field::new("password", "Password")
         .kind("password")
         .autocomplete("current-password");
+    let code = Field::new("code", "Code")
+        .autocomplete("one-time-code")
+        .hint("Only if your account has a second factor: what the authenticator shows, or a recovery code.")
+        .optional();
     Ok(shell.page("Sign in").status(filled.status()).body(html! {
         @if signed_out { div.notice.done role="status" { p { "You are signed out." } } }
         (filled.summary())
@@ -40,6 +43,7 @@ fn page(shell: &Shell, filled: &Filled, signed_out: bool) -> Answer {
                 input type="hidden" name="next" value=(filled.fields().get("next"));
                 (filled.input(&email))
                 (filled.input(&password))
+                (filled.input(&code))
                 div.actions { button.primary { "Sign in" } }
             }))
         }
@@ -54,29 +58,15 @@ async fn sign_in(OpenForm { shell, fields }: OpenForm) -> Answer {
 }
 
 async fn begin_session(shell: &Shell, fields: &Fields) -> Result<Zeroizing<String>, Problem> {
-    let context = &shell.context;
     let email = fields.get("email").to_owned();
-    let found = shell
-        .read(move |view| accounts::credentials(view, &email))
-        .await?;
-    let (user, credentials) = found.unzip();
-    let right = context
-        .passwords()
-        .verify(Password::new(fields.get("password")), credentials)
-        .await?;
-    let Some(user) = user.filter(|_| right) else {
-        context
-            .store
-            .act(move |tx, here| accounts::note_refused_sign_in(tx, here, user))
-            .await?;
-        return Err(accounts::refused_sign_in().into());
+    let attempt = Attempt {
+        trier: Trier::of_account(&email, shell.from),
+        email,
+        password: Password::new(fields.get("password")),
+        code: fields.given("code").map(str::to_owned),
+        agent: shell.agent.clone(),
     };
-    let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
-    let hash = session::token_hash(&token);
-    context
-        .store
-        .act(move |tx, here| accounts::sign_in(tx, here, user, &hash))
-        .await?;
+    let (token, _) = sessions::attempt(&shell.context, attempt).await?;
     Ok(token)
 }
 

@@ -1,5 +1,6 @@
 //! Who looks at a page, and what every page needs to know of them and of the node: taken together in one read.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 
@@ -13,7 +14,8 @@ use zeroize::Zeroizing;
 use super::cookies::{Cookie, Jar};
 use super::layout::{Notice, Page};
 use super::{Context, Problem};
-use crate::acts::{Refusal, accounts};
+use crate::acts::{Refusal, accounts, settings};
+use crate::api::sessions::agent;
 use crate::clock;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::hash::Hash;
@@ -33,6 +35,10 @@ pub struct Shell {
     pub side: Side,
     /// The address of this page, with its query.
     pub address: String,
+    /// The browser, as it calls itself.
+    pub agent: String,
+    /// Where it is, for counting its tries.
+    pub from: IpAddr,
     jar: Jar,
     /// The session's token, or the secret of somebody without a session.
     secret: Zeroizing<String>,
@@ -73,7 +79,7 @@ impl Shell {
                     Some(hash) => accounts::signed_in(view, hash, now)?,
                     None => None,
                 };
-                Ok((actor, accounts::settings(view)?))
+                Ok((actor, settings::current(view)?))
             })
             .await?;
         let known = match &actor {
@@ -87,6 +93,8 @@ impl Shell {
             .and_then(|sealed| Notice::open(&sealed, &secret));
         Ok(Self {
             side: context.side,
+            agent: agent(request),
+            from: context.address(request),
             context,
             actor,
             node_name: settings.name,
