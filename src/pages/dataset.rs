@@ -14,10 +14,10 @@ use super::piece::status::{Tone, badge};
 use super::piece::text::{prose, reveal};
 use super::piece::time::time;
 use super::{Answer, Fields, Problem, Site, Visit};
-use crate::acts::{assets, datasets};
+use crate::acts::{datasets, visible};
 use crate::api::assets as rest;
 use crate::api::context::off_the_arbiter;
-use crate::domain::access::Permission;
+use crate::domain::access::{Permission, Viewer};
 use crate::domain::asset::{Asset, Mock};
 use crate::domain::dataset::Dataset;
 use crate::domain::id::{AssetId, DatasetId};
@@ -33,7 +33,8 @@ pub(super) fn routes(site: &mut Site<'_>) {
 
 async fn show(visit: Visit, id: Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
-    let found = visit.read(move |view| datasets::show(view, id)).await?;
+    let viewer = Viewer::Person(visit.actor.clone());
+    let found = visit.read(move |view| datasets::show(view, &viewer, id)).await?;
     let Body::Dataset(dataset) = &found.dataset.body else {
         return Err(Problem::not_found("there is no such dataset"));
     };
@@ -128,11 +129,12 @@ fn shape_words(shape: &[u64]) -> String {
 
 async fn asset(visit: Visit, id: Path<Uuid>, query: Fields) -> Answer {
     let id = AssetId(*id);
+    let viewer = Viewer::Person(visit.actor.clone());
     let (object, asset, dataset) = visit
         .read(move |view| {
-            let (object, asset) = assets::find(view, id)?;
-            let (_, dataset) = datasets::find(view, asset.dataset)?;
-            Ok((object, asset, dataset))
+            let asset = visible::asset(view, &viewer, id)?;
+            let dataset = visible::dataset(view, &viewer, asset.body.dataset)?.body;
+            Ok((asset.object, asset.body, dataset))
         })
         .await?;
     let path = format!("/assets/{id}");
@@ -206,5 +208,5 @@ pub fn schema(schema: &Schema) -> Markup {
 }
 
 async fn download(visit: Visit, id: Path<Uuid>) -> Answer {
-    rest::mock_of(&visit.context, AssetId(*id)).await
+    rest::mock_of(&visit.context, Viewer::Person(visit.actor.clone()), AssetId(*id)).await
 }
