@@ -25,7 +25,7 @@ impl From<AuditError> for Refusal {
 /// Which entries are wanted; all of it must fit.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// What was done: a word, or the part of one before a dot (`bundle` finds `bundle.exported`).
+    /// What was done: a word, or the part of one before a dot (`request` finds `request.approved`).
     pub action: Option<String>,
     /// Who did it: a person or a peer.
     pub by: Option<Uuid>,

@@ -78,7 +78,7 @@ struct Entries {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Sought {
-    /// What was done: a word, or the part of one before a dot (`bundle` finds `bundle.exported`).
+    /// What was done: a word, or the part of one before a dot (`request` finds `request.approved`).
     action: Option<String>,
     /// Who did it: the id of a person or a peer.
     by: Option<Uuid>,
