@@ -1,6 +1,6 @@
 //! Verify keys: the caller's own, and those that are pinned here of the people who sign.
 
-use actix_web::{HttpResponse, delete, get, post, put, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, put, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::passwords::Password;
 use super::signed::PinnedKey;
-use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page};
+use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page, proof};
 use crate::acts::keys::{self, Known};
 use crate::domain::id::UserId;
 use crate::domain::key_pins::{Change, Pin};
@@ -64,11 +64,12 @@ struct RegisterBody {
     (status = 422, description = "The signature does not show that the caller has the key")))]
 #[put("/users/me/verify-key")]
 async fn register(
+    request: HttpRequest,
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
     Json(body): Json<RegisterBody>,
 ) -> Answer {
-    prove(&context, &actor, body.password).await?;
+    proof::of_password(&context, &request, &actor, Some(body.password)).await?;
     let key = context
         .store
         .act(move |tx, here| keys::register(tx, &actor, here, body.key, &body.signature))
@@ -109,11 +110,12 @@ struct RemoveBody {
     (status = 401, description = "Not signed in, or a wrong password"), (status = 409, description = "None is registered")))]
 #[delete("/users/me/verify-key")]
 async fn remove(
+    request: HttpRequest,
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
     Json(body): Json<RemoveBody>,
 ) -> Answer {
-    prove(&context, &actor, body.password).await?;
+    proof::of_password(&context, &request, &actor, Some(body.password)).await?;
     context
         .store
         .act(move |tx, here| keys::remove(tx, &actor, here))
@@ -282,27 +284,4 @@ async fn accept(
         .act(move |tx, here| keys::accept(tx, &actor, here, user, body.fingerprint.as_deref()))
         .await?;
     Ok(HttpResponse::Ok().json(PinsView::from(&known)))
-}
-
-/// Whether the password is the actor's.
-async fn prove(
-    context: &Context,
-    actor: &crate::domain::access::Actor,
-    password: Password,
-) -> Result<(), Problem> {
-    use crate::acts::{Refusal, accounts};
-    use crate::domain::object::Body;
-    let (user, by) = (actor.user, actor.clone());
-    let held = context
-        .store
-        .read(move |view| match accounts::user(view, &by, user)?.body {
-            Body::User(known) => accounts::credentials(view, known.email.as_str()),
-            _ => Ok(None),
-        })
-        .await?;
-    let credentials = held.filter(|(found, _)| *found == user).map(|(_, held)| held);
-    if context.passwords().verify(password, credentials).await? {
-        return Ok(());
-    }
-    Err(Refusal::conflict("password_refused", "this is not your password").into())
 }

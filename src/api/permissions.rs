@@ -79,6 +79,13 @@ pub const TABLE: &[Row] = &[
     row("POST", "/users/me/second-factor", SignedIn),
     row("PUT", "/users/me/second-factor", SignedIn),
     row("POST", "/users/me/second-factor/removal", SignedIn),
+    // Verify keys: one's own, and those that are pinned here.
+    row("PUT", "/users/me/verify-key", SignedIn),
+    row("GET", "/users/me/verify-key", SignedIn),
+    row("DELETE", "/users/me/verify-key", SignedIn),
+    row("GET", "/verify-keys", May(TriageRequests)),
+    row("GET", "/verify-keys/{user}", May(TriageRequests)),
+    row("POST", "/verify-keys/{user}/acceptance", May(TriageRequests)),
     // People. Whoever is not signed in registers, where that is open.
     row("POST", "/users", Nothing),
     row("GET", "/users", SignedIn),

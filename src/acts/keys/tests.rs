@@ -32,7 +32,7 @@ fn scene(side: Side) -> Scene {
         email: "ada@example.org".into(),
         ..Profile::default()
     };
-    let user = User::new(&profile, crate::domain::access::Role::User).unwrap();
+    let user = User::new(&profile).unwrap();
     scene
         .act(move |tx, here| Ok(records::write(tx, here, ada().user.0, Body::User(user), false)?))
         .unwrap();
