@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, FromArgMatches, Parser, Subcommand};
 
+mod account;
 mod asset;
 mod audit;
 mod bundle;
@@ -18,6 +19,7 @@ mod dataset;
 mod deliver;
 pub mod failure;
 mod filters;
+mod group;
 mod init;
 mod input;
 mod key;
@@ -35,6 +37,7 @@ mod release;
 mod request;
 mod restore;
 mod review;
+mod role;
 mod run;
 mod sandbox;
 mod serve;
@@ -103,6 +106,21 @@ enum Command {
     /// People with an account
     #[command(subcommand)]
     User(user::Verb),
+    /// Your password: change it, or choose a new one where it is forgotten
+    #[command(subcommand)]
+    Password(account::PasswordVerb),
+    /// Where you are signed in
+    #[command(subcommand)]
+    Session(account::SessionVerb),
+    /// Codes of an authenticator, beside the password
+    #[command(subcommand)]
+    SecondFactor(account::SecondFactorVerb),
+    /// Named sets of permissions
+    #[command(subcommand)]
+    Role(role::Verb),
+    /// Groups of people, which datasets name
+    #[command(subcommand)]
+    Group(group::Verb),
     /// What the owner has set
     #[command(subcommand)]
     Settings(settings::Verb),
@@ -213,6 +231,11 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
         Command::Logout => session::logout(&common.session()?),
         Command::Whoami => session::whoami(&common.session()?),
         Command::User(verb) => user::run(&common.session()?, &verb),
+        Command::Password(verb) => account::password(&common.session()?, &verb),
+        Command::Session(verb) => account::sessions(&common.session()?, &verb),
+        Command::SecondFactor(verb) => account::second_factor(&common.session()?, &verb),
+        Command::Role(verb) => role::run(&common.session()?, &verb),
+        Command::Group(verb) => group::run(&common.session()?, &verb),
         Command::Settings(verb) => settings::run(&common.session()?, &verb),
         Command::Node(verb) => node::run(&common.session()?, &verb),
         Command::Sandbox(verb) => sandbox::run(common, &verb),
@@ -229,7 +252,7 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
         Command::Pair(verb) => pair::run(&common.session()?, &verb),
         Command::Bundle(verb) => bundle::run(common, &verb),
         Command::Review(arguments) => review::run(&common.session()?, &arguments),
-        Command::Audit(verb) => audit::run(&common.session()?, &verb),
+        Command::Audit(verb) => audit::run(common, &verb),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A node while it runs: what handlers and actors share, how it starts and how it stops.
 
+pub mod chain;
 mod config;
 pub mod make;
 pub mod restore;

@@ -13,6 +13,8 @@
 
 #[path = "e2e/accounts.rs"]
 mod accounts;
+#[path = "e2e/administering.rs"]
+mod administering;
 #[path = "e2e/browser.rs"]
 #[allow(dead_code, reason = "used by the pages that follow")]
 mod browser;

@@ -52,6 +52,8 @@ pub struct UserView {
     institution: String,
     /// Their page; may be empty.
     website: String,
+    /// The public half of the key that they sign with; none if they do not.
+    verify_key: Option<String>,
     /// What they may do; none for a person of another node.
     role: Option<Named>,
     /// Whether they may sign in here.
@@ -75,12 +77,13 @@ impl UserView {
     /// A person as those see them who may see them.
     pub fn of(person: &Person) -> Self {
         let object = &person.object;
-        let (name, email, institution, website) = match &object.body {
+        let (name, email, institution, website, verify_key) = match &object.body {
             Body::User(user) => (
                 user.name.clone(),
                 user.email.to_string(),
                 user.institution.clone(),
                 user.website.clone(),
+                user.verify_key.map(|key| key.to_string()),
             ),
             _ => Default::default(),
         };
@@ -97,6 +100,7 @@ impl UserView {
             email,
             institution,
             website,
+            verify_key,
             role: account.map(|account| Named {
                 id: account.role.0.0,
                 name: account.role.1.name.clone(),

@@ -1,27 +1,99 @@
 //! `poundlock audit`: the chain of what was done.
 
-use clap::Subcommand;
-use serde_json::Value;
+use std::path::{Path, PathBuf};
 
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::deliver::Destination;
 use super::failure::{Code, Failure};
-use super::{Session, print};
+use super::filters::query;
+use super::{Common, Session, print};
+use crate::node::chain;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// List what was done
-    List {
-        /// The whole list, not its first page
-        #[arg(long)]
-        all: bool,
-    },
+    List(List),
+    /// Write the whole chain as JSON lines, one entry a line
+    Export(Destination),
     /// Check that no entry of the chain was changed or taken out
-    Verify,
+    Verify {
+        /// The folder of a stopped node, or a copy of one; the running node if left out
+        folder: Option<PathBuf>,
+    },
 }
 
-pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// What was done: a word, or the part of one before a dot
+    #[arg(long)]
+    action: Option<String>,
+    /// Who did it: the id of a person or a peer
+    #[arg(long, value_name = "ID")]
+    by: Option<String>,
+    /// The id of what it was done to
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+    /// Not before this moment, as in 2026-11-25T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Before this moment
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// The whole list, not its first page
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) fn run(common: &Common, verb: &Verb) -> Result<(), Failure> {
     match verb {
-        Verb::List { all } => session.out.show(&session.client.list("/audit", *all)?, entries),
-        Verb::Verify => verify(session),
+        Verb::List(list) => {
+            let session = common.session()?;
+            let found = session
+                .client
+                .list(&format!("/audit{}", list.query()), list.all)?;
+            session.out.show(&found, entries)
+        }
+        Verb::Export(destination) => export(&common.session()?, destination),
+        Verb::Verify { folder: None } => verify(&common.session()?),
+        Verb::Verify { folder: Some(folder) } => verify_folder(common, folder),
+    }
+}
+
+impl List {
+    fn query(&self) -> String {
+        let wanted = [
+            ("action", &self.action),
+            ("by", &self.by),
+            ("subject", &self.subject),
+            ("since", &self.since),
+            ("until", &self.until),
+        ];
+        let wanted: Vec<_> = wanted
+            .into_iter()
+            .filter_map(|(name, value)| value.clone().map(|value| (name, value)))
+            .collect();
+        query(&wanted)
+    }
+}
+
+fn export(session: &Session, destination: &Destination) -> Result<(), Failure> {
+    destination.check(session.out)?;
+    destination.take(session.out, session.client.bytes("/audit/export")?)
+}
+
+fn verify_folder(common: &Common, folder: &Path) -> Result<(), Failure> {
+    let found = chain::verify(folder).map_err(|error| Failure::failed(error.to_string()))?;
+    match found {
+        Ok(verified) => {
+            let told = json!({"intact": true, "entries": verified.entries, "head": verified.head});
+            common.out().show(&told, intact)
+        }
+        Err(broken) => {
+            let told = json!({"intact": false, "why": broken.to_string()});
+            Err(Failure::answered(Code::Failed, broken.to_string(), told))
+        }
     }
 }
 
@@ -74,13 +146,15 @@ fn verify(session: &Session) -> Result<(), Failure> {
         );
         return Err(Failure::answered(Code::Failed, detail, found));
     }
-    session.out.show(&found, |found| {
-        format!(
-            "The chain of {} entries is intact.\nhead  {}",
-            print::field(found, "entries"),
-            head(&found["head"])
-        )
-    })
+    session.out.show(&found, intact)
+}
+
+fn intact(found: &Value) -> String {
+    format!(
+        "The chain of {} entries is intact.\nhead  {}",
+        print::field(found, "entries"),
+        head(&found["head"])
+    )
 }
 
 /// The hash of the last entry, by itself or beside its number.

@@ -27,6 +27,13 @@ pub(super) enum Verb {
         /// Its id or name
         dataset: String,
     },
+    /// Say who may know of a dataset, its assets and their mocks
+    Visible {
+        /// Its id or name
+        dataset: String,
+        #[command(flatten)]
+        to: SeenBy,
+    },
     /// Hide a dataset; private data, decisions and jobs stay
     Delete {
         /// Its id or name
@@ -76,6 +83,30 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct SeenBy {
+    /// Everybody, also guests where the node lets them in
+    #[arg(long)]
+    everybody: bool,
+    /// Whoever is signed in
+    #[arg(long)]
+    signed_in: bool,
+    /// The members of this group, and of any other that is named
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+}
+
+impl SeenBy {
+    fn value(&self) -> Value {
+        match (self.everybody, self.signed_in) {
+            (true, _) => "everybody".into(),
+            (_, true) => "signed_in".into(),
+            _ => json!({"groups": self.group}),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(super) struct List {
     /// Only those with this tag
     #[arg(long)]
@@ -106,6 +137,12 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
         Verb::List(list) => listed(session, None, list),
         Verb::Search { word, list } => listed(session, Some(&word.join(" ")), list),
         Verb::Show { dataset } => session.out.show(&client.get(&path(session, dataset)?)?, facts),
+        Verb::Visible { dataset, to } => {
+            let body = json!({"visibility": to.value()});
+            session
+                .out
+                .show(&client.patch(&path(session, dataset)?, &body)?, facts)
+        }
         Verb::Delete { dataset } => {
             client.delete(&path(session, dataset)?)?;
             said(session, &json!({"deleted": dataset}), "Deleted.")
@@ -177,6 +214,11 @@ fn facts(dataset: &Value) -> String {
         "created_at",
     ];
     let mut facts = names.map(|name| (name, print::field(dataset, name))).to_vec();
+    let seen_by = match &dataset["visibility"] {
+        Value::Object(groups) => groups.get("groups").map(print::of).unwrap_or_default(),
+        other => print::of(other),
+    };
+    facts.push(("visible to", seen_by));
     if dataset["deleted"] == true {
         facts.push(("deleted", "yes".to_owned()));
     }

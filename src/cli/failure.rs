@@ -105,7 +105,7 @@ impl Failure {
             (401 | 403, _) => Code::Forbidden,
             (404, _) => Code::NotFound,
             (412, _) => Code::Changed,
-            (503, _) => Code::Unreachable,
+            (429 | 503, _) => Code::Unreachable,
             _ => Code::Failed,
         };
         let detail = problem["detail"].as_str().or(problem["title"].as_str());

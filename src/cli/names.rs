@@ -37,8 +37,18 @@ pub(super) fn user(client: &Client, named: &str) -> Result<String, Failure> {
         "user",
         named,
         "email",
-        &client.list("/users?limit=200", true)?["items"],
+        &client.get(&format!("/users?email={}", part(named)))?["items"],
     )
+}
+
+/// A role's id, by its id or name.
+pub(super) fn role(client: &Client, named: &str) -> Result<String, Failure> {
+    resolve(client, "role", named, "/roles")
+}
+
+/// A group's id, by its id or name.
+pub(super) fn group(client: &Client, named: &str) -> Result<String, Failure> {
+    resolve(client, "group", named, "/groups?limit=200")
 }
 
 /// An asset's id, by its id or as `DATASET/ASSET`.

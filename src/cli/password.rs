@@ -18,6 +18,8 @@ pub(super) struct PasswordSource {
 
 /// The variable that a password may stand in.
 const VARIABLE: &str = "POUNDLOCK_PASSWORD";
+/// The variable that a new one may stand in, where another is changed.
+const NEW_VARIABLE: &str = "POUNDLOCK_NEW_PASSWORD";
 
 impl PasswordSource {
     /// The password; `twice` asks a person to repeat a new one.
@@ -28,20 +30,37 @@ impl PasswordSource {
         if let Ok(password) = std::env::var(VARIABLE) {
             return Ok(Zeroizing::new(password));
         }
-        if !std::io::stdin().is_terminal() {
-            let detail =
-                format!("there is no terminal to ask for the password on; use --password-file or {VARIABLE}");
-            return Err(Failure::usage(detail));
-        }
-        let ask = |prompt: &str| {
-            let answer = rpassword::prompt_password(prompt).map(Zeroizing::new);
-            answer.map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))
-        };
-        let password = ask(&format!("{prompt}: "))?;
-        if twice && *ask("Once more: ")? != *password {
-            return Err(Failure::failed("the two passwords differ"));
-        }
-        Ok(password)
+        self::prompt(prompt, twice)
+    }
+}
+
+/// Asks on the terminal; `twice` for a new one.
+fn prompt(prompt: &str, twice: bool) -> Result<Zeroizing<String>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        let detail =
+            format!("there is no terminal to ask for the password on; use --password-file or {VARIABLE}");
+        return Err(Failure::usage(detail));
+    }
+    let ask = |prompt: &str| {
+        let answer = rpassword::prompt_password(prompt).map(Zeroizing::new);
+        answer.map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))
+    };
+    let password = ask(&format!("{prompt}: "))?;
+    if twice && *ask("Once more: ")? != *password {
+        return Err(Failure::failed("the two passwords differ"));
+    }
+    Ok(password)
+}
+
+/// A new password, from a file or twice from a prompt.
+pub(super) fn new_password(file: Option<&std::path::Path>) -> Result<Zeroizing<String>, Failure> {
+    let source = PasswordSource {
+        password_file: file.map(std::path::Path::to_path_buf),
+    };
+    match (file, std::env::var(NEW_VARIABLE)) {
+        (None, Ok(password)) => Ok(Zeroizing::new(password)),
+        (Some(_), _) => source.read("", false),
+        (None, Err(_)) => prompt("New password", true),
     }
 }
 

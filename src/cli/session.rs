@@ -13,6 +13,9 @@ use super::{Common, Session, print};
 pub(super) struct LoginArguments {
     /// The account's e-mail address
     email: String,
+    /// What the authenticator shows, or a recovery code, where the account has a second factor
+    #[arg(long)]
+    code: Option<String>,
     #[command(flatten)]
     password: PasswordSource,
 }
@@ -22,7 +25,7 @@ pub(super) fn login(common: &Common, arguments: &LoginArguments) -> Result<(), F
     let password = arguments.password.read("Password", false)?;
     let mut answer = session.client.post(
         "/sessions",
-        &json!({"email": arguments.email, "password": *password}),
+        &json!({"email": arguments.email, "password": *password, "code": arguments.code}),
     )?;
     let path = profile::file(session.client.profile(), session.client.named())?;
     let token = match answer["token"].take() {

@@ -20,6 +20,15 @@ pub(super) struct Change {
     /// Call the node so
     #[arg(long)]
     name: Option<String>,
+    /// Who runs the node
+    #[arg(long)]
+    organization: Option<String>,
+    /// What the node is for
+    #[arg(long)]
+    description: Option<String>,
+    /// Whether guests may browse what is visible to everybody
+    #[arg(long, value_name = "true|false")]
+    allow_guests: Option<bool>,
     /// Whether scientists may register themselves
     #[arg(long, value_name = "true|false")]
     allow_registration: Option<bool>,
@@ -34,19 +43,37 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
         Verb::Set(change) => session.client.patch("/settings", &Value::Object(change.body()))?,
     };
     session.out.show(&settings, |settings| {
-        let names = ["name", "allow_registration", "allow_mock_runs"];
-        print::facts(&names.map(|name| (name, print::field(settings, name))))
+        let details = settings["details"].as_array().into_iter().flatten();
+        let rows: Vec<_> = details
+            .map(|detail| {
+                let key = print::field(detail, "key");
+                let changed = &detail["changed"];
+                let value = print::of(&settings[key.as_str()]);
+                let (by, at) = (print::field(changed, "by_name"), print::field(changed, "at"));
+                vec![key, value, by, at]
+            })
+            .collect();
+        print::table(&["SETTING", "VALUE", "CHANGED BY", "AT"], &rows)
     })
 }
 
 impl Change {
     fn body(&self) -> Map<String, Value> {
         let mut body = Map::new();
-        if let Some(name) = &self.name {
-            body.insert("name".to_owned(), name.as_str().into());
+        for (name, value) in [
+            ("name", &self.name),
+            ("organization", &self.organization),
+            ("description", &self.description),
+        ] {
+            body.extend(
+                value
+                    .as_ref()
+                    .map(|value| (name.to_owned(), value.as_str().into())),
+            );
         }
         for (name, value) in [
             ("allow_registration", self.allow_registration),
+            ("allow_guests", self.allow_guests),
             ("allow_mock_runs", self.allow_mock_runs),
         ] {
             if let Some(value) = value {

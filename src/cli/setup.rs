@@ -27,6 +27,15 @@ pub(super) struct Arguments {
     /// The owner's web page
     #[arg(long, default_value = "")]
     website: String,
+    /// Who runs the node
+    #[arg(long, default_value = "")]
+    organization: String,
+    /// What the node is for
+    #[arg(long, default_value = "")]
+    description: String,
+    /// Let guests browse the datasets that are visible to everybody
+    #[arg(long)]
+    allow_guests: bool,
     /// Let scientists register themselves
     #[arg(long)]
     allow_registration: bool,
@@ -51,6 +60,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
     let name = arguments.name.as_deref().or(status["name"].as_str());
     let body = json!({
         "token": token.trim(), "name": name, "allow_registration": arguments.allow_registration,
+        "allow_guests": arguments.allow_guests, "organization": arguments.organization,
+        "description": arguments.description,
         "owner": {"name": arguments.owner, "email": arguments.email, "password": *password,
             "institution": arguments.institution, "website": arguments.website},
     });

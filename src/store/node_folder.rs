@@ -146,6 +146,12 @@ impl NodeFolder {
         self.root.join(KEYS)
     }
 
+    /// Where the engine's files are in a node's folder that is not opened, such as a copy.
+    #[must_use]
+    pub fn store_of(root: &Path) -> PathBuf {
+        root.join(STORE)
+    }
+
     /// The engine's files.
     #[must_use]
     pub fn store(&self) -> PathBuf {

@@ -1,0 +1,208 @@
+//! Roles, groups, second factors, forgotten passwords and the audit chain, by the commands that administrators use.
+
+use serde_json::json;
+
+use crate::node::{Node, OWNER, items};
+use crate::person::{Person, word};
+
+const SAM: &str = "sam@example.org";
+
+#[test]
+fn a_role_decides_what_somebody_may_do_from_the_next_call_on() {
+    let node = Node::ready("low");
+    node.scientist(SAM);
+    assert_eq!(node.run(SAM, &["audit", "list"]).refused(3), "forbidden");
+    let auditor = ["role", "add", "Auditor", "--permission", "can_read_audit"];
+    node.run(OWNER, &auditor).json();
+    let given = node.run(OWNER, &["user", "set", SAM, "--role", "auditor"]).json();
+    assert_eq!(given["role"]["name"], "Auditor");
+    assert_eq!(node.run(SAM, &["audit", "list"]).code, 0);
+    assert_eq!(
+        node.run(OWNER, &["role", "delete", "Auditor"]).refused(1),
+        "role_in_use"
+    );
+    node.run(
+        OWNER,
+        &["role", "set", "Auditor", "--permission", "can_submit_requests"],
+    )
+    .json();
+    assert_eq!(node.run(SAM, &["audit", "list"]).refused(3), "forbidden");
+    node.run(OWNER, &["user", "set", SAM, "--active", "false"]).json();
+    assert_eq!(node.run(SAM, &["whoami"]).refused(3), "not_signed_in");
+    assert_eq!(node.run(SAM, &["login", SAM]).refused(3), "sign_in_refused");
+    assert_eq!(
+        node.run(OWNER, &["user", "set", OWNER, "--role", "User"])
+            .refused(1),
+        "last_owner"
+    );
+}
+
+#[test]
+fn a_dataset_is_seen_by_its_groups_and_by_guests() {
+    let node = Node::ready("low");
+    node.scientist(SAM);
+    let seen = |who: &str| items(&node.run(who, &["dataset", "list"]).json()).len();
+    node.run(OWNER, &["dataset", "create", "--name", "Pima"]).json();
+    assert_eq!((seen(OWNER), seen(SAM)), (1, 1));
+    node.run(OWNER, &["dataset", "visible", "Pima", "--group", "Oncology"])
+        .json();
+    assert_eq!(
+        (seen(OWNER), seen(SAM)),
+        (1, 0),
+        "a group that does not exist lets nobody in"
+    );
+    node.run(OWNER, &["group", "add", "oncology"]).json();
+    node.run(OWNER, &["group", "members", "Oncology", "--add", SAM])
+        .json();
+    assert_eq!(seen(SAM), 1);
+    node.run(OWNER, &["group", "members", "Oncology", "--remove", SAM])
+        .json();
+    assert_eq!(seen(SAM), 0);
+    assert_eq!(
+        node.run("guest", &["dataset", "list"]).refused(3),
+        "not_signed_in"
+    );
+    node.run(OWNER, &["settings", "set", "--allow-guests", "true"])
+        .json();
+    assert_eq!(seen("guest"), 0);
+    node.run(OWNER, &["dataset", "visible", "Pima", "--everybody"])
+        .json();
+    assert_eq!((seen("guest"), seen(SAM)), (1, 1));
+    assert_eq!(
+        node.run("guest", &["project", "list"]).refused(3),
+        "not_signed_in"
+    );
+}
+
+#[test]
+fn a_forgotten_password_is_chosen_anew_with_a_token() {
+    let node = Node::ready("low");
+    node.scientist(SAM);
+    let asked = |email: &str| node.run("nobody", &["password", "forgotten", email]).json();
+    assert_eq!(
+        asked(SAM),
+        asked("nobody@example.org"),
+        "the answer gives no account away"
+    );
+    let offered = node.run(OWNER, &["user", "reset-password", SAM]).json();
+    let token = node.file("reset", offered["token"].as_str().unwrap().as_bytes());
+    let new = node.file("new", b"kiln otter ledge moss");
+    let choose = [
+        "password",
+        "choose",
+        "--token-file",
+        token.to_str().unwrap(),
+        "--new-password-file",
+        new.to_str().unwrap(),
+    ];
+    node.run("nobody", &choose).json();
+    assert_eq!(node.run(SAM, &["whoami"]).refused(3), "not_signed_in");
+    assert_eq!(
+        node.run(SAM, &["login", SAM]).refused(3),
+        "sign_in_refused",
+        "the old password"
+    );
+    node.run(SAM, &["login", SAM, "--password-file", new.to_str().unwrap()])
+        .json();
+    assert_eq!(node.run("nobody", &choose).refused(3), "reset_token_refused");
+    let weak = node.file("weak", b"passwordpassword");
+    let change = [
+        "password",
+        "change",
+        "--password-file",
+        new.to_str().unwrap(),
+        "--new-password-file",
+        weak.to_str().unwrap(),
+    ];
+    assert_eq!(node.run(SAM, &change).refused(1), "invalid");
+}
+
+#[test]
+fn guessing_has_to_wait() {
+    let node = Node::ready("low");
+    let stranger = Person::nobody(node.address());
+    let guess = json!({"email": OWNER, "password": "not the right password"});
+    for _ in 0..11 {
+        assert_eq!(stranger.try_post("/sessions", &guess).0, 401);
+    }
+    let refused = stranger.try_post("/sessions", &guess);
+    assert_eq!((refused.0, word(&refused)), (429, "too_many_tries"));
+    // A session that is open goes on.
+    assert_eq!(node.run(OWNER, &["whoami"]).code, 0);
+}
+
+#[test]
+fn sessions_are_listed_and_revoked() {
+    let node = Node::ready("low");
+    let other = Person::sign_in(node.address(), OWNER, crate::node::PASSWORD);
+    let listed = items(&node.run(OWNER, &["session", "list"]).json());
+    assert_eq!(listed.len(), 2);
+    let lost = listed.iter().find(|it| it["current"] == false).unwrap();
+    let id = lost["id"].as_str().unwrap();
+    node.run(OWNER, &["session", "revoke", id]).json();
+    assert_eq!(other.try_get("/users/me").0, 401);
+    assert_eq!(node.run(OWNER, &["whoami"]).code, 0);
+}
+
+#[test]
+fn the_chain_is_exported_and_a_copy_of_it_is_checked() {
+    let mut node = Node::ready("low");
+    node.scientist(SAM);
+    let file = node.file("nothing", b"").with_file_name("audit.jsonl");
+    node.run(OWNER, &["audit", "export", "--output", file.to_str().unwrap()])
+        .json();
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let entries: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(entries[0]["action"], "node.created");
+    assert!(
+        entries
+            .iter()
+            .zip(1..)
+            .all(|(entry, number)| entry["sequence"] == number)
+    );
+    let logins = items(&node.run(OWNER, &["audit", "list", "--action", "login"]).json());
+    assert!(logins.iter().all(|it| it["action"] == "login") && logins.len() == 2);
+    node.stop();
+    let copy = file.with_file_name("copy");
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(node.folder())
+        .arg(&copy)
+        .status();
+    assert!(copied.unwrap().success());
+    let verified = node
+        .run("nobody", &["audit", "verify", copy.to_str().unwrap()])
+        .json();
+    assert_eq!(verified["intact"], true);
+    let number = u64::try_from(entries.len()).unwrap();
+    assert!(verified["entries"].as_u64().unwrap() >= number);
+}
+
+#[test]
+fn a_store_of_version_1_is_brought_up_to_date() {
+    let mut node = Node::new("low");
+    node.kill();
+    std::fs::remove_dir_all(node.folder()).unwrap();
+    let archive = crate::node::fixture("stores/v1.tar.gz");
+    let unpacked = std::process::Command::new("tar")
+        .args(["-xpzf", archive.to_str().unwrap(), "--no-same-owner"])
+        .arg("--transform=s/^v1/node/")
+        .current_dir(node.folder().parent().unwrap())
+        .status();
+    assert!(unpacked.unwrap().success());
+    node.start();
+    const OLGA: &str = "olga@example.org";
+    node.sign_in(OLGA);
+    let roles: Vec<_> = items(&node.run(OLGA, &["user", "list"]).json())
+        .iter()
+        .map(|user| user["role"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(roles, ["User", "Compliance Officer", "Administrator", "Owner"]);
+    assert_eq!(items(&node.run(OLGA, &["dataset", "list"]).json()).len(), 1);
+    node.sign_in("alma@example.org");
+    let refused = node.run("alma@example.org", &["role", "add", "Mine"]);
+    assert_eq!(refused.refused(3), "forbidden");
+}
