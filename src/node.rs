@@ -14,7 +14,7 @@ use actix::{Addr, Supervisor};
 
 use crate::actors::StoreHandle;
 use crate::actors::notifier::Notifier;
-use crate::actors::runner::{self, Crew, Runner};
+use crate::actors::runner::{self, Crew, Places, Runner};
 use crate::actors::store::Clock;
 use crate::actors::syncer::Syncer;
 use crate::actors::triage::Triage;
@@ -220,7 +220,13 @@ impl Opened {
             self.folder.spool().join(RUNS),
             self.config.runtime.limits,
         );
-        let runner = Runner::new(crew, notifier.clone(), self.config.runtime.jobs_at_once);
+        let at_once = self.config.runtime.jobs_at_once;
+        let places = if self.node.side.holds_private_data() && self.node.side.takes_scientists() {
+            Places::Apart(at_once)
+        } else {
+            Places::Shared(at_once)
+        };
+        let runner = Runner::new(crew, notifier.clone(), places);
         let parts = Parts {
             syncer: syncer.map(|syncer| Supervisor::start(move |_| syncer)),
             store,

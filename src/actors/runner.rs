@@ -1,5 +1,5 @@
-//! The runner owns the queue of runs: it takes up those that wait, as many at once as the node's configuration allows, each
-//! on a thread that may block, and stops those that are cancelled.
+//! The runner owns the queue of runs: it takes up those that wait, as many at once as there are [`Places`], each on a thread
+//! that may block, and stops those that are cancelled.
 //!
 //! The queue itself is in the store. What is here besides are the means to stop what is under way; they are lost with the
 //! process, as the runs are, and the next start marks those as interrupted.
@@ -21,7 +21,7 @@ use super::notifier::{Notifier, Queued};
 use crate::acts::runs::{self, Cancelled, Wanted};
 use crate::domain::access;
 use crate::domain::id::JobId;
-use crate::domain::job::Run;
+use crate::domain::job::{Data, Run};
 use crate::runtime::Cancel;
 
 pub use crew::Crew;
@@ -34,9 +34,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Runner {
     crew: Arc<Crew>,
     notifier: Addr<Notifier>,
-    /// How many runs may be under way at once.
-    places: usize,
-    under_way: BTreeMap<JobId, Cancel>,
+    places: Places,
+    under_way: BTreeMap<JobId, (Data, Cancel)>,
     /// Whether what an earlier process left has been put in order.
     tidied: bool,
     /// Whether the queue is being looked at, and whether something came since.
@@ -46,13 +45,40 @@ pub struct Runner {
     stopping: Option<Vec<oneshot::Sender<()>>>,
 }
 
+/// How many runs may be under way at once; at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// So many, whatever data they receive.
+    Shared(u16),
+    /// So many on mocks, and as many on private data. Where scientists run code on mocks beside private data, how long theirs
+    /// wait must not tell when other code runs on that.
+    Apart(u16),
+}
+
+impl Places {
+    /// How many runs of one kind may be under way at once.
+    fn of_each(self) -> usize {
+        let (Self::Shared(count) | Self::Apart(count)) = self;
+        usize::from(count.max(1))
+    }
+
+    /// Whether there is one for a run on `data`, beside those that are under way.
+    fn has_one_for(self, data: Data, under_way: impl Iterator<Item = Data>) -> bool {
+        let taken = match self {
+            Self::Shared(_) => under_way.count(),
+            Self::Apart(_) => under_way.filter(|other| *other == data).count(),
+        };
+        taken < self.of_each()
+    }
+}
+
 impl Runner {
     /// A runner with `places` for runs at once.
-    pub fn new(crew: Crew, notifier: Addr<Notifier>, places: u16) -> Self {
+    pub fn new(crew: Crew, notifier: Addr<Notifier>, places: Places) -> Self {
         Self {
             crew: Arc::new(crew),
             notifier,
-            places: usize::from(places.max(1)),
+            places,
             under_way: BTreeMap::new(),
             tidied: false,
             looking: false,
@@ -61,12 +87,9 @@ impl Runner {
         }
     }
 
-    fn free(&self) -> usize {
-        if self.stopping.is_some() || !self.tidied {
-            0
-        } else {
-            self.places.saturating_sub(self.under_way.len())
-        }
+    fn has_place_for(&self, data: Data) -> bool {
+        let under_way = self.under_way.values().map(|(data, _)| *data);
+        self.stopping.is_none() && self.tidied && self.places.has_one_for(data, under_way)
     }
 
     /// Looks at the queue and takes up as many runs as there are free places.
@@ -75,11 +98,14 @@ impl Runner {
             self.look_again = true;
             return;
         }
-        if self.free() == 0 {
+        if ![Data::Mock, Data::Private]
+            .iter()
+            .any(|data| self.has_place_for(*data))
+        {
             return;
         }
         (self.looking, self.look_again) = (true, false);
-        let (store, limit) = (self.crew.store().clone(), self.places);
+        let (store, limit) = (self.crew.store().clone(), self.places.of_each());
         async move { store.read(move |view| runs::waiting(view, limit)).await }
             .into_actor(self)
             .map(|waiting, runner, context| {
@@ -98,16 +124,13 @@ impl Runner {
             .spawn(context);
     }
 
-    fn take_up(&mut self, waiting: &[JobId], context: &mut Context<Self>) {
-        for id in waiting {
-            if self.free() == 0 {
-                return;
-            }
-            if self.under_way.contains_key(id) {
+    fn take_up(&mut self, waiting: &[(JobId, Data)], context: &mut Context<Self>) {
+        for (id, data) in waiting {
+            if self.under_way.contains_key(id) || !self.has_place_for(*data) {
                 continue;
             }
             match Cancel::new() {
-                Ok(cancel) => self.start(*id, cancel, context),
+                Ok(cancel) => self.start(*id, *data, cancel, context),
                 Err(error) => {
                     tracing::error!(%error, run = %id, "a run cannot begin yet");
                     self.pause(context);
@@ -117,8 +140,8 @@ impl Runner {
         }
     }
 
-    fn start(&mut self, id: JobId, cancel: Cancel, context: &mut Context<Self>) {
-        self.under_way.insert(id, cancel.clone());
+    fn start(&mut self, id: JobId, data: Data, cancel: Cancel, context: &mut Context<Self>) {
+        self.under_way.insert(id, (data, cancel.clone()));
         let (crew, runner) = (Arc::clone(&self.crew), context.address());
         // Not a future of this actor: its end must be told even if the actor is started again meanwhile.
         actix_web::rt::spawn(async move {
@@ -257,7 +280,7 @@ impl Handler<CancelRun> for Runner {
             Ok(match cancelled? {
                 Cancelled::BeforeItBegan(run) => run,
                 Cancelled::UnderWay(run) => {
-                    if let Some(cancel) = runner.under_way.get(&id) {
+                    if let Some((_, cancel)) = runner.under_way.get(&id) {
                         cancel.cancel();
                     }
                     run
@@ -316,7 +339,7 @@ impl Handler<Stop> for Runner {
         self.stopping.get_or_insert_default().push(reply);
         context.run_later(stop.grace, |runner, _| {
             runner.crew.interrupt();
-            for cancel in runner.under_way.values() {
+            for (_, cancel) in runner.under_way.values() {
                 cancel.cancel();
             }
         });
@@ -325,5 +348,26 @@ impl Handler<Stop> for Runner {
             // A runner that is gone has stopped too.
             let _gone = stopped.await;
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_on_private_data_take_no_place_of_those_on_mocks_where_they_are_apart() {
+        let busy =
+            |places: Places, data, under_way: &[Data]| !places.has_one_for(data, under_way.iter().copied());
+        let (mock, private) = (Data::Mock, Data::Private);
+        assert!(!busy(Places::Apart(1), mock, &[private]));
+        assert!(!busy(Places::Apart(1), private, &[mock]));
+        assert!(busy(Places::Apart(1), mock, &[private, mock]));
+        assert!(busy(Places::Shared(2), mock, &[private, private]));
+        assert!(!busy(Places::Shared(2), private, &[mock]));
+        assert!(
+            !busy(Places::Shared(0), private, &[]),
+            "a node that runs nothing would never finish"
+        );
     }
 }

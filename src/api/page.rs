@@ -1,5 +1,7 @@
 //! Lists come in pages. A page names where the next one begins by a cursor that means nothing to its reader.
 
+mod seal;
+
 use actix_web::HttpResponse;
 use data_encoding::BASE64URL_NOPAD;
 use serde::de::DeserializeOwned;
@@ -23,7 +25,7 @@ pub const LIMIT_MAX: usize = 200;
 pub struct Page {
     /// Items on the page, from 1 to 200; 50 by default.
     pub limit: Option<u16>,
-    /// The `next` of the page before.
+    /// The `next` of the page before. It holds until the node is started anew.
     pub cursor: Option<String>,
 }
 
@@ -58,11 +60,17 @@ impl Page {
     /// # Errors
     /// The cursor is none of this list.
     pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Problem> {
-        let wrong = || Invalid::new("cursor", "is not the `next` of a page of this list");
+        let wrong = || {
+            Invalid::new(
+                "cursor",
+                "is not the `next` of a page of this list, or the node was started anew since: begin the list again",
+            )
+        };
         let Some(cursor) = &self.cursor else {
             return Ok(None);
         };
-        let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).map_err(|_| wrong())?;
+        let sealed = BASE64URL_NOPAD.decode(cursor.as_bytes()).map_err(|_| wrong())?;
+        let bytes = seal::open(&sealed).ok_or_else(wrong)?;
         let mut rest = bytes.as_slice();
         let key = ciborium::from_reader(&mut rest).map_err(|_| wrong())?;
         Ok(Some(key))
@@ -82,7 +90,7 @@ pub fn cursor<K: Serialize>(key: &K) -> Option<String> {
     let mut bytes = Vec::new();
     // A key is a number, an id or a tuple of them, and the writer is memory: nothing here fails.
     ciborium::into_writer(key, &mut bytes).ok()?;
-    Some(BASE64URL_NOPAD.encode(&bytes))
+    Some(BASE64URL_NOPAD.encode(&seal::seal(&bytes)))
 }
 
 #[cfg(test)]
@@ -97,6 +105,13 @@ mod tests {
             cursor: cursor(&key),
         };
         assert_eq!(page.after::<(u64, uuid::Uuid)>().unwrap(), Some(key));
+        let mut open = Vec::new();
+        ciborium::into_writer(&key, &mut open).unwrap();
+        let made_up = Page {
+            limit: None,
+            cursor: Some(BASE64URL_NOPAD.encode(&open)),
+        };
+        assert!(made_up.after::<(u64, uuid::Uuid)>().is_err());
         let wrong = Page {
             limit: Some(0),
             cursor: Some("?".to_owned()),

@@ -59,7 +59,7 @@ impl Server {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Runtime {
-    /// Runs that may be under way at once.
+    /// Runs that may be under way at once; on a solo node so many on mocks, and as many on private data.
     pub jobs_at_once: u16,
     /// The user and group that code runs as where the node is started as root; see [`SandboxConfig::user`].
     pub sandbox_user: u32,

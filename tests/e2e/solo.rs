@@ -33,7 +33,10 @@ struct Solo {
 impl Solo {
     /// A solo node with the Pima data, private and as a mock, and a scientist who has begun a project.
     fn new() -> Self {
-        let node = Node::with("solo", &["--python", &python()]);
+        Self::on(Node::with("solo", &["--python", &python()]))
+    }
+
+    fn on(node: Node) -> Self {
         node.set_up();
         node.scientist(SAM);
         let owner = Person::sign_in(node.address(), OWNER, PASSWORD);
@@ -141,6 +144,11 @@ fn a_solo_node_does_the_whole_loop_and_a_release_answers_at_once() {
     let run = solo.run(&request);
     assert_eq!(run["state"], "succeeded", "{run:#}");
 
+    let version = uuid::Uuid::parse_str(&text(&run["id"]))
+        .unwrap()
+        .get_version_num();
+    assert_eq!(version, 4, "an id tells no time");
+
     // It ran, and its scientist has nothing yet.
     let (status, waiting) = sam.try_post(&format!("/codes/{code}/call"), &json!({}));
     assert_eq!(
@@ -212,6 +220,41 @@ fn a_solo_node_does_the_whole_loop_and_a_release_answers_at_once() {
         (midnight.clone(), midnight)
     );
     assert_eq!(owner.get("/audit/verification")["intact"], true);
+}
+
+#[test]
+fn how_long_a_run_on_mocks_waits_does_not_tell_of_runs_on_private_data() {
+    let mut node = Node::with("solo", &["--python", &python()]);
+    node.kill();
+    let file = node.folder().join("poundlock.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace("jobs_at_once = 2", "jobs_at_once = 1")).unwrap();
+    node.start();
+    let solo = Solo::on(node);
+    let (owner, sam) = (&solo.owner, &solo.scientist);
+    assert_eq!(
+        owner.try_patch("/settings", &json!({"allow_mock_runs": true})).0,
+        200
+    );
+    // The first woman's value tells the private data from the mock: on that it never ends.
+    let endless =
+        "def mean_glucose(women):\n    while str(women['glu'][0]) == '86':\n        pass\n    return 1\n";
+    let code = solo.code(endless);
+    let request = solo.request(&code);
+    solo.decide(&request, "approve", None);
+    let path = format!("/requests/{request}/runs");
+    let run = text(&owner.post(&path, &json!({"data": "private"}))["id"]);
+    let private = format!("/runs/{run}");
+    owner.wait_for(&private, |run| run["state"] == "running");
+    let rehearsal = sam.post(&format!("/codes/{code}/runs"), &json!({"data": "mock"}));
+    assert_eq!(over(sam, &text(&rehearsal["id"]))["state"], "succeeded");
+    assert_eq!(
+        owner.get(&private)["state"],
+        "running",
+        "there is no other place, and it is taken"
+    );
+    owner.post(&format!("{private}/cancellation"), &json!({}));
+    assert_eq!(over(owner, &run)["state"], "cancelled");
 }
 
 #[test]

@@ -223,21 +223,18 @@ pub fn interrupted(tx: &mut Tx<'_>, here: &Here) -> Result<Vec<JobId>, Refusal> 
     Ok(found)
 }
 
-/// The runs that wait, the first in the queue first, at most `limit`.
+/// The runs that wait, with the data that they receive, the first in the queue first; of each kind of data at most `limit`.
 ///
 /// # Errors
 /// The store fails.
-pub fn waiting(read: &impl Read, limit: usize) -> Result<Vec<JobId>, Refusal> {
+pub fn waiting(read: &impl Read, limit: usize) -> Result<Vec<(JobId, Data)>, Refusal> {
     let mut found = Vec::new();
     for ((_, id), ()) in read.range_from(&RUNS_OPEN, None, usize::MAX)? {
-        if found.len() == limit {
-            break;
-        }
-        if read
-            .get(&RUNS, &id)?
-            .is_some_and(|run| run.state == State::Queued)
-        {
-            found.push(JobId(id));
+        let Some(run) = read.get(&RUNS, &id)?.filter(|run| run.state == State::Queued) else {
+            continue;
+        };
+        if found.iter().filter(|(_, data)| *data == run.data).count() < limit {
+            found.push((JobId(id), run.data));
         }
     }
     Ok(found)

@@ -256,7 +256,10 @@ fn a_scientist_cannot_fill_the_queue() {
         queue_as(&scene, ada(), 80 + number, Wanted::Code(code)).unwrap();
     }
     assert_eq!(word(queue_as(&scene, ada(), 90, Wanted::Code(code))), "busy");
-    assert_eq!(waiting(&scene.view(), 2).unwrap(), [job(80), job(81)]);
+    assert_eq!(
+        waiting(&scene.view(), 2).unwrap(),
+        [(job(80), Data::Mock), (job(81), Data::Mock)]
+    );
 }
 
 #[test]
@@ -288,7 +291,7 @@ fn what_ran_when_the_node_died_is_interrupted_and_what_waited_still_waits() {
     assert_eq!(scene.act(interrupted).unwrap(), []);
     assert_eq!(scene.stored_run(job(80)).state, State::Interrupted);
     assert_eq!(jobs(&scene, request).len(), 1);
-    assert_eq!(waiting(&scene.view(), 9).unwrap(), [job(81)]);
+    assert_eq!(waiting(&scene.view(), 9).unwrap(), [(job(81), Data::Mock)]);
 }
 
 #[test]
