@@ -76,14 +76,31 @@ pub fn on_request(
 ) -> Result<Standing, Refusal> {
     let (id, number) = (RequestId(object.id), object.revision.number);
     let statement = Statement::of_request(id, number, request, code);
+    stands(read, object, request, Some(&statement))
+}
+
+fn stands(
+    read: &impl Read,
+    object: &Object,
+    request: &Request,
+    statement: Option<&Statement>,
+) -> Result<Standing, Refusal> {
     let pins = keys::pins(read, request.requester)?;
-    Ok(standing(
-        request.signature.as_ref(),
-        Some(&statement),
-        &pins,
-        None,
-        Some(object.updated_at),
-    ))
+    let (signature, taken) = (request.signature.as_ref(), Some(object.updated_at));
+    Ok(standing(signature, statement, &pins, None, taken))
+}
+
+/// As [`on_request`], for a list: the code is looked up, where there is a signature to check.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn on_listed(read: &impl Read, object: &Object, request: &Request) -> Result<Standing, Refusal> {
+    if request.signature.is_some()
+        && let Some(Body::Code(code)) = records::object(read, request.code.0)?.map(|code| code.body)
+    {
+        return on_request(read, object, request, &code);
+    }
+    stands(read, object, request, None)
 }
 
 /// Refuses to approve what bears a signature that does not hold: whatever it is, it is not what was signed.

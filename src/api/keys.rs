@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::passwords::Password;
-use super::signed::PinnedKey;
+use super::signed::{Arrival, PinnedKey};
 use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page, proof};
 use crate::acts::keys::{self, Known};
 use crate::domain::id::UserId;
@@ -56,8 +56,8 @@ struct RegisterBody {
     password: Password,
 }
 
-/// Registers the public key that the caller signs with from now on, in place of an earlier one. The high side pins the first,
-/// and shows another as a change.
+/// Registers the public key that the caller signs with from now on, in place of an earlier one. The first is pinned where
+/// requests are decided on; another is shown as a change.
 #[utoipa::path(tag = "keys", security(("token" = [])), request_body = RegisterBody, responses(
     (status = 200, description = "The key", body = KeyView), (status = 400, description = "The key is a weak one, or none"),
     (status = 401, description = "Not signed in, or a wrong password"),
@@ -104,7 +104,7 @@ struct RemoveBody {
     password: Password,
 }
 
-/// Removes the caller's verify key. What they have signed stays signed; the high side shows that the key is gone.
+/// Removes the caller's verify key. What they have signed stays signed; that the key is gone is shown as a change.
 #[utoipa::path(tag = "keys", security(("token" = [])), request_body = RemoveBody, responses(
     (status = 204, description = "Removed"), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in, or a wrong password"), (status = 409, description = "None is registered")))]
@@ -131,10 +131,8 @@ struct ChangeView {
     /// The day on which this node learnt of it.
     #[schema(format = Date)]
     on: String,
-    /// The node whose bundle brought it; none where the person changed it here.
-    peer: Option<Uuid>,
-    /// The number of that bundle.
-    bundle: Option<u64>,
+    /// How it came here; none where the person changed it on this node.
+    arrived: Option<Arrival>,
 }
 
 impl From<&Change> for ChangeView {
@@ -142,8 +140,7 @@ impl From<&Change> for ChangeView {
         Self {
             fingerprint: change.key.as_ref().map(|key| key.fingerprint().to_string()),
             on: change.on().to_string(),
-            peer: change.carrier.map(|carrier| carrier.peer),
-            bundle: change.carrier.map(|carrier| carrier.bundle),
+            arrived: change.carrier.map(Into::into),
         }
     }
 }

@@ -208,7 +208,11 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
     Ok(HttpResponse::Ok().json(List {
         items: listed
             .iter()
-            .map(|listed| with_status(&listed.request.object, &listed.status))
+            .map(|listed| {
+                let mut shown = with_status(&listed.request.object, &listed.status);
+                shown["signed"] = json!(Signed::from(&listed.signed));
+                shown
+            })
             .collect(),
         next: next.as_ref().and_then(page::cursor),
     }))

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::acts::signatures::KeyNews;
-use crate::domain::key_pins::{Pin, Signer, Standing};
+use crate::domain::key_pins::{Carrier, Pin, Signer, Standing};
 use crate::domain::signature::VerifyKey;
 
 /// How a signature stands.
@@ -42,10 +42,27 @@ pub struct PinnedKey {
     /// The day on which it was pinned.
     #[schema(format = Date)]
     pub on: String,
-    /// The node whose bundle brought it; none where the person registered it here.
-    pub peer: Option<Uuid>,
-    /// The number of that bundle.
-    pub bundle: Option<u64>,
+    /// How it came here; none where the person registered it on this node.
+    pub arrived: Option<Arrival>,
+}
+
+// Its words are those of no gap, because a solo node describes it too.
+/// How something came here from another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Arrival {
+    /// The node that sent it.
+    pub from: Uuid,
+    /// The number of the file that it came in.
+    pub number: u64,
+}
+
+impl From<Carrier> for Arrival {
+    fn from(carrier: Carrier) -> Self {
+        Self {
+            from: carrier.peer,
+            number: carrier.bundle,
+        }
+    }
 }
 
 /// What is known of the signature on code or a request. This node has checked it itself, against the keys that it has pinned.
@@ -70,8 +87,7 @@ impl From<&Signer> for PinnedKey {
             name: signer.name.clone(),
             email: signer.email.clone(),
             on: signer.pinned_on.to_string(),
-            peer: signer.carrier.map(|carrier| carrier.peer),
-            bundle: signer.carrier.map(|carrier| carrier.bundle),
+            arrived: signer.carrier.map(Into::into),
         }
     }
 }
@@ -85,8 +101,7 @@ impl PinnedKey {
             name: pin.name.clone(),
             email: pin.email.clone(),
             on: pin.on().to_string(),
-            peer: pin.carrier.map(|carrier| carrier.peer),
-            bundle: pin.carrier.map(|carrier| carrier.bundle),
+            arrived: pin.carrier.map(Into::into),
         })
     }
 }

@@ -166,7 +166,7 @@ fn pins(session: &Session, verb: &Pin) -> Result<(), Failure> {
             })
         }
         Pin::Show { user } => {
-            let id = names::user(client, user)?;
+            let id = person(session, user)?;
             let pins = client.get(&format!("/verify-keys/{}", part(&id)))?;
             session.out.show(&pins, history)
         }
@@ -175,13 +175,20 @@ fn pins(session: &Session, verb: &Pin) -> Result<(), Failure> {
             fingerprint,
             removed,
         } => {
-            let id = names::user(client, user)?;
+            let id = person(session, user)?;
             let typed = (!removed).then(|| fingerprint.join(" "));
             let body = json!({ "fingerprint": typed });
             let pins = client.post(&format!("/verify-keys/{}/acceptance", part(&id)), &body)?;
             session.out.show(&pins, history)
         }
     }
+}
+
+/// The id of somebody whose keys are known, by their id or e-mail address: whoever triages need not see all accounts.
+fn person(session: &Session, named: &str) -> Result<String, Failure> {
+    names::one_of("person with a key", named, "user", "email", || {
+        session.client.list("/verify-keys?limit=200", true)
+    })
 }
 
 /// What counts now.
@@ -237,7 +244,7 @@ fn history(pins: &Value) -> String {
                 fingerprint(&pin["key"]),
                 print::field(&pin["key"], "name"),
                 print::field(&pin["key"], "email"),
-                print::field(&pin["key"], "bundle"),
+                print::field(&pin["key"]["arrived"], "number"),
                 print::field(pin, "accepted_by"),
             ]
         })
@@ -267,7 +274,7 @@ mod tests {
         let pins = json!({
             "user": "u", "name": "Sam\u{1b}", "email": "sam@example.org",
             "pins": [{"since": "2026-11-22", "accepted_by": null,
-                "key": {"fingerprint": "11111", "name": "Sam", "email": "sam@example.org", "bundle": 1}}],
+                "key": {"fingerprint": "11111", "name": "Sam", "email": "sam@example.org", "arrived": {"number": 1}}}],
             "change": {"fingerprint": "22222", "on": "2026-11-23"},
         });
         let text = history(&pins);

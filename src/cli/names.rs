@@ -36,6 +36,7 @@ pub(super) fn user(client: &Client, named: &str) -> Result<String, Failure> {
     one(
         "user",
         named,
+        "id",
         "email",
         &client.get(&format!("/users?email={}", part(named)))?["items"],
     )
@@ -63,14 +64,28 @@ pub(super) fn asset(client: &Client, named: &str) -> Result<String, Failure> {
     };
     let of = dataset(client, of)?;
     let found = client.get(&format!("/datasets/{}", part(&of)))?;
-    one("asset", name, "name", &found["assets"])
+    one("asset", name, "id", "name", &found["assets"])
+}
+
+/// The id, in the field `id`, of the one item of a list whose `field` is `named`; what is an id already stays.
+pub(super) fn one_of(
+    what: &str,
+    named: &str,
+    id: &str,
+    field: &str,
+    list: impl FnOnce() -> Result<Value, Failure>,
+) -> Result<String, Failure> {
+    if is_id(named) {
+        return Ok(named.to_owned());
+    }
+    one(what, named, id, field, &list()?["items"])
 }
 
 fn resolve(client: &Client, what: &str, named: &str, list: &str) -> Result<String, Failure> {
     if is_id(named) {
         return Ok(named.to_owned());
     }
-    one(what, named, "name", &client.list(list, true)?["items"])
+    one(what, named, "id", "name", &client.list(list, true)?["items"])
 }
 
 fn is_id(named: &str) -> bool {
@@ -79,12 +94,12 @@ fn is_id(named: &str) -> bool {
 
 /// The id of the one item whose `field` is `named`, without regard to case. Names are unique on the node where a thing was
 /// made; two nodes may have used the same.
-fn one(what: &str, named: &str, field: &str, items: &Value) -> Result<String, Failure> {
+fn one(what: &str, named: &str, id: &str, field: &str, items: &Value) -> Result<String, Failure> {
     let mut ids = Vec::new();
     for item in items.as_array().into_iter().flatten() {
         let name = item[field].as_str().map(folded);
         if name.is_some_and(|name| name == folded(named)) {
-            ids.push(print::field(item, "id"));
+            ids.push(print::field(item, id));
         }
     }
     match ids.as_slice() {
@@ -110,10 +125,10 @@ mod tests {
     #[test]
     fn a_name_must_be_one_things_alone() {
         let items = json!([{"id": "1", "name": "a"}, {"id": "2", "name": "b"}, {"id": "3", "name": "b"}]);
-        assert_eq!(one("dataset", "a", "name", &items).unwrap(), "1");
-        let missing = one("dataset", "c", "name", &items).unwrap_err();
+        assert_eq!(one("dataset", "a", "id", "name", &items).unwrap(), "1");
+        let missing = one("dataset", "c", "id", "name", &items).unwrap_err();
         assert_eq!(missing.code(), Code::NotFound);
-        let several = one("dataset", "b", "name", &items).unwrap_err();
+        let several = one("dataset", "b", "id", "name", &items).unwrap_err();
         assert_eq!(several.code(), Code::Usage);
         assert!(several.to_string().contains("2, 3"));
     }

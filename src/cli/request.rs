@@ -235,12 +235,13 @@ fn list(session: &Session, state: Option<State>, project: Option<&str>, all: boo
                 vec![
                     print::field(request, "id"),
                     state_of(request),
+                    signed(request),
                     print::field(request, "created_at"),
                     first_line(request["reason"].as_str().unwrap_or_default()),
                 ]
             })
             .collect();
-        let mut text = print::table(&["ID", "STATE", "MADE", "REASON"], &rows);
+        let mut text = print::table(&["ID", "STATE", "SIGNED", "MADE", "REASON"], &rows);
         if !requests["next"].is_null() {
             text.push_str("\n(there is more: use --all)");
         }
@@ -251,6 +252,15 @@ fn list(session: &Session, state: Option<State>, project: Option<&str>, all: boo
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     print::plain(line)
+}
+
+/// How it is signed, in a word; what is suspicious stands out.
+fn signed(request: &Value) -> String {
+    let word = print::field(&request["signed"], "state").replace('_', " ");
+    match request["signed"]["suspicious"].as_bool() {
+        Some(true) => word.to_uppercase(),
+        _ => word,
+    }
 }
 
 fn state_of(request: &Value) -> String {

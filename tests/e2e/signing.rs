@@ -194,7 +194,7 @@ fn what_a_scientist_signs_is_shown_as_theirs() {
         pins["items"][0]["pins"][0]["key"]["fingerprint"],
         fingerprint.as_str()
     );
-    assert_eq!(pins["items"][0]["pins"][0]["key"]["bundle"], 1);
+    assert_eq!(pins["items"][0]["pins"][0]["key"]["arrived"]["number"], 1);
 
     // Approved, answered, asked for again and taken back: each revision with a signature of its own.
     assert_eq!(lab.approve(&lab.request).0, 201);
@@ -375,6 +375,10 @@ fn stripped_signature(lab: &Lab) {
         lab.shown(&lab.request),
         ("unsigned_but_expected".into(), "valid".into())
     );
+    let listed = lab.world.high.say(OWNER, &["request", "list"]).stdout;
+    assert!(listed.contains("UNSIGNED BUT EXPECTED"), "{listed}");
+    let listed = lab.owner(&["request", "list"]).json();
+    assert_eq!(state(&listed["items"][0]), "unsigned_but_expected");
 }
 
 /// A key of the intruder's in the person's record, and a request that is signed with it.

@@ -49,6 +49,8 @@ pub struct Listed {
     pub request: Found<Request>,
     /// What has become of it.
     pub status: Status,
+    /// How its requester's signature stands.
+    pub signed: Standing,
 }
 
 /// Which requests are wanted.
@@ -267,6 +269,7 @@ pub fn list(
                     body: request.clone(),
                 },
                 status,
+                signed: signatures::on_listed(read, object, request)?,
             });
         }
         Ok(wanted)
