@@ -38,6 +38,7 @@ pub mod releases;
 pub mod requests;
 pub mod roles;
 pub mod runs;
+pub mod schema;
 pub mod second_factor;
 pub mod sessions;
 pub mod settings;

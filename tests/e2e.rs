@@ -32,6 +32,8 @@ mod histories;
 mod lifetime;
 #[path = "e2e/node.rs"]
 mod node;
+#[path = "e2e/openapi.rs"]
+mod openapi;
 #[path = "e2e/pages_catalogue.rs"]
 mod pages_catalogue;
 #[path = "e2e/pages_entry.rs"]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::asset_uploads::{self, MockUpload, PrivateUpload};
 use super::context::off_the_arbiter;
-use super::{Answer, Context, Json, Problem, Query, SignedIn, Visitor, files, view};
+use super::{Answer, Context, Json, Problem, Query, SignedIn, Visitor, files, schema, view};
 use crate::acts::{assets, visible};
 use crate::clock;
 use crate::domain::access::Viewer;
@@ -54,7 +54,7 @@ struct NewAsset {
 
 /// Makes an asset, as yet without a mock.
 #[utoipa::path(tag = "assets", security(("token" = [])), request_body = NewAsset, responses(
-    (status = 201, description = "The asset"), (status = 409, description = "The name is taken in this dataset")))]
+    (status = 201, description = "The asset", body = schema::AssetShown), (status = 409, description = "The name is taken in this dataset")))]
 #[post("/datasets/{id}/assets")]
 async fn create(
     context: web::Data<Context>,
@@ -72,7 +72,7 @@ async fn create(
 
 /// One asset: what it holds, and format, shape and types of its mock.
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
-    (status = 200, description = "The asset"), (status = 404, description = "None")))]
+    (status = 200, description = "The asset", body = schema::AssetShown), (status = 404, description = "None")))]
 #[get("/assets/{id}")]
 async fn show(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     let id = AssetId(*id);
@@ -120,8 +120,8 @@ struct MockQuery {
 
 /// Uploads the mock: the raw bytes. Refused if the private data has other columns or types.
 #[utoipa::path(tag = "assets", security(("token" = [])), params(MockQuery),
-    request_body(content = String, content_type = "application/octet-stream"), responses(
-    (status = 200, description = "The asset; `mock_shares_rows` counts rows of the mock that stand in the private data"),
+    request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
+    (status = 200, description = "The asset; `mock_shares_rows` counts rows of the mock that stand in the private data", body = schema::UploadedMock),
     (status = 422, description = "Not of the format, or unlike the private data")))]
 #[put("/assets/{id}/mock")]
 async fn put_mock(
@@ -233,7 +233,7 @@ impl Generation {
 
 /// Generates the mock from names, types and ranges that the owner declares; never from values.
 #[utoipa::path(tag = "assets", security(("token" = [])), request_body = Generation, responses(
-    (status = 200, description = "The asset, with `seed`"), (status = 422, description = "Unlike the private data")))]
+    (status = 200, description = "The asset, with `seed`", body = schema::GeneratedMock), (status = 422, description = "Unlike the private data")))]
 #[post("/assets/{id}/mock/generation")]
 async fn generate_mock(
     context: web::Data<Context>,
@@ -260,7 +260,7 @@ async fn generate_mock(
 }
 
 /// Leaves the asset explicitly without a mock.
-#[utoipa::path(tag = "assets", security(("token" = [])), responses((status = 200, description = "The asset")))]
+#[utoipa::path(tag = "assets", security(("token" = [])), responses((status = 200, description = "The asset", body = schema::AssetShown)))]
 #[delete("/assets/{id}/mock")]
 async fn remove_mock(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = AssetId(*id);
@@ -273,7 +273,8 @@ async fn remove_mock(context: web::Data<Context>, SignedIn(actor): SignedIn, id:
 
 /// Downloads the mock, streamed.
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
-    (status = 200, description = "The bytes"), (status = 404, description = "No such asset, or no mock")))]
+    (status = 200, description = "The bytes", content(
+        (schema::Bytes = "text/csv"), (schema::Bytes = "application/vnd.apache.parquet"), (schema::Bytes = "application/octet-stream"))), (status = 404, description = "No such asset, or no mock")))]
 #[get("/assets/{id}/mock")]
 async fn get_mock(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     mock_of(&context, viewer, AssetId(*id)).await
@@ -317,8 +318,8 @@ struct PrivateQuery {
 
 /// Attaches private data: the raw bytes, which stay here. Only on a node that holds such. Refused if the mock has other columns or types.
 #[utoipa::path(tag = "assets", security(("token" = [])), params(PrivateQuery),
-    request_body(content = String, content_type = "application/octet-stream"), responses(
-    (status = 200, description = "attached, schema, length; `mock_shares_rows` counts rows of the mock that stand in it"),
+    request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
+    (status = 200, description = "attached, schema, length; `mock_shares_rows` counts rows of the mock that stand in it", body = schema::PrivateStatus),
     (status = 409, description = "Wrong side"), (status = 422, description = "Not of the format, or unlike the mock")))]
 #[put("/assets/{id}/private")]
 async fn put_private(
@@ -348,7 +349,7 @@ async fn put_private(
 
 /// Whether private data is attached, and what it looks like. Where private data is held, for those who upload data.
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
-    (status = 200, description = "attached, format, schema, length, attached_at, mock_shares_rows")))]
+    (status = 200, description = "attached, format, schema, length, attached_at, mock_shares_rows", body = schema::PrivateStatus)))]
 #[get("/assets/{id}/private-status")]
 async fn private_status(
     context: web::Data<Context>,

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Answer, Context, List, Page, Problem, Query, SignedIn, page};
+use super::{Answer, Context, List, Page, Problem, Query, SignedIn, page, schema};
 use crate::acts::chain::{self, Filter};
 use crate::domain::access::Permission;
 use crate::domain::audit::{self, Entry};
@@ -201,7 +201,7 @@ async fn verification(context: web::Data<Context>, SignedIn(actor): SignedIn) ->
 
 /// What people are to be told, newest first.
 #[utoipa::path(tag = "audit", security(("token" = [])), params(Page),
-    responses((status = 200, description = "items, next"), (status = 403, description = "Not allowed")))]
+    responses((status = 200, description = "items, next", body = schema::PageOf<schema::Told>), (status = 403, description = "Not allowed")))]
 #[get("/outbox")]
 async fn outbox(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
     actor.require(Permission::EditSettings)?;

@@ -11,7 +11,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::signed::Signed;
-use super::{Answer, Context, Json, List, Page, Problem, Query, SignedIn, page, releases, runs, view};
+use super::{
+    Answer, Context, Json, List, Page, Problem, Query, SignedIn, page, releases, runs, schema, view,
+};
 use crate::actors::ActError;
 use crate::actors::triage::Submit;
 use crate::acts::releases::Answer as CallAnswer;
@@ -123,7 +125,7 @@ pub(super) fn with_signed(object: &Object, standing: &Standing) -> Value {
 
 /// Submits code. It is parsed, never run, and must follow the rule for code; it never changes afterwards.
 #[utoipa::path(tag = "codes", security(("token" = [])), request_body = SubmissionBody, responses(
-    (status = 201, description = "The code"), (status = 409, description = "You sign, and have registered no key"),
+    (status = 201, description = "The code", body = schema::CodeShown), (status = 409, description = "You sign, and have registered no key"),
     (status = 422, description = "The lines that break the rule for code; or the signature does not hold"),
     (status = 503, description = "The sandbox that parses it is not ready")))]
 #[post("/codes")]
@@ -142,7 +144,7 @@ async fn submit(
 }
 
 /// The code that you may see, newest first.
-#[utoipa::path(tag = "codes", security(("token" = [])), params(Page), responses((status = 200, description = "A page")))]
+#[utoipa::path(tag = "codes", security(("token" = [])), params(Page), responses((status = 200, description = "A page", body = schema::PageOf<schema::CodeShown>)))]
 #[get("/codes")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
     let (limit, before) = (page.limit()?, page.after()?);
@@ -158,7 +160,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
 
 /// Code, and how it is signed.
 #[utoipa::path(tag = "codes", security(("token" = [])), responses(
-    (status = 200, description = "The code"), (status = 404, description = "There is none that you may see")))]
+    (status = 200, description = "The code", body = schema::CodeShown), (status = 404, description = "There is none that you may see")))]
 #[get("/codes/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = CodeId(id.into_inner());
@@ -184,8 +186,11 @@ struct CallBody {
 
 /// Calls code: answers with the newest result that was released, else with what has become of its request. Nothing runs.
 #[utoipa::path(tag = "codes", security(("token" = [])), request_body = CallBody, responses(
-    (status = 200, description = "The result's bytes; `Poundlock-Result-Hash` is their BLAKE3 hash"),
-    (status = 202, description = "There is no result yet: request, status"),
+    (status = 200, description = "The result's bytes; `Poundlock-Result-Hash` is their BLAKE3 hash", content(
+        (serde_json::Value = "application/json"), (schema::Bytes = "text/csv"), (schema::Bytes = "text/plain"),
+        (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
+        (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
+    (status = 202, description = "There is no result yet: request, status", body = schema::UnderWay),
     (status = 409, description = "Denied, with the reason; withdrawn; or never requested")))]
 #[post("/codes/{id}/call")]
 async fn call(
@@ -235,6 +240,7 @@ enum MockWord {
 /// A run of code that no request names yet.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RunOnMocks)]
 struct RunBody {
     /// The mocks: private data answers requests only.
     data: MockWord,
@@ -242,7 +248,7 @@ struct RunBody {
 
 /// Runs code on the mocks of its assets, where the owner of the node allows it.
 #[utoipa::path(tag = "codes", security(("token" = [])), request_body = RunBody, responses(
-    (status = 202, description = "The run, which waits for its turn"),
+    (status = 202, description = "The run, which waits for its turn", body = schema::RunShown),
     (status = 409, description = "Not allowed here, or an asset has no mock")))]
 #[post("/codes/{id}/runs")]
 async fn run(

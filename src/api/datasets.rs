@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Answer, Context, Json, Page, Query, SignedIn, Visitor, page, view};
+use super::{Answer, Context, Json, Page, Query, SignedIn, Visitor, page, schema, view};
 use crate::acts::datasets::{self, Shown, Wanted};
 use crate::domain::dataset::{Dataset, DatasetDraft, Visibility};
 use crate::domain::id::DatasetId;
@@ -144,7 +144,7 @@ fn shown(shown: &Shown) -> Value {
 
 /// Makes a dataset.
 #[utoipa::path(tag = "datasets", security(("token" = [])), request_body = NewDataset, responses(
-    (status = 201, description = "The dataset"), (status = 409, description = "The name is taken")))]
+    (status = 201, description = "The dataset", body = schema::DatasetShown), (status = 409, description = "The name is taken")))]
 #[post("/datasets")]
 async fn create(
     context: web::Data<Context>,
@@ -171,6 +171,7 @@ struct Sought {
     /// The whole name.
     name: Option<String>,
     /// Items on the page, from 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
     /// The `next` of the page before.
     cursor: Option<String>,
@@ -178,7 +179,7 @@ struct Sought {
 
 /// The catalogue, newest first.
 #[utoipa::path(tag = "datasets", security(("token" = [])), params(Sought),
-    responses((status = 200, description = "items, next")))]
+    responses((status = 200, description = "items, next", body = schema::PageOf<schema::DatasetShown>)))]
 #[get("/datasets")]
 async fn list(context: web::Data<Context>, Visitor(viewer): Visitor, Query(sought): Query<Sought>) -> Answer {
     let page = Page::new(sought.limit, sought.cursor);
@@ -194,7 +195,7 @@ async fn list(context: web::Data<Context>, Visitor(viewer): Visitor, Query(sough
 
 /// One dataset, with its assets.
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses(
-    (status = 200, description = "The dataset; its assets under `assets`"), (status = 404, description = "None")))]
+    (status = 200, description = "The dataset; its assets under `assets`", body = schema::DatasetWithAssets), (status = 404, description = "None")))]
 #[get("/datasets/{id}")]
 async fn show(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
@@ -207,7 +208,7 @@ async fn show(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Pa
 
 /// Changes what the catalogue says of a dataset.
 #[utoipa::path(tag = "datasets", security(("token" = [])), request_body = DatasetChange, responses(
-    (status = 200, description = "The dataset as it is now"), (status = 409, description = "Its home is elsewhere")))]
+    (status = 200, description = "The dataset as it is now", body = schema::DatasetShown), (status = 409, description = "Its home is elsewhere")))]
 #[patch("/datasets/{id}")]
 async fn change(
     context: web::Data<Context>,

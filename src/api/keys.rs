@@ -213,6 +213,7 @@ struct Which {
     #[serde(default)]
     changed: bool,
     /// Items on the page, from 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
     /// The `next` of the page before.
     cursor: Option<String>,

@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::context::off_the_arbiter;
-use super::{Answer, Context, Problem, SignedIn};
+use super::{Answer, Context, Problem, SignedIn, schema};
 use crate::acts::settings;
 use crate::clock;
 use crate::domain::access::Permission;
@@ -18,7 +18,8 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 
 /// Who the node is, and the Python and packages that code meets.
 #[utoipa::path(tag = "node", security(("token" = [])), responses(
-    (status = 200, description = "id, name, side, runtime; epoch and fingerprint of a node that is paired with others")))]
+    (status = 200, description = "id, name, side, runtime; epoch and fingerprint of a node that is paired with others",
+    body = schema::NodeShown)))]
 #[get("/node")]
 async fn show(context: web::Data<Context>, _who: SignedIn) -> Answer {
     let read = |view: &_| Ok((Here::at(view, clock::now(), [0; 32])?, settings::current(view)?));
@@ -38,7 +39,7 @@ async fn show(context: web::Data<Context>, _who: SignedIn) -> Answer {
 
 /// What the sandbox is made of: its layers as found at the start, and every probe made again. Takes a few seconds.
 #[utoipa::path(tag = "node", security(("token" = [])), responses(
-    (status = 200, description = "ready, missing, layers, probes"), (status = 403, description = "Not allowed")))]
+    (status = 200, description = "ready, missing, layers, probes", body = schema::SandboxShown), (status = 403, description = "Not allowed")))]
 #[get("/sandbox")]
 async fn sandbox(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     actor.require(Permission::TriageRequests)?;

@@ -7,13 +7,14 @@ use std::sync::LazyLock;
 use actix_web::dev::ResourceDef;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
-use serde_json::Value;
-use utoipa::OpenApi;
+use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
 use utoipa_actix_web::OpenApiFactory;
 
 use super::Context;
 use super::problem::Problem;
+use super::schema::ProblemShown;
 use crate::domain::side::{NoBundles, Side};
 
 #[derive(OpenApi)]
@@ -71,6 +72,9 @@ pub(super) fn document_of(side: Side) -> Value {
     all.paths = scope.paths();
     let components = all.components.get_or_insert_default();
     components.schemas.extend(schemas);
+    components
+        .schemas
+        .insert(ProblemShown::name().into_owned(), ProblemShown::schema());
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The token that POST /sessions returned"));
@@ -80,9 +84,28 @@ pub(super) fn document_of(side: Side) -> Value {
     for (path, item) in paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             operation["operationId"] = operation_id(method, path).into();
+            add_problems(&mut operation["responses"]);
         }
     }
     json
+}
+
+/// Says of every answer that something is wrong, that it is a problem document; and of all others the same, since some can
+/// come from anywhere: a body that is too long, a session that is over, a node that is busy.
+fn add_problems(responses: &mut Value) {
+    let reference = format!("#/components/schemas/{}", ProblemShown::name());
+    let content = json!({ "application/problem+json": { "schema": { "$ref": reference } } });
+    let Some(responses) = responses.as_object_mut() else {
+        return;
+    };
+    for (status, response) in responses.iter_mut() {
+        let refused = status.parse::<u16>().is_ok_and(|status| status >= 400);
+        if refused && response.get("content").is_none() {
+            response["content"] = content.clone();
+        }
+    }
+    let other = json!({ "description": "What is wrong, and what to do", "content": content });
+    responses.entry("default").or_insert(other);
 }
 
 /// An operation's id, which must be its own: handlers of several resources bear the same name.
@@ -113,7 +136,8 @@ pub(super) async fn nothing_here(context: web::Data<Context>, request: HttpReque
 }
 
 /// The description of this API, in OpenAPI 3.1.
-#[utoipa::path(tag = "node", responses((status = 200, description = "The document")))]
+#[utoipa::path(tag = "node", responses(
+    (status = 200, description = "The document", body = serde_json::Value)))]
 #[get("/openapi.json")]
 pub(super) async fn document(context: web::Data<Context>) -> HttpResponse {
     HttpResponse::Ok().json(&description(context.side).json)
@@ -298,6 +322,59 @@ mod tests {
                     "{method} {path}"
                 );
                 assert!(operation["tags"][0].is_string(), "{method} {path}");
+            }
+        }
+    }
+
+    /// Every `$ref` in a document.
+    fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_answer_is_described() {
+        for side in [Side::High, Side::Solo] {
+            let all = &description(side).json;
+            for (path, method, operation) in operations(all) {
+                let responses = operation["responses"].as_object().unwrap();
+                assert!(responses.contains_key("default"), "{method} {path}");
+                for (status, response) in responses.iter().filter(|(status, _)| *status != "204") {
+                    let content = response["content"].as_object();
+                    assert!(
+                        content.is_some_and(|kinds| !kinds.is_empty()),
+                        "{method} {path} {status}"
+                    );
+                    let refused = status.parse::<u16>().is_ok_and(|status| status >= 400);
+                    let problem = response["content"].get("application/problem+json").is_some();
+                    assert!(problem || !refused, "{method} {path} {status}");
+                }
+            }
+            let mut found = BTreeSet::new();
+            references(all, &mut found);
+            for reference in found {
+                let schema = resolve(all, &json!({ "$ref": reference })).clone();
+                assert!(schema.is_object(), "{reference} is nowhere");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_schemas_share_a_name() {
+        for side in [Side::High, Side::Solo] {
+            let scope = utoipa_actix_web::scope("").configure(crate::api::resources(side));
+            let mut schemas = Vec::new();
+            scope.schemas(&mut schemas);
+            let mut known = BTreeMap::new();
+            for (name, schema) in schemas {
+                let earlier = known.insert(name.clone(), schema.clone());
+                assert!(earlier.is_none_or(|earlier| earlier == schema), "{name}");
             }
         }
     }

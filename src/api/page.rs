@@ -24,6 +24,7 @@ pub const LIMIT_MAX: usize = 200;
 #[into_params(parameter_in = Query)]
 pub struct Page {
     /// Items on the page, from 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u16>,
     /// The `next` of the page before. It holds until the node is started anew.
     pub cursor: Option<String>,

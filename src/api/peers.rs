@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::context::off_the_arbiter;
-use super::{Answer, Context, Json, Problem, SignedIn};
+use super::{Answer, Context, Json, Problem, SignedIn, schema};
 use crate::actors::ActError;
 use crate::actors::syncer::{Rotate, epoch_of, level_of, public_identity};
 use crate::acts::peers::{self, Introduction};
@@ -56,7 +56,7 @@ async fn own(context: &Context) -> Result<PublicIdentity, Problem> {
 }
 
 /// The identity file to hand to a peer: this node's id, side, name, epoch and public keys.
-#[utoipa::path(tag = "peers", responses((status = 200, description = "The text of the file")))]
+#[utoipa::path(tag = "peers", responses((status = 200, description = "The text of the file", body = String, content_type = "text/plain")))]
 #[get("/node/identity")]
 async fn identity_file(context: web::Data<Context>, _who: SignedIn) -> Answer {
     Ok(HttpResponse::Ok()
@@ -88,7 +88,7 @@ fn wrong_text() -> Problem {
 
 /// Reads in a peer's identity file. Compare the fingerprint in the answer by voice, then confirm it.
 #[utoipa::path(tag = "peers", request_body(content = String, content_type = "text/plain"),
-    responses((status = 201, description = "The peer, unconfirmed, and the fingerprint to compare")))]
+    responses((status = 201, description = "The peer, unconfirmed, and the fingerprint to compare", body = schema::PeerShown)))]
 #[post("/peers")]
 async fn introduce(context: web::Data<Context>, who: SignedIn, body: web::Bytes) -> Answer {
     let identity = PublicIdentity::from_text(text(&body)?).map_err(|error| wrong(&error))?;
@@ -135,7 +135,7 @@ fn view(peer: &Peer, own: &PublicIdentity) -> Result<Value, Problem> {
 }
 
 /// The peers, with the fingerprint of each pair.
-#[utoipa::path(tag = "peers", responses((status = 200, description = "items")))]
+#[utoipa::path(tag = "peers", responses((status = 200, description = "items", body = schema::PageOf<schema::PeerShown>)))]
 #[get("/peers")]
 async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
@@ -149,7 +149,7 @@ async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
 }
 
 /// One peer.
-#[utoipa::path(tag = "peers", responses((status = 200, description = "The peer")))]
+#[utoipa::path(tag = "peers", responses((status = 200, description = "The peer", body = schema::PeerShown)))]
 #[get("/peers/{id}")]
 async fn get(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
@@ -167,7 +167,7 @@ struct Compared {
 }
 
 /// Confirms that the fingerprint was compared by voice. Bundles pass from now on.
-#[utoipa::path(tag = "peers", request_body = Compared, responses((status = 200, description = "The peer, paired")))]
+#[utoipa::path(tag = "peers", request_body = Compared, responses((status = 200, description = "The peer, paired", body = schema::PeerShown)))]
 #[post("/peers/{id}/confirmation")]
 async fn confirm(
     context: web::Data<Context>,
@@ -193,7 +193,7 @@ async fn confirm(
 
 /// Reads in a statement by which a peer's old key hands over to new ones. Compare the new fingerprint by voice, then confirm it.
 #[utoipa::path(tag = "peers", request_body(content = String, content_type = "text/plain"),
-    responses((status = 200, description = "The peer, with the fingerprint of its successor")))]
+    responses((status = 200, description = "The peer, with the fingerprint of its successor", body = schema::PeerShown)))]
 #[post("/peers/{id}/rotation")]
 async fn propose_rotation(
     context: web::Data<Context>,
@@ -214,7 +214,7 @@ async fn propose_rotation(
 }
 
 /// Confirms a peer's new fingerprint; its old key is refused from now on.
-#[utoipa::path(tag = "peers", request_body = Compared, responses((status = 200, description = "The peer")))]
+#[utoipa::path(tag = "peers", request_body = Compared, responses((status = 200, description = "The peer", body = schema::PeerShown)))]
 #[post("/peers/{id}/rotation/confirmation")]
 async fn confirm_rotation(
     context: web::Data<Context>,
@@ -254,7 +254,7 @@ struct Vouched {
 }
 
 /// Confirms that a peer's store was restored or made anew. All that it may have is owed to it again.
-#[utoipa::path(tag = "peers", request_body = Vouched, responses((status = 200, description = "The peer")))]
+#[utoipa::path(tag = "peers", request_body = Vouched, responses((status = 200, description = "The peer", body = schema::PeerShown)))]
 #[post("/peers/{id}/epoch")]
 async fn confirm_epoch(
     context: web::Data<Context>,
@@ -271,7 +271,7 @@ async fn confirm_epoch(
 }
 
 /// Ends the trust in a peer: nothing of it is imported or applied any more.
-#[utoipa::path(tag = "peers", responses((status = 200, description = "The peer, revoked")))]
+#[utoipa::path(tag = "peers", responses((status = 200, description = "The peer, revoked", body = schema::PeerShown)))]
 #[delete("/peers/{id}")]
 async fn revoke(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = id.into_inner();
@@ -284,7 +284,7 @@ async fn revoke(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>)
 
 /// Moves this node to new keys. The answer is the statement to carry to every peer, which confirms the new fingerprint by
 /// voice. The old keys are kept until the next rotation, only to read what was under way.
-#[utoipa::path(tag = "peers", responses((status = 200, description = "The text of the statement")))]
+#[utoipa::path(tag = "peers", responses((status = 200, description = "The text of the statement", body = String, content_type = "text/plain")))]
 #[post("/node/rotation")]
 async fn rotate(context: web::Data<Context>, who: SignedIn) -> Answer {
     let statement = context

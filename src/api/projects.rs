@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Answer, Context, Json, Page, Query, SignedIn, page, view};
+use super::{Answer, Context, Json, Page, Query, SignedIn, page, schema, view};
 use crate::acts::projects::{self, Draft};
 use crate::acts::visible;
 use crate::domain::id::ProjectId;
@@ -37,7 +37,7 @@ struct NewProject {
 
 /// Makes a project; the caller is its first member.
 #[utoipa::path(tag = "projects", security(("token" = [])), request_body = NewProject, responses(
-    (status = 201, description = "The project"), (status = 409, description = "The name is taken")))]
+    (status = 201, description = "The project", body = schema::ProjectShown), (status = 409, description = "The name is taken")))]
 #[post("/projects")]
 async fn create(
     context: web::Data<Context>,
@@ -59,7 +59,7 @@ async fn create(
 
 /// The projects that the caller may see, newest first.
 #[utoipa::path(tag = "projects", security(("token" = [])), params(Page),
-    responses((status = 200, description = "items, next")))]
+    responses((status = 200, description = "items, next", body = schema::PageOf<schema::ProjectShown>)))]
 #[get("/projects")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
     let (limit, before) = (page.limit()?, page.after()?);
@@ -72,7 +72,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
 
 /// One project.
 #[utoipa::path(tag = "projects", security(("token" = [])), responses(
-    (status = 200, description = "The project"), (status = 404, description = "None that the caller may see")))]
+    (status = 200, description = "The project", body = schema::ProjectShown), (status = 404, description = "None that the caller may see")))]
 #[get("/projects/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = ProjectId(*id);
@@ -95,7 +95,7 @@ struct ProjectChange {
 
 /// Changes the description or the members.
 #[utoipa::path(tag = "projects", security(("token" = [])), request_body = ProjectChange, responses(
-    (status = 200, description = "The project as it is now"), (status = 403, description = "Not the caller's")))]
+    (status = 200, description = "The project as it is now", body = schema::ProjectShown), (status = 403, description = "Not the caller's")))]
 #[patch("/projects/{id}")]
 async fn change(
     context: web::Data<Context>,
@@ -116,7 +116,7 @@ async fn change(
 
 /// Starts a project: requests can be made in it from now on.
 #[utoipa::path(tag = "projects", security(("token" = [])), responses(
-    (status = 200, description = "The project as it is now"), (status = 403, description = "Not the caller's")))]
+    (status = 200, description = "The project as it is now", body = schema::ProjectShown), (status = 403, description = "Not the caller's")))]
 #[post("/projects/{id}/start")]
 async fn start(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = ProjectId(*id);

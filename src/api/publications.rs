@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Answer, Context, Json, SignedIn, view};
+use super::{Answer, Context, Json, SignedIn, schema, view};
 use crate::acts::publications;
 use crate::clock;
 use crate::domain::id::{DatasetId, NodeId};
@@ -31,7 +31,7 @@ struct Publication {
 
 /// Publishes a dataset to a paired low node: descriptions and mocks, now and as they change. High side only.
 #[utoipa::path(tag = "datasets", security(("token" = [])), request_body = Publication, responses(
-    (status = 201, description = "Done"), (status = 409, description = "Wrong side, or not paired")))]
+    (status = 201, description = "Done", body = schema::PublicationShown), (status = 409, description = "Wrong side, or not paired")))]
 #[post("/datasets/{id}/publications")]
 async fn publish(
     context: web::Data<Context>,
@@ -48,7 +48,7 @@ async fn publish(
 }
 
 /// The peers that a dataset is published to.
-#[utoipa::path(tag = "datasets", security(("token" = [])), responses((status = 200, description = "items: peer")))]
+#[utoipa::path(tag = "datasets", security(("token" = [])), responses((status = 200, description = "items: peer", body = schema::PageOf<schema::PublicationShown>)))]
 #[get("/datasets/{id}/publications")]
 async fn published_to(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
@@ -79,7 +79,7 @@ async fn withdraw(
 
 /// Takes over a low-born dataset: its home passes to this high node, and it is published to where it came from.
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses(
-    (status = 200, description = "The dataset as it is now"), (status = 409, description = "Wrong side, or at home already")))]
+    (status = 200, description = "The dataset as it is now", body = schema::DatasetShown), (status = 409, description = "Wrong side, or at home already")))]
 #[post("/datasets/{id}/adoption")]
 async fn adopt(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);

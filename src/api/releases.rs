@@ -5,7 +5,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::context::off_the_arbiter;
-use super::{Answer, Context, Problem, SignedIn, files, view};
+use super::{Answer, Context, Problem, SignedIn, files, schema, view};
 use crate::acts::visible::{self, Found};
 use crate::domain::id::ReleaseId;
 use crate::domain::release::Release;
@@ -35,7 +35,7 @@ pub(super) async fn content(context: &Context, found: Found<Release>) -> Answer 
 
 /// A release: what was released, by whom and when.
 #[utoipa::path(tag = "releases", security(("token" = [])), responses(
-    (status = 200, description = "The release"), (status = 404, description = "There is none that you may see")))]
+    (status = 200, description = "The release", body = schema::ReleaseShown), (status = 404, description = "There is none that you may see")))]
 #[get("/releases/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = ReleaseId(id.into_inner());
@@ -48,7 +48,10 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
 
 /// The bytes of a release: the very bytes that were reviewed.
 #[utoipa::path(tag = "releases", security(("token" = [])), responses(
-    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash"),
+    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash", content(
+        (serde_json::Value = "application/json"), (schema::Bytes = "text/csv"), (schema::Bytes = "text/plain"),
+        (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
+        (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 404, description = "There is none that you may see")))]
 #[get("/releases/{id}/content")]
 async fn download(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::context::off_the_arbiter;
 use super::signed::Signed;
 use super::{
-    Answer, Context, Json, List, MaybeJson, Page, Problem, Query, SignedIn, codes, files, page, runs, view,
+    Answer, Context, Json, List, MaybeJson, Page, Problem, Query, SignedIn, codes, files, page, runs, schema,
+    view,
 };
 use crate::actors::ActError;
 use crate::actors::triage::{Ask, Decide, Deposit, Petition};
@@ -129,7 +130,7 @@ async fn ask(
 
 /// Makes a request in a project that has been started, with code of your own.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = RequestBody, responses(
-    (status = 201, description = "The request"), (status = 409, description = "The project has not been started, or \
+    (status = 201, description = "The request", body = schema::RequestShown), (status = 409, description = "The project has not been started, or \
     you are no member of it; or you sign and have registered no key, or the id is taken"),
     (status = 422, description = "The signature does not hold: what is signed here, by its hash"), (status = 404, description = "There is no such project or code that you may see")))]
 #[post("/requests")]
@@ -156,10 +157,12 @@ async fn make(
 #[into_params(parameter_in = Query)]
 struct Which {
     /// In this state: pending, approved, denied or withdrawn.
+    #[param(inline)]
     state: Option<StateWord>,
     /// In this project.
     project: Option<Uuid>,
     /// Items on the page, from 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
     /// The `next` of the page before.
     cursor: Option<String>,
@@ -192,7 +195,7 @@ impl StateWord {
 
 /// The requests that you may see, newest first.
 #[utoipa::path(tag = "requests", security(("token" = [])), params(Which), responses(
-    (status = 200, description = "A page; it may be short and still name a next one")))]
+    (status = 200, description = "A page; it may be short and still name a next one", body = schema::PageOf<schema::RequestListed>)))]
 #[get("/requests")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(which): Query<Which>) -> Answer {
     let page = Page::new(which.limit, which.cursor);
@@ -220,7 +223,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
 
 /// A request with its status, code, how both are signed, decisions, jobs, releases, earlier revisions, and how far it has come.
 #[utoipa::path(tag = "requests", security(("token" = [])), responses(
-    (status = 200, description = "The request"), (status = 404, description = "There is none that you may see")))]
+    (status = 200, description = "The request", body = schema::RequestShown), (status = 404, description = "There is none that you may see")))]
 #[get("/requests/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let (id, now) = (RequestId(id.into_inner()), context.store.now());
@@ -242,7 +245,7 @@ struct SignatureBody {
 
 /// Takes a request of your own back.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = Option<SignatureBody>, responses(
-    (status = 200, description = "The request"), (status = 409, description = "It was withdrawn before"),
+    (status = 200, description = "The request", body = schema::RequestShown), (status = 409, description = "It was withdrawn before"),
     (status = 422, description = "The signature does not hold")))]
 #[post("/requests/{id}/withdrawal")]
 async fn withdraw(
@@ -258,7 +261,7 @@ async fn withdraw(
 
 /// Asks for one more run of an approved request. That is a new revision, and needs a new decision.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = Option<SignatureBody>, responses(
-    (status = 200, description = "The request"), (status = 409, description = "Not approved, or the output policy \
+    (status = 200, description = "The request", body = schema::RequestShown), (status = 409, description = "Not approved, or the output policy \
     allows no further run"), (status = 422, description = "The signature does not hold")))]
 #[post("/requests/{id}/runs-wanted")]
 async fn want_another_run(
@@ -287,10 +290,10 @@ enum VerdictWord {
 #[serde(deny_unknown_fields)]
 struct SeenBody {
     /// Number and digest of the request's revision.
-    #[schema(value_type = Object)]
+    #[schema(value_type = schema::SeenRevision)]
     revision: Revision,
     /// The hash of its code, which covers the policies.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     code_hash: Hash,
     /// The last decision on it, or null.
     #[schema(value_type = Option<Uuid>)]
@@ -323,7 +326,7 @@ impl DecisionBody {
 
 /// Decides on exactly what was seen.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = DecisionBody, responses(
-    (status = 201, description = "The decision"), (status = 403, description = "Not allowed"),
+    (status = 201, description = "The decision", body = schema::DecisionShown), (status = 403, description = "Not allowed"),
     (status = 409, description = "Your own request, withdrawn, or an approval of what bears a false signature"),
     (status = 412, description = "Something has changed since: the difference, e.g. what another reviewer decided")))]
 #[post("/requests/{id}/decisions")]
@@ -358,7 +361,7 @@ struct RunBody {
 
 /// Runs the code of a request.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = RunBody, responses(
-    (status = 202, description = "The run, which waits for its turn"), (status = 409, description = "Not approved here, \
+    (status = 202, description = "The run, which waits for its turn", body = schema::RunShown), (status = 409, description = "Not approved here, \
     its runs are used up, or data is missing"), (status = 503, description = "The sandbox is not ready")))]
 #[post("/requests/{id}/runs")]
 async fn run(
@@ -377,15 +380,15 @@ async fn run(
 #[into_params(parameter_in = Query)]
 struct DepositQuery {
     /// json, csv, npy, png, parquet, arrow, text or raw.
-    #[param(value_type = String)]
+    #[param(value_type = schema::OutputFormatWord, inline)]
     format: OutputFormat,
 }
 
 /// Takes a result that was computed elsewhere, as a run of this request. It is parsed and written again without
 /// metadata, and is released like any other.
 #[utoipa::path(tag = "requests", security(("token" = [])), params(DepositQuery),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
-    (status = 201, description = "The run"), (status = 409, description = "Denied, withdrawn, or its runs are used up"),
+    request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
+    (status = 201, description = "The run", body = schema::RunShown), (status = 409, description = "Denied, withdrawn, or its runs are used up"),
     (status = 422, description = "The file is not of that format")))]
 #[post("/requests/{id}/deposits")]
 async fn deposit(

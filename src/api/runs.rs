@@ -10,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::context::off_the_arbiter;
-use super::{Answer, Context, Json, List, Page, Problem, Query, SignedIn, files, page, view};
+use super::{Answer, Context, Json, List, Page, Problem, Query, SignedIn, files, page, schema, view};
 use crate::actors::ActError;
 use crate::actors::runner::{CancelRun, Enqueue};
 use crate::actors::triage::Release;
@@ -65,6 +65,7 @@ struct Which {
     /// Of this request.
     request: Option<Uuid>,
     /// Items on the page, from 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
     /// The `next` of the page before.
     cursor: Option<String>,
@@ -72,7 +73,7 @@ struct Which {
 
 /// The runs that you may see, newest first: all of them for those who triage, else the runs on mocks that you started.
 #[utoipa::path(tag = "runs", security(("token" = [])), params(Which), responses(
-    (status = 200, description = "A page; it may be short and still name a next one")))]
+    (status = 200, description = "A page; it may be short and still name a next one", body = schema::PageOf<schema::RunShown>)))]
 #[get("/runs")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(which): Query<Which>) -> Answer {
     let page = Page::new(which.limit, which.cursor);
@@ -98,7 +99,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
 
 /// A run: its state, and what it left behind, each part with the hash of its exact bytes.
 #[utoipa::path(tag = "runs", security(("token" = [])), responses(
-    (status = 200, description = "The run"), (status = 404, description = "There is none that you may see")))]
+    (status = 200, description = "The run", body = schema::RunShown), (status = 404, description = "There is none that you may see")))]
 #[get("/runs/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = JobId(id.into_inner());
@@ -114,7 +115,7 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
 
 /// Stops a run. One that is under way ends a moment later: look at its state.
 #[utoipa::path(tag = "runs", security(("token" = [])), responses(
-    (status = 202, description = "The run"), (status = 409, description = "It is over")))]
+    (status = 202, description = "The run", body = schema::RunShown), (status = 409, description = "It is over")))]
 #[post("/runs/{id}/cancellation")]
 async fn cancel(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = JobId(id.into_inner());
@@ -164,7 +165,10 @@ async fn open(context: &Context, id: JobId, part: Part, product: &Product) -> Re
 
 /// What a run returned. For those who triage, and for who started a run on mocks.
 #[utoipa::path(tag = "runs", security(("token" = [])), responses(
-    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash"),
+    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash", content(
+        (serde_json::Value = "application/json"), (schema::Bytes = "text/csv"), (schema::Bytes = "text/plain"),
+        (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
+        (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 404, description = "There is none, or none that you may see")))]
 #[get("/runs/{id}/result")]
 async fn result(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
@@ -173,7 +177,10 @@ async fn result(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web:
 
 /// What a run printed.
 #[utoipa::path(tag = "runs", security(("token" = [])), responses(
-    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash"),
+    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash", content(
+        (serde_json::Value = "application/json"), (schema::Bytes = "text/csv"), (schema::Bytes = "text/plain"),
+        (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
+        (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 404, description = "It printed nothing, or there is no run that you may see")))]
 #[get("/runs/{id}/log")]
 async fn log(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
@@ -182,7 +189,10 @@ async fn log(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Pa
 
 /// Where a run failed, as far as that may be said: phase, line, and the exception's class where it is Python's own.
 #[utoipa::path(tag = "runs", security(("token" = [])), responses(
-    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash"),
+    (status = 200, description = "The bytes; `Poundlock-Result-Hash` is their BLAKE3 hash", content(
+        (serde_json::Value = "application/json"), (schema::Bytes = "text/csv"), (schema::Bytes = "text/plain"),
+        (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
+        (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 404, description = "There is none, or no run that you may see")))]
 #[get("/runs/{id}/failure_report")]
 async fn failure_report(
@@ -222,13 +232,13 @@ struct ReleaseBody {
     /// Which part.
     part: PartWord,
     /// The hash of the exact bytes that you have reviewed.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     hash: Hash,
 }
 
 /// Lets one part of a run out to its requester. Releasing the first result of a request approves it.
 #[utoipa::path(tag = "runs", security(("token" = [])), request_body = ReleaseBody, responses(
-    (status = 201, description = "The release"), (status = 403, description = "Not allowed"),
+    (status = 201, description = "The release", body = schema::ReleaseShown), (status = 403, description = "Not allowed"),
     (status = 409, description = "Released before, or the request was denied or withdrawn"),
     (status = 412, description = "The bytes are not those that you have reviewed")))]
 #[post("/runs/{id}/releases")]

@@ -135,6 +135,7 @@ async fn confirm(
 /// What shows that it is the caller who removes it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SecondFactorRemoval)]
 struct RemoveBody {
     /// The caller's password.
     password: Password,

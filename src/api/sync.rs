@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::files;
 use super::signed::{KeyNewsView, Signed};
-use super::{Answer, Context, Json, Problem, Query, SignedIn};
+use super::{Answer, Context, Json, Problem, Query, SignedIn, schema};
 use crate::actors::ActError;
 use crate::actors::syncer::{Export, Import, spooled};
 use crate::acts::inbox::{self, InboxBatch};
@@ -124,7 +124,7 @@ fn shown(
 }
 
 /// What a peer is owed, as batches: each object new, modified or the same, with what has changed.
-#[utoipa::path(tag = "sync", params(Wanted), responses((status = 200, description = "The batches, needs first")))]
+#[utoipa::path(tag = "sync", params(Wanted), responses((status = 200, description = "The batches, needs first", body = schema::Outgoing)))]
 #[get("/peers/{id}/outgoing")]
 async fn show_outgoing(
     context: web::Data<Context>,
@@ -221,7 +221,7 @@ struct ExportBody {
 }
 
 /// Writes a bundle for a peer, reads it back and verifies it. Fetch it with `GET /exports/{name}`.
-#[utoipa::path(tag = "sync", request_body = ExportBody, responses((status = 201, description = "The bundle's number, hash and name")))]
+#[utoipa::path(tag = "sync", request_body = ExportBody, responses((status = 201, description = "The bundle's number, hash and name", body = schema::Exported)))]
 #[post("/peers/{id}/exports")]
 async fn export(
     context: web::Data<Context>,
@@ -252,7 +252,7 @@ async fn export(
 }
 
 /// The bytes of an exported bundle.
-#[utoipa::path(tag = "sync", responses((status = 200, description = "The file")))]
+#[utoipa::path(tag = "sync", responses((status = 200, description = "The file", body = schema::Bytes, content_type = "application/octet-stream")))]
 #[get("/exports/{name}")]
 async fn fetch(context: web::Data<Context>, who: SignedIn, name: web::Path<String>) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
@@ -269,8 +269,8 @@ async fn fetch(context: web::Data<Context>, who: SignedIn, name: web::Path<Strin
 }
 
 /// Takes a bundle in: the body is the file, copied once into quarantine, verified there, and taken into its sender's inbox.
-#[utoipa::path(tag = "sync", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, description = "What it brought; `repeated` when it was known and nothing changed")))]
+#[utoipa::path(tag = "sync", request_body(content = schema::Bytes, content_type = "application/octet-stream"),
+    responses((status = 200, description = "What it brought; `repeated` when it was known and nothing changed", body = schema::Imported)))]
 #[post("/imports")]
 async fn import(context: web::Data<Context>, who: SignedIn, body: web::Payload) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
@@ -288,7 +288,7 @@ async fn import(context: web::Data<Context>, who: SignedIn, body: web::Payload) 
 }
 
 /// What waits for review from a peer, as batches, with how each object differs from what is here, and how it is signed.
-#[utoipa::path(tag = "sync", params(Wanted), responses((status = 200, description = "The batches")))]
+#[utoipa::path(tag = "sync", params(Wanted), responses((status = 200, description = "The batches", body = schema::Inbox)))]
 #[get("/peers/{id}/inbox")]
 async fn contents(
     context: web::Data<Context>,
@@ -339,12 +339,12 @@ struct Review {
     /// The roots of the batches.
     roots: Vec<Uuid>,
     /// Every object of them, and of what they need, with the revision that was shown.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<schema::SeenObject>)]
     seen: Vec<Seen>,
 }
 
 /// Applies batches with all that they need, or nothing. 412 if something is not as it was seen, or another reviewer was first.
-#[utoipa::path(tag = "sync", request_body = Review, responses((status = 200, description = "What was applied, and what of it because it was needed"),
+#[utoipa::path(tag = "sync", request_body = Review, responses((status = 200, description = "What was applied, and what of it because it was needed", body = schema::Applied),
     (status = 412, description = "Changed meanwhile, with the difference")))]
 #[post("/peers/{id}/inbox/apply")]
 async fn apply(
@@ -362,7 +362,7 @@ async fn apply(
 }
 
 /// Ignores batches, and with them all that needs them, however deep.
-#[utoipa::path(tag = "sync", request_body = Review, responses((status = 200, description = "All that is hidden now")))]
+#[utoipa::path(tag = "sync", request_body = Review, responses((status = 200, description = "All that is hidden now", body = schema::Ignored)))]
 #[post("/peers/{id}/inbox/ignore")]
 async fn ignore(
     context: web::Data<Context>,
@@ -387,7 +387,7 @@ struct Roots {
 }
 
 /// Brings ignored batches back, and what they need.
-#[utoipa::path(tag = "sync", request_body = Roots, responses((status = 200, description = "All that shows again")))]
+#[utoipa::path(tag = "sync", request_body = Roots, responses((status = 200, description = "All that shows again", body = schema::Unignored)))]
 #[post("/peers/{id}/inbox/unignore")]
 async fn unignore(
     context: web::Data<Context>,
