@@ -61,7 +61,8 @@ struct RegisterBody {
 #[utoipa::path(tag = "keys", security(("token" = [])), request_body = RegisterBody, responses(
     (status = 200, description = "The key", body = KeyView), (status = 400, description = "The key is a weak one, or none"),
     (status = 401, description = "Not signed in, or a wrong password"),
-    (status = 422, description = "The signature does not show that the caller has the key")))]
+    (status = 422, description = "The signature does not show that the caller has the key"),
+    (status = 429, description = "Too many tries")))]
 #[put("/users/me/verify-key")]
 async fn register(
     request: HttpRequest,
@@ -107,7 +108,8 @@ struct RemoveBody {
 /// Removes the caller's verify key. What they have signed stays signed; that the key is gone is shown as a change.
 #[utoipa::path(tag = "keys", security(("token" = [])), request_body = RemoveBody, responses(
     (status = 204, description = "Removed"), (status = 400, description = "A field is wrong"),
-    (status = 401, description = "Not signed in, or a wrong password"), (status = 409, description = "None is registered")))]
+    (status = 401, description = "Not signed in, or a wrong password"), (status = 409, description = "None is registered"),
+    (status = 429, description = "Too many tries")))]
 #[delete("/users/me/verify-key")]
 async fn remove(
     request: HttpRequest,
