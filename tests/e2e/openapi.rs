@@ -1,6 +1,7 @@
 //! The API against its own description: a client reads the description, asks for everything in it with arguments that fit it
 //! and arguments that do not, and holds every answer against it. No answer is a failure of the node's.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -78,14 +79,15 @@ impl Furniture {
         // That an address answers 405 to methods that it does not know is tested elsewhere, without a request for each.
         let mut toml = String::from("[phases.coverage]\nunexpected-methods = []\n");
         for (kind, id) in named {
-            toml.push_str(&format!(
+            let _infallible = write!(
+                toml,
                 "[[operations]]\n\
                  include-path-regex = \"^/api/v1/{kind}/\"\n\
                  exclude-method = \"DELETE\"\n\
                  parameters = {{ \"path.id\" = {{ dictionary = \"{kind}\", probability = 0.8 }} }}\n\
                  [dictionaries.{kind}]\n\
                  values = [\"{id}\"]\n"
-            ));
+            );
         }
         toml
     }
