@@ -80,7 +80,7 @@ struct Entries {
 struct Sought {
     /// What was done: a word, or the part of one before a dot (`request` finds `request.approved`).
     action: Option<String>,
-    /// Who did it: the id of a person or a peer.
+    /// Who did it: the id of a person or a node.
     by: Option<Uuid>,
     /// The id of what it was done to.
     subject: Option<Uuid>,
