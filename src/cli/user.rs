@@ -82,7 +82,6 @@ pub(super) struct List {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub(super) struct Profile {
     /// How you want to be called
     #[arg(long)]
