@@ -4,8 +4,10 @@
 
 pub mod access;
 pub mod account;
+pub mod archive;
 pub mod asset;
 pub mod audit;
+pub mod cell;
 pub mod code;
 pub mod dataset;
 pub mod decision;

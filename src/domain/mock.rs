@@ -4,10 +4,19 @@
 //! The same declaration and the same seed give the same bytes, on every machine and in every version: random numbers are
 //! the output stream of BLAKE3, keyed by the seed.
 
+mod declared;
+mod tensor;
+
 use std::collections::BTreeSet;
 
+use jiff::civil::{Date, DateTime, Time, date};
+use jiff::{SignedDuration, Span};
 use serde::{Deserialize, Serialize};
 
+pub use declared::{NoPlan, Plan, Ranges, WrongRange, plan};
+pub use tensor::{Element, TensorPlan};
+
+use super::schema::ColumnType;
 use super::text::{self, Invalid};
 
 /// The most columns of a generated mock.
@@ -29,6 +38,45 @@ pub enum MockType {
     Bool,
     /// Text; eight random letters unless there are choices.
     String,
+    /// Numbers with two decimals; from 0 to 100 unless said otherwise.
+    Decimal,
+    /// Days from 2000 to 2029.
+    Date,
+    /// Times of a day.
+    Time,
+    /// Points in time, from 2000 to 2029.
+    Timestamp,
+}
+
+impl MockType {
+    /// The type that stands for a column's, where there is one.
+    pub fn of(column: ColumnType) -> Option<Self> {
+        match column {
+            ColumnType::Boolean => Some(Self::Bool),
+            ColumnType::Integer => Some(Self::Int),
+            ColumnType::Float => Some(Self::Float),
+            ColumnType::Decimal => Some(Self::Decimal),
+            ColumnType::Text => Some(Self::String),
+            ColumnType::Date => Some(Self::Date),
+            ColumnType::Time => Some(Self::Time),
+            ColumnType::Timestamp => Some(Self::Timestamp),
+            ColumnType::Duration | ColumnType::Binary | ColumnType::Nested => None,
+        }
+    }
+
+    /// The column's type that it stands for.
+    pub fn column(self) -> ColumnType {
+        match self {
+            Self::Bool => ColumnType::Boolean,
+            Self::Int => ColumnType::Integer,
+            Self::Float => ColumnType::Float,
+            Self::Decimal => ColumnType::Decimal,
+            Self::String => ColumnType::Text,
+            Self::Date => ColumnType::Date,
+            Self::Time => ColumnType::Time,
+            Self::Timestamp => ColumnType::Timestamp,
+        }
+    }
 }
 
 /// One column, as its owner declares it.
@@ -51,8 +99,16 @@ pub struct MockColumn {
 /// A checked declaration.
 #[derive(Clone, Debug)]
 pub struct MockPlan {
-    columns: Vec<(String, Values, f64)>,
+    columns: Vec<Planned>,
     rows: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Planned {
+    name: String,
+    dtype: MockType,
+    values: Values,
+    missing: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -61,8 +117,17 @@ enum Values {
     Floats { min: f64, max: f64 },
     Booleans,
     Words,
+    Hundredths { min: i64, span: u64 },
+    Days,
+    Times,
+    Moments,
     Choices(Vec<String>),
 }
+
+/// Where generated days begin, and how many there are: 30 years.
+const FIRST_DAY: Date = date(2000, 1, 1);
+const DAYS: u64 = 10_958;
+const DAY_SECONDS: u64 = 86_400;
 
 /// The largest whole number up to which every whole number is an `f64`: 2⁵³.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -86,8 +151,9 @@ impl MockPlan {
         let mut checked = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
             let field = |part: &str| format!("columns[{at}].{part}");
-            let name = text::name(&field("name"), &column.name)?;
-            if !names.insert(name.clone()) {
+            // Space around a name is part of it: a file that has it must be met by a mock that has it.
+            text::name(&field("name"), &column.name)?;
+            if !names.insert(column.name.clone()) {
                 return Err(Invalid::new(
                     field("name"),
                     "stands twice; each column has a name of its own",
@@ -96,11 +162,36 @@ impl MockPlan {
             if !(0.0..=1.0).contains(&column.missing) {
                 return Err(Invalid::new(field("missing"), "must be from 0 to 1"));
             }
-            checked.push((name, values(column, field)?, column.missing));
+            checked.push(Planned {
+                name: column.name.clone(),
+                dtype: column.dtype,
+                values: values(column, field)?,
+                missing: column.missing,
+            });
         }
         Ok(Self {
             columns: checked,
             rows,
+        })
+    }
+
+    /// Names and types of the columns, in order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, MockType)> {
+        self.columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.dtype))
+    }
+
+    /// The rows: of each cell what it says, or nothing where its value is missing.
+    pub fn rows(&self, seed: u64) -> impl Iterator<Item = Vec<Option<String>>> + '_ {
+        let mut random = Random::new(seed);
+        (0..self.rows).map(move |_| {
+            let cells = self.columns.iter().map(|column| {
+                // Drawn in any case, so that a column's values do not depend on how much of it is missing.
+                let (shown, value) = (random.unit() >= column.missing, column.values.draw(&mut random));
+                shown.then_some(value)
+            });
+            cells.collect()
         })
     }
 
@@ -109,26 +200,18 @@ impl MockPlan {
         let header = self
             .columns
             .iter()
-            .map(|(name, ..)| quoted(name))
+            .map(|column| quoted(&column.name))
             .collect::<Vec<_>>()
             .join(",");
-        let mut random = Random::new(seed);
-        let rows = (0..self.rows).map(move |_| {
-            let cells: Vec<_> = self
-                .columns
-                .iter()
-                .map(|(_, values, missing)| {
-                    // Drawn in any case, so that a column's values do not depend on how much of it is missing.
-                    let (shown, value) = (random.unit() >= *missing, values.draw(&mut random));
-                    if shown { value } else { String::new() }
-                })
-                .collect();
+        let rows = self.rows(seed).map(|row| {
             // A line of one empty cell would be no record.
-            if let [only] = cells.as_slice()
-                && only.is_empty()
-            {
+            if let [None] = row.as_slice() {
                 return "\"\"\n".to_owned();
             }
+            let cells: Vec<_> = row
+                .into_iter()
+                .map(|cell| cell.map(|text| quoted(&text)).unwrap_or_default())
+                .collect();
             format!("{}\n", cells.join(","))
         });
         std::iter::once(format!("{header}\n")).chain(rows)
@@ -140,10 +223,13 @@ fn values(column: &MockColumn, field: impl Fn(&str) -> String) -> Result<Values,
         return choices(column, &field);
     }
     let (least, greatest) = match column.dtype {
-        MockType::Int => (column.min.unwrap_or(0.0), column.max.unwrap_or(100.0)),
+        MockType::Int | MockType::Decimal => (column.min.unwrap_or(0.0), column.max.unwrap_or(100.0)),
         MockType::Float => (column.min.unwrap_or(0.0), column.max.unwrap_or(1.0)),
         MockType::Bool => return no_range(column, &field, Values::Booleans),
         MockType::String => return no_range(column, &field, Values::Words),
+        MockType::Date => return no_range(column, &field, Values::Days),
+        MockType::Time => return no_range(column, &field, Values::Times),
+        MockType::Timestamp => return no_range(column, &field, Values::Moments),
     };
     if !(least.is_finite() && greatest.is_finite() && least <= greatest) {
         return Err(Invalid::new(
@@ -157,19 +243,31 @@ fn values(column: &MockColumn, field: impl Fn(&str) -> String) -> Result<Values,
             max: greatest,
         });
     }
-    let whole = |part: &str, number: f64| {
-        if number.fract() == 0.0 && number.abs() <= EXACT_MAX {
-            #[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^53")]
-            Ok(number as i64)
-        } else {
-            Err(Invalid::new(field(part), "must be a whole number below 2^53"))
-        }
-    };
-    let (min, max) = (whole("min", least)?, whole("max", greatest)?);
+    if column.dtype == MockType::Decimal {
+        let (min, max) = (
+            whole(field("min"), (least * 100.0).ceil())?,
+            whole(field("max"), (greatest * 100.0).floor())?,
+        );
+        let span = u64::try_from(i128::from(max) - i128::from(min) + 1)
+            .ok()
+            .filter(|span| *span > 0);
+        let span = span.ok_or_else(|| Invalid::new(field("min"), "leaves no number of two decimals up to max"))?;
+        return Ok(Values::Hundredths { min, span });
+    }
+    let (min, max) = (whole(field("min"), least)?, whole(field("max"), greatest)?);
     Ok(Values::Integers {
         min,
         span: max.abs_diff(min) + 1,
     })
+}
+
+fn whole(field: String, number: f64) -> Result<i64, Invalid> {
+    if number.fract() == 0.0 && number.abs() <= EXACT_MAX {
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^53")]
+        Ok(number as i64)
+    } else {
+        Err(Invalid::new(field, "must be a whole number below 2^53"))
+    }
 }
 
 fn no_range(column: &MockColumn, field: impl Fn(&str) -> String, values: Values) -> Result<Values, Invalid> {
@@ -199,6 +297,10 @@ fn choices(column: &MockColumn, field: impl Fn(&str) -> String) -> Result<Values
             MockType::Float => choice.parse::<f64>().is_ok(),
             MockType::Bool => matches!(choice.as_str(), "True" | "False"),
             MockType::String => !choice.is_empty(),
+            MockType::Decimal => is_decimal(choice),
+            MockType::Date => choice.parse::<Date>().is_ok(),
+            MockType::Time => choice.parse::<Time>().is_ok(),
+            MockType::Timestamp => choice.parse::<DateTime>().is_ok(),
         };
         if !fits {
             return Err(Invalid::new(
@@ -208,9 +310,17 @@ fn choices(column: &MockColumn, field: impl Fn(&str) -> String) -> Result<Values
         }
         text::prose(&field(&format!("choices[{at}]")), choice)?;
     }
-    Ok(Values::Choices(
-        column.choices.iter().map(|choice| quoted(choice)).collect(),
-    ))
+    Ok(Values::Choices(column.choices.clone()))
+}
+
+/// Digits with at most two decimals.
+fn is_decimal(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str, most: usize| {
+        (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    digits(whole, 15) && digits(decimals, 2)
 }
 
 /// A cell, in quotes where RFC 4180 wants them.
@@ -232,11 +342,15 @@ impl Values {
                 format!("{:?}", (min * (1.0 - unit) + max * unit).clamp(*min, *max))
             }
             Self::Booleans => if random.below(2) == 0 { "False" } else { "True" }.to_owned(),
-            Self::Words => {
-                let letter =
-                    |random: &mut Random| char::from(b"abcdefghijklmnopqrstuvwxyz"[random.index(26)]);
-                (0..8).map(|_| letter(random)).collect()
+            Self::Words => random.letters(),
+            Self::Hundredths { min, span } => {
+                let hundredths = min.wrapping_add_unsigned(random.below(*span));
+                let (sign, size) = (if hundredths < 0 { "-" } else { "" }, hundredths.unsigned_abs());
+                format!("{sign}{}.{:02}", size / 100, size % 100)
             }
+            Self::Days => random.day().to_string(),
+            Self::Times => random.time().to_string(),
+            Self::Moments => random.day().to_datetime(random.time()).to_string(),
             Self::Choices(choices) => choices[random.index(choices.len())].clone(),
         }
     }
@@ -268,6 +382,23 @@ impl Random {
         usize::try_from(self.below(u64::try_from(bound).unwrap_or(u64::MAX))).unwrap_or(0)
     }
 
+    /// Eight small letters.
+    fn letters(&mut self) -> String {
+        (0..8)
+            .map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz"[self.index(26)]))
+            .collect()
+    }
+
+    fn day(&mut self) -> Date {
+        let days = i64::try_from(self.below(DAYS)).unwrap_or(0);
+        FIRST_DAY.saturating_add(Span::new().days(days))
+    }
+
+    fn time(&mut self) -> Time {
+        let seconds = i64::try_from(self.below(DAY_SECONDS)).unwrap_or(0);
+        Time::midnight().saturating_add(SignedDuration::from_secs(seconds))
+    }
+
     /// From 0 to 1, without 1: 53 random bits.
     fn unit(&mut self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
@@ -277,122 +408,4 @@ impl Random {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn column(name: &str, dtype: MockType) -> MockColumn {
-        MockColumn {
-            name: name.into(),
-            dtype,
-            min: None,
-            max: None,
-            choices: Vec::new(),
-            missing: 0.0,
-        }
-    }
-
-    fn cells(columns: &[MockColumn], rows: u64, seed: u64) -> Vec<Vec<String>> {
-        let text: String = MockPlan::new(columns, rows).unwrap().csv(seed).collect();
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        reader
-            .records()
-            .map(|record| record.unwrap().iter().map(str::to_owned).collect())
-            .collect()
-    }
-
-    #[test]
-    fn a_seed_gives_the_same_bytes_for_ever() {
-        let columns = [
-            column("age", MockType::Int),
-            column("bmi", MockType::Float),
-            column("sex", MockType::String),
-        ];
-        let text: String = MockPlan::new(&columns, 2).unwrap().csv(7).collect();
-        let again: String = MockPlan::new(&columns, 2).unwrap().csv(7).collect();
-        assert_eq!(text, again);
-        assert_ne!(
-            text,
-            MockPlan::new(&columns, 2).unwrap().csv(8).collect::<String>()
-        );
-        assert_eq!(blake3::hash(text.as_bytes()).to_hex().as_str(), GOLDEN, "{text}");
-    }
-
-    const GOLDEN: &str = "833e2b2b2202349f1cf207090851cc68b6bf6e2379fc167cf4d2e1a6fd6cf9cd";
-
-    #[test]
-    fn what_is_declared_is_checked() {
-        let wrong = |column: MockColumn| MockPlan::new(&[column], 1).unwrap_err().field;
-        assert_eq!(wrong(column("", MockType::Int)), "columns[0].name");
-        assert_eq!(
-            wrong(MockColumn {
-                missing: 1.5,
-                ..column("a", MockType::Int)
-            }),
-            "columns[0].missing"
-        );
-        assert_eq!(
-            wrong(MockColumn {
-                min: Some(200.0),
-                ..column("a", MockType::Int)
-            }),
-            "columns[0].min"
-        );
-        assert_eq!(
-            wrong(MockColumn {
-                max: Some(0.5),
-                ..column("a", MockType::Int)
-            }),
-            "columns[0].max"
-        );
-        assert_eq!(
-            wrong(MockColumn {
-                max: Some(1.0),
-                ..column("a", MockType::Bool)
-            }),
-            "columns[0].max"
-        );
-        let choices = vec!["1".to_owned(), "x".to_owned()];
-        assert_eq!(
-            wrong(MockColumn {
-                choices,
-                ..column("a", MockType::Int)
-            }),
-            "columns[0].choices[1]"
-        );
-        let twice = [column("a", MockType::Int), column("a", MockType::Int)];
-        assert_eq!(MockPlan::new(&twice, 1).unwrap_err().field, "columns[1].name");
-        assert_eq!(MockPlan::new(&twice[..1], 0).unwrap_err().field, "rows");
-    }
-
-    #[test]
-    fn choices_and_missing_values_come_out_as_csv() {
-        let choices = vec!["a,b".to_owned(), "say \"c\"".to_owned()];
-        let columns = [MockColumn {
-            choices: choices.clone(),
-            missing: 0.5,
-            ..column("x, y", MockType::String)
-        }];
-        let found: BTreeSet<_> = cells(&columns, 100, 1)
-            .into_iter()
-            .map(|row| row[0].clone())
-            .collect();
-        assert_eq!(found, choices.into_iter().chain([String::new()]).collect());
-    }
-
-    proptest! {
-        #[test]
-        fn numbers_keep_to_their_range(min in -1e6..1e6f64, span in 0.0..1e6f64, seed: u64) {
-            let (least, greatest) = (min.floor(), (min + span).ceil());
-            let integers = MockColumn { min: Some(least), max: Some(greatest), ..column("i", MockType::Int) };
-            let floats = MockColumn { min: Some(min), max: Some(min + span), ..column("f", MockType::Float) };
-            for row in cells(&[integers, floats], 20, seed) {
-                let integer: i64 = row[0].parse().unwrap();
-                prop_assert!((least..=greatest).contains(&(integer as f64)));
-                let float: f64 = row[1].parse().unwrap();
-                prop_assert!((min..=min + span).contains(&float));
-                prop_assert!(row[1].parse::<i64>().is_err(), "a float must not look like an integer");
-            }
-        }
-    }
-}
+mod tests;
