@@ -9,6 +9,7 @@
 //! Everything here blocks; call it on a thread that may. Nothing here knows requests, policies or the store.
 
 mod answer;
+pub mod archive;
 mod cancel;
 mod config;
 pub mod format;

@@ -90,7 +90,11 @@ mod tests {
             Header::Unclear,
             "years beside names"
         );
-        assert_eq!(header(["Yes", "Yes", "No"]), Header::Unclear, "a name stands once");
+        assert_eq!(
+            header(["Yes", "Yes", "No"]),
+            Header::Unclear,
+            "a name stands once"
+        );
         assert_eq!(
             header(["", "a", "b"]),
             Header::Unclear,

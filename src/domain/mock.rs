@@ -251,7 +251,8 @@ fn values(column: &MockColumn, field: impl Fn(&str) -> String) -> Result<Values,
         let span = u64::try_from(i128::from(max) - i128::from(min) + 1)
             .ok()
             .filter(|span| *span > 0);
-        let span = span.ok_or_else(|| Invalid::new(field("min"), "leaves no number of two decimals up to max"))?;
+        let span =
+            span.ok_or_else(|| Invalid::new(field("min"), "leaves no number of two decimals up to max"))?;
         return Ok(Values::Hundredths { min, span });
     }
     let (min, max) = (whole(field("min"), least)?, whole(field("max"), greatest)?);

@@ -14,14 +14,16 @@ mod shared_rows;
 mod sink;
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 
+pub use csv::Inspected;
 pub use glance::{CELL_MAX, Cell, Glance, Window, glance, glance_at_asset};
 pub use shared_rows::{DataFile, shared_rows};
 
 use super::job::ResultFile;
 use crate::domain::asset::DataFormat;
+use crate::domain::mock::Plan;
 use crate::domain::release::OutputFormat;
 use crate::domain::schema::Schema;
 use sink::Sink;
@@ -30,12 +32,14 @@ use sink::Sink;
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// They do not follow the format, or use a part of it that is not taken.
-    #[error("not {expected}: {problem}")]
+    #[error("not {expected}: {}{problem}", at_line(*line))]
     Malformed {
         /// The format, with its article.
         expected: &'static str,
         /// What is wrong, and where.
         problem: String,
+        /// The line, from 1, in a format that has lines.
+        line: Option<u64>,
     },
     /// There are more of them than allowed.
     #[error("there are more than {0} bytes")]
@@ -50,11 +54,16 @@ pub enum FormatError {
     },
 }
 
+fn at_line(line: Option<u64>) -> String {
+    line.map(|line| format!("line {line}: ")).unwrap_or_default()
+}
+
 impl FormatError {
     fn malformed(expected: &'static str, problem: impl std::fmt::Display) -> Self {
         Self::Malformed {
             expected,
             problem: problem.to_string(),
+            line: None,
         }
     }
 
@@ -144,7 +153,7 @@ pub fn deposit(
 pub fn inspect(path: &Path, format: DataFormat) -> Result<Schema, FormatError> {
     let file = File::open(path).map_err(FormatError::io(path.display().to_string()))?;
     match format {
-        DataFormat::Csv => csv::inspect(BufReader::new(file)),
+        DataFormat::Csv => Ok(csv::inspect(file)?.schema),
         DataFormat::Parquet => columnar::inspect(file),
         DataFormat::Npy => npy::inspect(&mut BufReader::new(&file), || {
             Ok(file
@@ -152,6 +161,60 @@ pub fn inspect(path: &Path, format: DataFormat) -> Result<Schema, FormatError> {
                 .map_err(FormatError::io(path.display().to_string()))?
                 .len())
         }),
+    }
+}
+
+/// As [`inspect`], of a CSV with a header; tells beside it whether the header is evident.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_csv(path: &Path) -> Result<Inspected, FormatError> {
+    csv::inspect(File::open(path).map_err(FormatError::io(path.display().to_string()))?)
+}
+
+/// The cells of the first line of a CSV, if it has one.
+///
+/// # Errors
+/// The line is malformed, or the file cannot be read.
+pub fn first_line(path: &Path) -> Result<Option<Vec<String>>, FormatError> {
+    let file = File::open(path).map_err(FormatError::io(path.display().to_string()))?;
+    let line = csv::first_line(file)?;
+    Ok(line.map(|line| line.iter().map(str::to_owned).collect()))
+}
+
+/// Writes a CSV of numbers without a header as a tensor of `float32` and two dimensions, in NPY: missing values become NaN,
+/// and a number is rounded to the nearest that the type has.
+///
+/// # Errors
+/// The CSV is malformed, a cell is no number that a `float32` holds, or something cannot be read or written.
+pub fn csv_to_float32(path: &Path, out: &mut impl Write) -> Result<Schema, FormatError> {
+    let file = File::open(path).map_err(FormatError::io(path.display().to_string()))?;
+    csv::write_float32(file, out)
+}
+
+/// Writes a generated mock: a table as Parquet where it stands for Parquet, else as CSV; a tensor as NPY. Gives what it is
+/// written as.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_mock(
+    plan: &Plan,
+    stands_for: DataFormat,
+    seed: u64,
+    out: &mut (dyn Write + Send),
+) -> Result<DataFormat, FormatError> {
+    match (plan, stands_for) {
+        (Plan::Tensor(plan), _) => npy::write_mock(plan, seed, out).map(|()| DataFormat::Npy),
+        (Plan::Table(plan), DataFormat::Parquet) => {
+            columnar::write_mock(plan, seed, out).map(|()| DataFormat::Parquet)
+        }
+        (Plan::Table(plan), DataFormat::Csv | DataFormat::Npy) => {
+            for line in plan.csv(seed) {
+                out.write_all(line.as_bytes())
+                    .map_err(FormatError::io("writing the mock"))?;
+            }
+            Ok(DataFormat::Csv)
+        }
     }
 }
 

@@ -106,8 +106,13 @@ fn names_can_be_read_and_told_apart() {
     ] {
         assert_eq!(word(path), "name", "{path:?}");
     }
-    assert_eq!(layout().admit(b"", MemberKind::File).unwrap_err().fault.word(), "name");
-    let refused = layout().admit(b"pima/\xff\x1b[31m.csv", MemberKind::File).unwrap_err();
+    assert_eq!(
+        layout().admit(b"", MemberKind::File).unwrap_err().fault.word(),
+        "name"
+    );
+    let refused = layout()
+        .admit(b"pima/\xff\x1b[31m.csv", MemberKind::File)
+        .unwrap_err();
     assert_eq!(refused.fault.word(), "name");
     assert_eq!(refused.member.as_deref(), Some("pima/\u{fffd}\\u{1b}[31m.csv"));
     for (first, second) in [
@@ -121,7 +126,13 @@ fn names_can_be_read_and_told_apart() {
 
 #[test]
 fn what_is_neither_data_nor_text_is_refused() {
-    for path in ["pima/README.md", "pima/a.csv.gz", "pima/.csv", "pima/a", "pima/a.pkl"] {
+    for path in [
+        "pima/README.md",
+        "pima/a.csv.gz",
+        "pima/.csv",
+        "pima/a",
+        "pima/a.pkl",
+    ] {
         assert_eq!(word(path), "not_data", "{path}");
     }
 }

@@ -66,7 +66,8 @@ impl Texts {
         } else {
             Part::Description
         };
-        text::prose("description", &draft.description).map_err(|invalid| self.wrong(longest, invalid.problem))?;
+        text::prose("description", &draft.description)
+            .map_err(|invalid| self.wrong(longest, invalid.problem))?;
         Ok(draft)
     }
 
@@ -182,7 +183,10 @@ mod tests {
         );
         assert_eq!((draft.name.as_str(), draft.citation.as_str()), ("Pima", ""));
         assert_eq!(
-            texts(&[(Part::Manifest, "Rows.")]).draft("x").unwrap().description,
+            texts(&[(Part::Manifest, "Rows.")])
+                .draft("x")
+                .unwrap()
+                .description,
             "Rows."
         );
         assert_eq!(texts(&[]).draft("x").unwrap().description, "");
@@ -196,10 +200,7 @@ mod tests {
         assert_eq!(draft.citation, "Smith et al., 1988");
         assert_eq!(draft.url, "https://example.org/pima");
         let ada = ("curator", "Lovelace, Ada", "ada@example.org");
-        assert_eq!(
-            draft.contributors,
-            [(ada.0.into(), ada.1.into(), ada.2.into())]
-        );
+        assert_eq!(draft.contributors, [(ada.0.into(), ada.1.into(), ada.2.into())]);
         assert_eq!(draft.description, "Rows are women.");
         assert!(Dataset::new(&draft).is_ok());
     }
@@ -217,19 +218,31 @@ mod tests {
         let at = |part: &str, line| (Some(format!("pima/{part}")), line);
         assert_eq!(refused(&[(Part::Tags, "a\n\u{202e}b")]), at("tags", Some(2)));
         assert_eq!(
-            refused(&[(Part::Tags, &(0..60).map(|n| format!("t{n}\n")).collect::<String>())]),
+            refused(&[(
+                Part::Tags,
+                &(0..60).map(|n| format!("t{n}\n")).collect::<String>()
+            )]),
             at("tags", None)
         );
-        assert_eq!(refused(&[(Part::Description, "\u{1b}[31m")]), at("description", None));
         assert_eq!(
-            refused(&[(Part::Description, "short"), (Part::Manifest, &"x".repeat(10_001))]),
+            refused(&[(Part::Description, "\u{1b}[31m")]),
+            at("description", None)
+        );
+        assert_eq!(
+            refused(&[
+                (Part::Description, "short"),
+                (Part::Manifest, &"x".repeat(10_001))
+            ]),
             at("manifest", None)
         );
         assert_eq!(
             refused(&[(Part::Manifest, "Citation: x\nURL: javascript:alert(1)")]),
             at("manifest", Some(2))
         );
-        assert_eq!(refused(&[(Part::Manifest, "Contributor: Ada")]), at("manifest", Some(1)));
+        assert_eq!(
+            refused(&[(Part::Manifest, "Contributor: Ada")]),
+            at("manifest", Some(1))
+        );
         let twice = "Contributor: a, A, a@b.org\nContributor: b, B, A@b.org";
         assert_eq!(refused(&[(Part::Manifest, twice)]), at("manifest", Some(2)));
         let refused = Texts::default()

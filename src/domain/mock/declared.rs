@@ -81,7 +81,10 @@ impl Ranges {
             }
             let number = |name: &str| match cell(name) {
                 "" => Ok(None),
-                text => text.parse().map(Some).map_err(|_| wrong(line, format!("{name} is no number"))),
+                text => text
+                    .parse()
+                    .map(Some)
+                    .map_err(|_| wrong(line, format!("{name} is no number"))),
             };
             let choices = cell("choices").split('|').filter(|choice| !choice.is_empty());
             let one = Declared {
@@ -321,7 +324,10 @@ mod tests {
     fn what_cannot_be_generated_is_said() {
         let nested = table(&[("visits", ColumnType::Nested)]);
         let refused = plan("a.parquet", &nested, &Ranges::default(), 1).unwrap_err();
-        assert!(refused.to_string().contains("\"visits\" is of type nested"), "{refused}");
+        assert!(
+            refused.to_string().contains("\"visits\" is of type nested"),
+            "{refused}"
+        );
         let odd = table(&[("a\u{202e}", ColumnType::Text)]);
         assert!(matches!(
             plan("a.csv", &odd, &Ranges::default(), 1),

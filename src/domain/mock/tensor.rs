@@ -204,10 +204,7 @@ mod tests {
         };
         assert_eq!(all("complex64", (None, None)).len(), 240);
         for element in all("uint8", (Some(250.0), Some(255.0))) {
-            assert!(
-                matches!(element, Element::Integer(250..=255)),
-                "{element:?}"
-            );
+            assert!(matches!(element, Element::Integer(250..=255)), "{element:?}");
         }
         for element in all("float16", (Some(-2.0), None)) {
             assert!(

@@ -7,10 +7,10 @@ use std::io::{Seek, Write};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, Float16Array, Float32Array, Float64Array, RecordBatch, RecordBatchReader,
+    Array, ArrayRef, Float16Array, Float32Array, Float64Array, RecordBatch, RecordBatchReader, StringArray,
 };
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
@@ -26,6 +26,7 @@ pub(super) use glance::glance;
 
 use super::FormatError;
 use super::sink::Sink;
+use crate::domain::mock::{MockPlan, MockType};
 use crate::domain::release::OutputFormat;
 use crate::domain::schema::{Column, ColumnType, Schema};
 
@@ -217,116 +218,53 @@ pub(super) fn write_csv(source: File, sink: &mut Sink) -> Result<(), FormatError
     written.map_err(|error| sink.failed(error.into()))
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-    use std::path::Path;
+/// How many rows of a mock are held at a time.
+const MOCK_ROWS: usize = 4096;
 
-    use arrow::array::{DictionaryArray, Int64Array, StringArray};
-    use arrow::buffer::NullBuffer;
-    use arrow::datatypes::Int32Type;
+/// Writes a generated table as Parquet.
+pub(super) fn write_mock(
+    plan: &MockPlan,
+    seed: u64,
+    out: &mut (dyn Write + Send),
+) -> Result<(), FormatError> {
+    let fields = plan
+        .columns()
+        .map(|(name, dtype)| Field::new(name, mock_type(dtype), true));
+    let schema: SchemaRef = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
+    let mut rows = plan.rows(seed).peekable();
+    let batches = std::iter::from_fn(|| {
+        rows.peek()?;
+        let batch: Vec<_> = rows.by_ref().take(MOCK_ROWS).collect();
+        Some(mock_batch(&batch, &schema))
+    });
+    write_parquet(schema.clone(), batches, PARQUET, out, true)
+}
 
-    use super::super::{deposit, parquet_to_csv};
-    use super::*;
+fn mock_batch(rows: &[Vec<Option<String>>], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let columns = schema.fields().iter().enumerate().map(|(at, field)| {
+        let cells = rows.iter().map(|row| row.get(at).and_then(Option::as_deref));
+        let text: ArrayRef = Arc::new(cells.collect::<StringArray>());
+        cast_with_options(&text, field.data_type(), &strict)
+    });
+    RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
+}
 
-    /// Two rows: the second number is null, with a secret value beneath; metadata hides more.
-    fn batch() -> RecordBatch {
-        let secret = HashMap::from([("note".to_owned(), "SECRETNOTE".to_owned())]);
-        let nulls = NullBuffer::from(vec![true, false]);
-        let numbers = Int64Array::new(vec![1, 0x5345_4352_4554_2121].into(), Some(nulls));
-        let words: DictionaryArray<Int32Type> = vec!["a", "b"].into_iter().collect();
-        let schema = ArrowSchema::new(vec![
-            Field::new("n", DataType::Int64, true).with_metadata(secret.clone()),
-            Field::new("w", words.data_type().clone(), false),
-            Field::new("f", DataType::Float64, false),
-        ])
-        .with_metadata(secret);
-        let floats = Float64Array::from(vec![0.5, f64::from_bits(0x7ff8_5345_4352_4554)]);
-        RecordBatch::try_new(
-            Arc::new(schema),
-            vec![Arc::new(numbers), Arc::new(words), Arc::new(floats)],
-        )
-        .unwrap()
-    }
-
-    fn write(path: &Path, format: OutputFormat) {
-        let (batch, file) = (batch(), File::create(path).unwrap());
-        if format == OutputFormat::Parquet {
-            let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-            writer.write(&batch).unwrap();
-            writer.close().unwrap();
-        } else {
-            let mut writer = FileWriter::try_new(file, &batch.schema()).unwrap();
-            writer.write(&batch).unwrap();
-            writer.finish().unwrap();
-        }
-    }
-
-    #[test]
-    fn nothing_but_names_types_and_values_survives() {
-        for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
-            let folder = tempfile::tempdir().unwrap();
-            let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-            write(&from, format);
-            deposit(format, &from, &to, 1 << 20).unwrap();
-            let bytes = std::fs::read(&to).unwrap();
-            for needle in [&b"SECRETNOTE"[..], b"!!TERCES", b"TERCES"] {
-                assert!(
-                    !bytes.windows(needle.len()).any(|window| window == needle),
-                    "{format:?} {needle:?}"
-                );
-            }
-            let read = if format == OutputFormat::Parquet {
-                parquet_reader(File::open(&to).unwrap())
-                    .unwrap()
-                    .next()
-                    .unwrap()
-                    .unwrap()
-            } else {
-                FileReader::try_new(File::open(&to).unwrap(), None)
-                    .unwrap()
-                    .next()
-                    .unwrap()
-                    .unwrap()
-            };
-            assert_eq!(read.num_rows(), 2);
-            let words = read.column(1).as_any().downcast_ref::<StringArray>().unwrap();
-            assert_eq!((words.value(0), words.value(1)), ("a", "b"));
-            assert!(read.column(0).is_null(1));
-            assert!(read.schema().metadata().is_empty());
-        }
-    }
-
-    #[test]
-    fn a_parquet_table_tells_its_columns_and_becomes_csv() {
-        let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        write(&from, OutputFormat::Parquet);
-        let Schema::Table { columns, rows } = inspect(File::open(&from).unwrap()).unwrap() else {
-            panic!("a table")
-        };
-        let types: Vec<_> = columns.iter().map(|column| column.dtype).collect();
-        assert_eq!(
-            (rows, types),
-            (2, vec![ColumnType::Integer, ColumnType::Text, ColumnType::Float])
-        );
-        parquet_to_csv(&from, &to).unwrap();
-        assert_eq!(std::fs::read_to_string(to).unwrap(), "n,w,f\n1,a,0.5\n,b,NaN\n");
-    }
-
-    #[test]
-    fn what_is_neither_is_refused_and_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        std::fs::write(&from, b"PAR1 and nothing more PAR1").unwrap();
-        for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
-            assert!(deposit(format, &from, &to, 1 << 20).is_err());
-            assert!(!to.try_exists().unwrap());
-        }
-        write(&from, OutputFormat::Parquet);
-        assert!(matches!(
-            deposit(OutputFormat::Parquet, &from, &to, 10),
-            Err(FormatError::TooLong(10))
-        ));
+fn mock_type(dtype: MockType) -> DataType {
+    match dtype {
+        MockType::Bool => DataType::Boolean,
+        MockType::Int => DataType::Int64,
+        MockType::Float => DataType::Float64,
+        MockType::Decimal => DataType::Decimal128(18, 2),
+        MockType::String => DataType::Utf8,
+        MockType::Date => DataType::Date32,
+        MockType::Time => DataType::Time64(TimeUnit::Microsecond),
+        MockType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
     }
 }
+
+#[cfg(test)]
+mod tests;

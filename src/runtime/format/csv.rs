@@ -1,24 +1,140 @@
-//! CSV, RFC 4180, with a header and in UTF-8.
+//! CSV, RFC 4180, in UTF-8: tables, which have a header, and plain numbers, which have none.
 
-use std::io::BufRead;
+use std::collections::HashSet;
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
-use ::csv::{ReaderBuilder, StringRecord};
+use ::csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord};
 
-use super::FormatError;
 use super::glance::{Cell, Glance, Window};
 use super::sink::Sink;
+use super::{FormatError, npy};
+use crate::domain::cell;
 use crate::domain::schema::{Column, ColumnType, Schema};
 
 const CSV: &str = "CSV";
+/// The longest record of an asset, in bytes: an open quotation mark must not draw a whole file into memory.
+const RECORD_MAX: u64 = 16 << 20;
+/// The most columns of a table: their description must fit into one record of the store.
+const COLUMNS_MAX: usize = 10_000;
+const BUFFER: usize = 64 << 10;
+/// The byte order mark that some spreadsheets put before UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What counts as a missing value: what pandas takes for one by default.
-pub(super) const MISSING: [&str; 19] = [
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
-    "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
-];
+fn malformed(problem: impl std::fmt::Display) -> FormatError {
+    FormatError::malformed(CSV, problem)
+}
 
-pub(super) fn malformed(error: ::csv::Error) -> FormatError {
-    FormatError::malformed(CSV, error)
+fn malformed_at(line: u64, problem: impl Into<String>) -> FormatError {
+    FormatError::Malformed {
+        expected: CSV,
+        problem: problem.into(),
+        line: Some(line),
+    }
+}
+
+/// A source that ends in an error where one record takes too many bytes.
+struct Bounded<R> {
+    source: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.source.read(&mut buffer[..most])?;
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+/// The records of an asset, all with as many fields as the first; the header is one of them.
+pub(super) struct Records<R> {
+    reader: Reader<Bounded<R>>,
+    record: StringRecord,
+    /// The length of the byte order mark.
+    mark: u64,
+}
+
+impl<R: Read + Seek> Records<R> {
+    pub(super) fn of(mut source: R) -> Result<Self, FormatError> {
+        let failed = || FormatError::io("reading the file");
+        let mut start = Vec::new();
+        source
+            .by_ref()
+            .take(MARK.len() as u64)
+            .read_to_end(&mut start)
+            .map_err(failed())?;
+        let mark = if start == MARK { MARK.len() as u64 } else { 0 };
+        source.seek(SeekFrom::Start(mark)).map_err(failed())?;
+        let bounded = Bounded {
+            source,
+            left: RECORD_MAX,
+        };
+        Ok(Self {
+            reader: ReaderBuilder::new()
+                .has_headers(false)
+                .buffer_capacity(BUFFER)
+                .from_reader(bounded),
+            record: StringRecord::new(),
+            mark,
+        })
+    }
+
+    /// The next record, if there is one.
+    pub(super) fn next(&mut self) -> Result<Option<&StringRecord>, FormatError> {
+        self.reader.get_mut().left = RECORD_MAX;
+        match self.reader.read_record(&mut self.record) {
+            Ok(true) => Ok(Some(&self.record)),
+            Ok(false) => Ok(None),
+            Err(error) => Err(self.explain(error)),
+        }
+    }
+
+    /// What is wrong with the record that was read last.
+    fn wrong(&mut self, problem: impl Into<String>) -> FormatError {
+        let position = self.record.position().cloned();
+        malformed_at(self.line(position.as_ref()), problem)
+    }
+
+    fn explain(&mut self, error: ::csv::Error) -> FormatError {
+        let line = self.line(error.position());
+        match error.into_kind() {
+            ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let position = self.reader.position().clone();
+                let problem = format!(
+                    "the record that ends here has more than {RECORD_MAX} bytes; is a quotation mark left open?"
+                );
+                malformed_at(position.line(), problem)
+            }
+            ErrorKind::Io(error) => FormatError::io("reading the file")(error),
+            ErrorKind::UnequalLengths {
+                expected_len, len, ..
+            } => malformed_at(
+                line,
+                format!("it has {len} fields, and the first line has {expected_len}"),
+            ),
+            ErrorKind::Utf8 { err, .. } => {
+                malformed_at(line, format!("field {} is not UTF-8 text", err.field() + 1))
+            }
+            other => malformed_at(line, format!("{other:?}")),
+        }
+    }
+
+    /// The line of a position, beyond the empty lines that the reader counts to the record after them.
+    fn line(&mut self, position: Option<&Position>) -> u64 {
+        let Some(position) = position else {
+            return 1;
+        };
+        let source = &mut self.reader.get_mut().source;
+        let rest = match source.seek(SeekFrom::Start(self.mark + position.byte())) {
+            Ok(_) => cell::line_ends(io::BufReader::new(source).bytes().map_while(Result::ok)),
+            Err(_) => 0,
+        };
+        position.line() + rest
+    }
 }
 
 /// Writes every record again, quoting where it must be. All records have as many fields as the first.
@@ -42,7 +158,7 @@ pub(super) fn write_again(bytes: &[u8], sink: &mut Sink) -> Result<(), FormatErr
         }
     }
     if records == 0 {
-        return Err(FormatError::malformed(CSV, "it has no header"));
+        return Err(malformed("it has no header"));
     }
     Ok(())
 }
@@ -65,14 +181,14 @@ impl Guess {
     };
 
     fn see(&mut self, text: &str) {
-        if MISSING.contains(&text) {
+        if cell::is_missing(text) {
             return;
         }
         self.any = true;
         self.boolean &= matches!(text, "True" | "TRUE" | "true" | "False" | "FALSE" | "false");
         let number = text.trim();
         self.integer &= number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
-        self.float &= self.integer || number.parse::<f64>().is_ok();
+        self.float &= self.integer || cell::number(number).is_some();
     }
 
     fn dtype(self) -> ColumnType {
@@ -86,42 +202,34 @@ impl Guess {
     }
 }
 
+/// What a CSV with a header looks like.
+#[derive(Debug)]
+pub struct Inspected {
+    /// Columns and rows.
+    pub schema: Schema,
+    /// Whether at least one column holds values that its name could not be one of: then the first line is a header for sure.
+    pub header_is_evident: bool,
+}
+
 /// Reads a CSV through. A column is `boolean`, `integer` or `float` if all its values that are not missing are, else `text`.
-pub(super) fn inspect(mut source: impl BufRead) -> Result<Schema, FormatError> {
-    skip_mark(&mut source)?;
-    let mut reader = ReaderBuilder::new().from_reader(source);
-    let names: Vec<String> = reader
-        .headers()
-        .map_err(malformed)?
-        .iter()
-        .map(str::to_owned)
-        .collect();
-    if names.is_empty() {
-        return Err(FormatError::malformed(CSV, "it has no header"));
-    }
-    for (index, name) in names.iter().enumerate() {
-        if name.is_empty() {
-            return Err(FormatError::malformed(
-                CSV,
-                format!("column {} has no name", index + 1),
-            ));
-        }
-        if names[..index].contains(name) {
-            return Err(FormatError::malformed(
-                CSV,
-                format!("the column name {name:?} stands twice"),
-            ));
-        }
-    }
+pub(super) fn inspect(source: impl Read + Seek) -> Result<Inspected, FormatError> {
+    let mut records = Records::of(source)?;
+    let names = match records.next()? {
+        Some(header) => header.iter().map(str::to_owned).collect::<Vec<_>>(),
+        None => return Err(malformed("it has no header")),
+    };
+    check_names(&names).map_err(|problem| records.wrong(problem))?;
     let mut guesses = vec![Guess::START; names.len()];
-    let mut record = StringRecord::new();
     let mut rows = 0;
-    while reader.read_record(&mut record).map_err(malformed)? {
+    while let Some(record) = records.next()? {
         rows += 1;
-        for (guess, text) in guesses.iter_mut().zip(&record) {
+        for (guess, text) in guesses.iter_mut().zip(record) {
             guess.see(text);
         }
     }
+    let header_is_evident = guesses
+        .iter()
+        .any(|guess| guess.any && guess.dtype() != ColumnType::Text);
     let columns = names
         .into_iter()
         .zip(guesses)
@@ -130,7 +238,10 @@ pub(super) fn inspect(mut source: impl BufRead) -> Result<Schema, FormatError> {
             dtype: guess.dtype(),
         })
         .collect();
-    Ok(Schema::Table { columns, rows })
+    Ok(Inspected {
+        schema: Schema::Table { columns, rows },
+        header_is_evident,
+    })
 }
 
 /// Looks at a window of the records.
@@ -160,21 +271,106 @@ pub(super) fn glance(mut source: impl BufRead, window: Window) -> Result<Glance,
     })
 }
 
-/// Skips the byte order mark that some spreadsheets put before UTF-8.
-pub(super) fn skip_mark(source: &mut impl BufRead) -> Result<(), FormatError> {
+/// Skips the byte order mark.
+fn skip_mark(source: &mut impl BufRead) -> Result<(), FormatError> {
     let failed = || FormatError::io("reading the file");
-    if source.fill_buf().map_err(failed())?.starts_with(b"\xef\xbb\xbf") {
+    if source.fill_buf().map_err(failed())?.starts_with(MARK) {
         source.read_exact(&mut [0; 3]).map_err(failed())?;
     }
     Ok(())
+}
+
+fn check_names(names: &[String]) -> Result<(), String> {
+    if names.len() > COLUMNS_MAX {
+        return Err(format!(
+            "it has {} columns; at most {COLUMNS_MAX} are taken",
+            names.len()
+        ));
+    }
+    let mut seen = HashSet::new();
+    for (index, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            return Err(format!("column {} has no name", index + 1));
+        }
+        if !seen.insert(name) {
+            return Err(format!("the column name {name:?} stands twice"));
+        }
+    }
+    Ok(())
+}
+
+/// The cells of the first line, if there is one.
+pub(super) fn first_line(source: impl Read + Seek) -> Result<Option<StringRecord>, FormatError> {
+    Ok(Records::of(source)?.next()?.cloned())
+}
+
+/// Writes a CSV of numbers without a header as a tensor of `float32` and two dimensions. Missing values become NaN, numbers
+/// are rounded to the nearest one that the type has. Reads it twice: the number of rows comes first in a tensor.
+pub(super) fn write_float32(
+    mut source: impl Read + Seek,
+    out: &mut impl Write,
+) -> Result<Schema, FormatError> {
+    let (mut rows, mut columns) = (0_u64, 0_u64);
+    let mut records = Records::of(&mut source)?;
+    loop {
+        let wrong = match records.next()? {
+            None => break,
+            Some(record) => {
+                rows += 1;
+                columns = record.len() as u64;
+                record.iter().position(|text| float32(text).is_none())
+            }
+        };
+        if let Some(column) = wrong {
+            let problem = format!(
+                "field {} is no number that a float32 holds, and a CSV without a header is a tensor of those",
+                column + 1
+            );
+            return Err(records.wrong(problem));
+        }
+    }
+    if rows == 0 {
+        return Err(malformed("it is empty"));
+    }
+    let failed = || FormatError::io("writing the tensor");
+    out.write_all(&npy::header("<f4", &[rows, columns]))
+        .map_err(failed())?;
+    source.rewind().map_err(FormatError::io("reading the file"))?;
+    let mut records = Records::of(&mut source)?;
+    let mut out = io::BufWriter::with_capacity(BUFFER, out);
+    while let Some(record) = records.next()? {
+        for text in record {
+            let number = float32(text).unwrap_or(f32::NAN);
+            out.write_all(&number.to_le_bytes()).map_err(failed())?;
+        }
+    }
+    out.flush().map_err(failed())?;
+    Ok(Schema::Tensor {
+        dtype: "float32".to_owned(),
+        shape: vec![rows, columns],
+    })
+}
+
+/// A cell as a `float32`; none if it is no number, or a finite one that is too large.
+fn float32(text: &str) -> Option<f32> {
+    if cell::is_missing(text) {
+        return Some(f32::NAN);
+    }
+    let number: f32 = text.trim().parse().ok()?;
+    let fits = number.is_finite() || cell::number(text).is_some_and(|number| !number.is_finite());
+    fits.then_some(number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn table(text: &str) -> Result<Schema, FormatError> {
+        inspect(io::Cursor::new(text)).map(|inspected| inspected.schema)
+    }
+
     fn columns(text: &str) -> Vec<ColumnType> {
-        match inspect(text.as_bytes()).unwrap() {
+        match table(text).unwrap() {
             Schema::Table { columns, .. } => columns.into_iter().map(|column| column.dtype).collect(),
             Schema::Tensor { .. } => Vec::new(),
         }
@@ -193,8 +389,7 @@ mod tests {
     #[test]
     fn the_fixture_tables_are_read_as_pandas_reads_them() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/data/lung_cancer.csv");
-        let Schema::Table { columns, rows } = inspect(std::fs::read(path).unwrap().as_slice()).unwrap()
-        else {
+        let Schema::Table { columns, rows } = table(&std::fs::read_to_string(path).unwrap()).unwrap() else {
             panic!("a table")
         };
         assert_eq!(rows, 228);
@@ -208,7 +403,7 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_first_name() {
-        let Schema::Table { columns, rows } = inspect("\u{feff}a,b\n1,2\n".as_bytes()).unwrap() else {
+        let Schema::Table { columns, rows } = table("\u{feff}a,b\n1,2\n").unwrap() else {
             panic!("a table")
         };
         assert_eq!((columns[0].name.as_str(), rows), ("a", 1));
@@ -216,11 +411,71 @@ mod tests {
 
     #[test]
     fn what_is_no_table_is_refused_with_the_line() {
-        let ragged = inspect("a,b\n1,2\n3\n".as_bytes()).unwrap_err().to_string();
-        assert!(ragged.contains("line: 3"), "{ragged}");
-        for text in ["", "a,a\n1,2\n", "a,\n1,2\n"] {
-            assert!(inspect(text.as_bytes()).is_err(), "{text:?}");
+        for (text, line) in [
+            ("a,b\n1,2\n3\n", 3),
+            ("a,b\r\n1,2\r\n\r\n\r\n3\r\n", 5),
+            ("\u{feff}\na,b\n\n1,2\n\n3", 6),
+            ("a,b\n\"1\n1\",2\n3,4,5\n", 4),
+            ("a,a\n1,2\n", 1),
+            ("\n\na,\n1,2\n", 3),
+        ] {
+            let told = table(text).unwrap_err().to_string();
+            assert!(told.contains(&format!("line {line}: ")), "{text:?}: {told}");
         }
-        assert!(inspect(&b"a\n\xff\n"[..]).is_err(), "not UTF-8");
+        assert!(table("").is_err());
+        let told = inspect(io::Cursor::new(b"a\n1\n\xff\n")).unwrap_err().to_string();
+        assert!(told.contains("line 3: field 1 is not UTF-8"), "{told}");
+    }
+
+    #[test]
+    fn a_quotation_mark_that_stays_open_draws_no_file_into_memory() {
+        let open = format!("a,b\n1,2\n3,\"4\n{}", "5,6\n".repeat(8 << 20));
+        let told = table(&open).unwrap_err().to_string();
+        assert!(told.contains("quotation mark"), "{told}");
+        let many = (0..=COLUMNS_MAX).map(|n| format!("c{n},")).collect::<String>();
+        assert!(table(&format!("{many}last\n")).is_err());
+    }
+
+    #[test]
+    fn a_header_is_evident_where_values_are_of_another_type() {
+        let evident = |text: &str| inspect(io::Cursor::new(text)).unwrap().header_is_evident;
+        assert!(evident("name,age\nAda,36\n"));
+        assert!(
+            !evident("Ada,London\nGrace,New York\n"),
+            "two people, and no header"
+        );
+        assert!(!evident("Ada,London\n"), "no value tells");
+        assert!(!evident("Ada,London\nGrace,\n"), "nor does a missing one");
+    }
+
+    fn float32s(text: &str) -> Result<(Schema, Vec<f32>), FormatError> {
+        let mut bytes = Vec::new();
+        let schema = write_float32(io::Cursor::new(text), &mut bytes)?;
+        let again = npy::inspect(&mut bytes.as_slice(), || Ok(bytes.len() as u64))?;
+        assert_eq!(again, schema);
+        let elements = bytes[128..].chunks_exact(4);
+        Ok((
+            schema,
+            elements
+                .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
+                .collect(),
+        ))
+    }
+
+    #[test]
+    fn numbers_without_a_header_become_a_tensor() {
+        let (schema, values) = float32s("1,2.5\n-3e2, 4\n").unwrap();
+        let expected = Schema::Tensor {
+            dtype: "float32".into(),
+            shape: vec![2, 2],
+        };
+        assert_eq!((schema, values), (expected, vec![1.0, 2.5, -300.0, 4.0]));
+        let (_, values) = float32s("1,NA\ninf,\n").unwrap();
+        assert!(values[1].is_nan() && values[2].is_infinite() && values[3].is_nan());
+        for (text, line) in [("1,2\n3\n", 2), ("1,2\n\n3,No\n", 3), ("1\n1e39\n", 2)] {
+            let told = float32s(text).unwrap_err().to_string();
+            assert!(told.contains(&format!("line {line}: ")), "{text:?}: {told}");
+        }
+        assert!(float32s("").is_err());
     }
 }

@@ -3,12 +3,16 @@
 
 mod glance;
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+
+use arrow::array::ArrowPrimitiveType;
+use arrow::datatypes::Float16Type;
 
 pub(super) use glance::glance;
 
 use super::FormatError;
 use super::sink::Sink;
+use crate::domain::mock::{Element, TensorPlan};
 use crate::domain::schema::Schema;
 
 const NPY: &str = "an NPY file";
@@ -107,6 +111,24 @@ impl Dtype {
             (Scalar::Float, _) => format!("float{bits}"),
             (Scalar::Character, _) => "str".to_owned(),
             (Scalar::Byte, _) => "bytes".to_owned(),
+        }
+    }
+
+    /// A scalar, or a string, as its bytes; little-endian.
+    fn encode(&self, element: &Element) -> Vec<u8> {
+        match (element, self.width) {
+            (Element::Boolean(value), _) => vec![u8::from(*value)],
+            (Element::Integer(value), width) => value.to_le_bytes()[..width].to_vec(),
+            (Element::Float(value), 2) => <Float16Type as ArrowPrimitiveType>::Native::from_f64(*value)
+                .to_le_bytes()
+                .to_vec(),
+            #[expect(clippy::cast_possible_truncation, reason = "rounded to the nearest float32")]
+            (Element::Float(value), 4) => (*value as f32).to_le_bytes().to_vec(),
+            (Element::Float(value), _) => value.to_le_bytes().to_vec(),
+            (Element::Letters(letters), 1) => letters.as_bytes().to_vec(),
+            (Element::Letters(letters), _) => {
+                letters.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()
+            }
         }
     }
 
@@ -253,12 +275,15 @@ impl Header {
 
     /// The header in NumPy's own form, padded so that the elements begin at a multiple of 64 bytes.
     fn write(&self) -> Vec<u8> {
-        let mut shape: String = self.shape.iter().map(|length| format!("{length}, ")).collect();
+        Self::bytes(&self.dtype.descr(), self.fortran_order, &self.shape)
+    }
+
+    fn bytes(descr: &str, fortran_order: bool, lengths: &[u64]) -> Vec<u8> {
+        let mut shape: String = lengths.iter().map(|length| format!("{length}, ")).collect();
         if shape.len() > 2 {
-            shape.truncate(shape.len() - if self.shape.len() == 1 { 1 } else { 2 });
+            shape.truncate(shape.len() - if lengths.len() == 1 { 1 } else { 2 });
         }
-        let order = if self.fortran_order { "True" } else { "False" };
-        let descr = self.dtype.descr();
+        let order = if fortran_order { "True" } else { "False" };
         let mut text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape}), }}");
         let unpadded = 10 + text.len() + 1;
         text.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
@@ -274,6 +299,37 @@ fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> Result<(), FormatError> {
         io::ErrorKind::UnexpectedEof => malformed("it ends too early"),
         _ => FormatError::io("reading the array")(error),
     })
+}
+
+/// The header of an array in C order. `descr` is NumPy's, of the elements.
+pub(super) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
+    Header::bytes(descr, false, shape)
+}
+
+/// Writes a generated tensor.
+pub(super) fn write_mock(plan: &TensorPlan, seed: u64, out: &mut dyn Write) -> Result<(), FormatError> {
+    let failed = || FormatError::io("writing the mock");
+    let letters = TensorPlan::LETTERS;
+    let descr = match plan.dtype() {
+        "bool" => "|b1".to_owned(),
+        "int8" => "|i1".to_owned(),
+        "uint8" => "|u1".to_owned(),
+        "str" => format!("<U{letters}"),
+        "bytes" => format!("|S{letters}"),
+        number => {
+            let digits = number.find(|c: char| c.is_ascii_digit()).unwrap_or(number.len());
+            let (kind, bits) = number.split_at(digits);
+            let bytes = bits.parse::<u32>().unwrap_or_default() / 8;
+            format!("<{}{bytes}", &kind[..1])
+        }
+    };
+    let dtype = Dtype::parse(&descr)?;
+    out.write_all(&header(&descr, plan.shape())).map_err(failed())?;
+    let mut out = io::BufWriter::new(out);
+    for element in plan.elements(seed) {
+        out.write_all(&dtype.encode(&element)).map_err(failed())?;
+    }
+    out.flush().map_err(failed())
 }
 
 /// Writes header and elements again, in the order that they are in, and little-endian.
@@ -421,6 +477,37 @@ mod tests {
         assert!(
             String::from_utf8_lossy(&again(&file("<i8", "0, 3", &[])).unwrap()).contains("'shape': (0, 3)")
         );
+    }
+
+    #[test]
+    fn a_mock_has_the_type_that_it_was_planned_with() {
+        for dtype in [
+            "bool",
+            "int8",
+            "uint8",
+            "int16",
+            "uint64",
+            "float16",
+            "float32",
+            "float64",
+            "complex64",
+            "complex128",
+            "str",
+            "bytes",
+        ] {
+            let plan = TensorPlan::new(dtype, &[9, 3], (None, None), 5).unwrap();
+            let mut bytes = Vec::new();
+            write_mock(&plan, 1, &mut bytes).unwrap();
+            let expected = Schema::Tensor {
+                dtype: dtype.to_owned(),
+                shape: vec![5, 3],
+            };
+            assert_eq!(
+                inspect(&mut bytes.as_slice(), || Ok(bytes.len() as u64)).unwrap(),
+                expected
+            );
+            again(&bytes).unwrap();
+        }
     }
 
     #[test]

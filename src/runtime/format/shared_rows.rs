@@ -12,9 +12,10 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::FormatError;
-use super::csv::{self, MISSING};
+use super::csv::Records;
 use super::npy;
 use crate::domain::asset::DataFormat;
+use crate::domain::cell;
 
 /// Rows of the mock that are looked for at once; 16 bytes each.
 const PORTION: usize = 2_000_000;
@@ -94,7 +95,7 @@ impl Row {
         let text = text.trim();
         let number = text.parse::<f64>().ok().filter(|number| !number.is_nan());
         match number {
-            _ if MISSING.contains(&text) => self.0.update(&[0]),
+            _ if cell::is_missing(text) => self.0.update(&[0]),
             // Adding zero makes -0 and 0 one.
             Some(number) => self
                 .0
@@ -127,11 +128,9 @@ fn csv_rows(
     key: &[u8; 32],
     mut each: impl FnMut(RowHash) -> Result<(), FormatError>,
 ) -> Result<(), FormatError> {
-    let mut source = BufReader::new(file);
-    csv::skip_mark(&mut source)?;
-    let mut reader = ::csv::ReaderBuilder::new().from_reader(source);
-    let mut record = ::csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(csv::malformed)? {
+    let mut records = Records::of(file)?;
+    let _header = records.next()?;
+    while let Some(record) = records.next()? {
         let mut row = Row::new(key);
         record.iter().for_each(|cell| row.cell(cell));
         each(row.hash())?;

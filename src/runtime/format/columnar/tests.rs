@@ -1,0 +1,156 @@
+use std::collections::HashMap;
+use std::path::Path;
+
+use arrow::array::{DictionaryArray, Int64Array, StringArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::Int32Type;
+
+use super::super::{deposit, parquet_to_csv};
+use super::*;
+use crate::domain::mock::MockColumn;
+
+/// Two rows: the second number is null, with a secret value beneath; metadata hides more.
+fn batch() -> RecordBatch {
+    let secret = HashMap::from([("note".to_owned(), "SECRETNOTE".to_owned())]);
+    let nulls = NullBuffer::from(vec![true, false]);
+    let numbers = Int64Array::new(vec![1, 0x5345_4352_4554_2121].into(), Some(nulls));
+    let words: DictionaryArray<Int32Type> = vec!["a", "b"].into_iter().collect();
+    let schema = ArrowSchema::new(vec![
+        Field::new("n", DataType::Int64, true).with_metadata(secret.clone()),
+        Field::new("w", words.data_type().clone(), false),
+        Field::new("f", DataType::Float64, false),
+    ])
+    .with_metadata(secret);
+    let floats = Float64Array::from(vec![0.5, f64::from_bits(0x7ff8_5345_4352_4554)]);
+    RecordBatch::try_new(
+        Arc::new(schema),
+        vec![Arc::new(numbers), Arc::new(words), Arc::new(floats)],
+    )
+    .unwrap()
+}
+
+fn write(path: &Path, format: OutputFormat) {
+    let (batch, file) = (batch(), File::create(path).unwrap());
+    if format == OutputFormat::Parquet {
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    } else {
+        let mut writer = FileWriter::try_new(file, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+    }
+}
+
+#[test]
+fn nothing_but_names_types_and_values_survives() {
+    for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        write(&from, format);
+        deposit(format, &from, &to, 1 << 20).unwrap();
+        let bytes = std::fs::read(&to).unwrap();
+        for needle in [&b"SECRETNOTE"[..], b"!!TERCES", b"TERCES"] {
+            assert!(
+                !bytes.windows(needle.len()).any(|window| window == needle),
+                "{format:?} {needle:?}"
+            );
+        }
+        let read = if format == OutputFormat::Parquet {
+            parquet_reader(File::open(&to).unwrap())
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap()
+        } else {
+            FileReader::try_new(File::open(&to).unwrap(), None)
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap()
+        };
+        assert_eq!(read.num_rows(), 2);
+        let words = read.column(1).as_any().downcast_ref::<StringArray>().unwrap();
+        assert_eq!((words.value(0), words.value(1)), ("a", "b"));
+        assert!(read.column(0).is_null(1));
+        assert!(read.schema().metadata().is_empty());
+    }
+}
+
+#[test]
+fn a_parquet_table_tells_its_columns_and_becomes_csv() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    write(&from, OutputFormat::Parquet);
+    let Schema::Table { columns, rows } = inspect(File::open(&from).unwrap()).unwrap() else {
+        panic!("a table")
+    };
+    let types: Vec<_> = columns.iter().map(|column| column.dtype).collect();
+    assert_eq!(
+        (rows, types),
+        (2, vec![ColumnType::Integer, ColumnType::Text, ColumnType::Float])
+    );
+    parquet_to_csv(&from, &to).unwrap();
+    assert_eq!(std::fs::read_to_string(to).unwrap(), "n,w,f\n1,a,0.5\n,b,NaN\n");
+}
+
+#[test]
+fn a_mock_has_the_types_that_it_was_planned_with() {
+    let types = [
+        ColumnType::Boolean,
+        ColumnType::Integer,
+        ColumnType::Float,
+        ColumnType::Decimal,
+        ColumnType::Text,
+        ColumnType::Date,
+        ColumnType::Time,
+        ColumnType::Timestamp,
+    ];
+    let planned = types.map(|dtype| MockColumn {
+        name: format!("a {dtype}"),
+        dtype: MockType::of(dtype).unwrap(),
+        min: None,
+        max: None,
+        choices: Vec::new(),
+        missing: 0.3,
+    });
+    let plan = MockPlan::new(&planned, 10_000).unwrap();
+    let mut bytes = Vec::new();
+    write_mock(&plan, 7, &mut bytes).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mock.parquet");
+    std::fs::write(&path, &bytes).unwrap();
+    let Schema::Table { columns, rows } = inspect(File::open(&path).unwrap()).unwrap() else {
+        panic!("a table")
+    };
+    assert_eq!(rows, 10_000);
+    assert_eq!(
+        columns.iter().map(|column| column.dtype).collect::<Vec<_>>(),
+        types
+    );
+    let first = parquet_reader(File::open(&path).unwrap())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    for column in first.columns() {
+        let missing = column.null_count();
+        assert!((1..first.num_rows()).contains(&missing), "{missing} missing");
+    }
+}
+
+#[test]
+fn what_is_neither_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    std::fs::write(&from, b"PAR1 and nothing more PAR1").unwrap();
+    for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
+        assert!(deposit(format, &from, &to, 1 << 20).is_err());
+        assert!(!to.try_exists().unwrap());
+    }
+    write(&from, OutputFormat::Parquet);
+    assert!(matches!(
+        deposit(OutputFormat::Parquet, &from, &to, 10),
+        Err(FormatError::TooLong(10))
+    ));
+}
