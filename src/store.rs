@@ -3,7 +3,8 @@
 //! From the bottom up: an [`engine`] keeps bytes under ordered keys and moves from state to state by durable,
 //! atomic commits ([`sled_engine`] on disk, [`memory_engine`] for tests). [`table`] gives keys and values their
 //! types. [`writer`] is the one thread that commits; everybody else reads [`View`](read::View)s, which neither wait
-//! for it nor hold it up. Large bytes are files: [`blobs`] may travel, [`attachments`] never do.
+//! for it nor hold it up. Large bytes are files: [`blobs`] may travel, [`attachments`] never do; [`placement`] puts many of
+//! them in place with one commit.
 
 pub mod attachments;
 pub mod audit;
@@ -15,6 +16,7 @@ pub mod memory_engine;
 pub mod migration;
 pub mod migrations;
 pub mod node_folder;
+pub mod placement;
 pub mod read;
 pub mod records;
 pub mod sled_engine;

@@ -301,6 +301,11 @@ pub struct StagedAttachment {
 }
 
 impl StagedAttachment {
+    /// The object that they will belong to, and what they will be to it.
+    pub(super) fn place(&self) -> (Uuid, Role) {
+        (self.object, self.role)
+    }
+
     /// Where the bytes are for now: for looking into them inside the node. Must not reach a log or an answer.
     pub fn path(&self) -> &Path {
         self.complete.path()

@@ -3,9 +3,11 @@
 //! Nothing private may be put here: the hash of a small private file already gives it away, and a bundle can carry
 //! every blob. Private bytes are [`attachments`](super::attachments), a type of their own.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
@@ -25,7 +27,13 @@ pub struct Blob {
 #[derive(Debug)]
 pub struct Blobs {
     files: WholeFiles,
+    /// Blobs that are new and go again unless a commit names them, each with whom it is placed for. Whoever publishes the same
+    /// bytes meanwhile takes it out: then it stays.
+    tentative: Mutex<HashMap<Hash, Ticket>>,
 }
+
+/// Tells those apart that place blobs tentatively.
+pub(super) type Ticket = uuid::Uuid;
 
 /// Why a blob cannot be stored or read.
 #[derive(Debug, Error)]
@@ -50,7 +58,12 @@ impl Blobs {
     pub fn open(folder: &Path) -> Result<Self, OpenFolderError> {
         Ok(Self {
             files: WholeFiles::open(folder)?,
+            tentative: Mutex::default(),
         })
+    }
+
+    fn tentative(&self) -> MutexGuard<'_, HashMap<Hash, Ticket>> {
+        self.tentative.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stores all that `reader` yields, at most `limit` bytes. Storing what is here already replaces it by the same
@@ -91,8 +104,50 @@ impl Blobs {
     /// # Errors
     /// When the file cannot be moved.
     pub fn publish(&self, staged: StagedBlob) -> Result<Blob, BlobError> {
+        self.tentative().remove(&staged.blob.hash);
         self.files.publish(staged.complete, &name(&staged.blob.hash))?;
         Ok(staged.blob)
+    }
+
+    /// As [`Self::publish`]; but if the blob was not here before, [`Self::take_back`] removes it again.
+    pub(super) fn publish_tentatively(&self, staged: StagedBlob, ticket: Ticket) -> Result<(), BlobError> {
+        let hash = staged.blob.hash;
+        {
+            let mut tentative = self.tentative();
+            if self.contains(&hash)? {
+                if tentative.get(&hash) != Some(&ticket) {
+                    tentative.remove(&hash);
+                }
+            } else {
+                tentative.insert(hash, ticket);
+            }
+        }
+        Ok(self.files.publish(staged.complete, &name(&hash))?)
+    }
+
+    /// Leaves what was published tentatively where it is.
+    pub(super) fn keep(&self, ticket: Ticket) {
+        self.tentative().retain(|_, of| *of != ticket);
+    }
+
+    /// Removes what was published tentatively and by nobody else since.
+    pub(super) fn take_back(&self, ticket: Ticket) -> Result<(), BlobError> {
+        let mut tentative = self.tentative();
+        let hashes: Vec<_> = tentative
+            .iter()
+            .filter(|(_, of)| **of == ticket)
+            .map(|(hash, _)| *hash)
+            .collect();
+        for hash in hashes {
+            tentative.remove(&hash);
+            self.remove(&hash)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a blob that nothing names.
+    pub(super) fn remove(&self, hash: &Hash) -> Result<bool, BlobError> {
+        Ok(self.files.remove(&name(hash))?)
     }
 
     /// Opens a blob for reading. The content is not checked: see [`Self::verify`].
