@@ -6,6 +6,7 @@
 //! hold no rules.
 
 pub mod accounts;
+pub mod archives;
 pub mod assets;
 pub mod chain;
 pub mod datasets;

@@ -12,6 +12,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::acts::Refusal;
 use crate::domain::side::{NoBundles, Side};
 
+mod archive_uploads;
+pub mod archives;
 mod asset_uploads;
 pub mod assets;
 pub mod audit;
@@ -75,6 +77,7 @@ fn resources(side: Side) -> impl FnOnce(&mut ServiceConfig<'_>) {
             .configure(groups::configure)
             .configure(settings::configure)
             .configure(node::configure)
+            .configure(archives::configure)
             .configure(datasets::configure)
             .configure(assets::configure)
             .configure(projects::configure)

@@ -28,6 +28,7 @@ use crate::store::engine::{Engine, EngineError};
 use crate::store::migration::{MigrateError, migrate};
 use crate::store::migrations::MIGRATIONS;
 use crate::store::node_folder::{NodeFolder, NodeFolderError, PrivateData};
+use crate::store::placement::{PlacementError, Placements};
 use crate::store::read::{Read, View};
 use crate::store::records::RecordError;
 use crate::store::sled_engine::SledEngine;
@@ -40,6 +41,8 @@ pub use config::{Config, ConfigError, Python, Runtime as RuntimeSettings, Server
 /// The folders in the spool: of runs under way, and of deposits that are being checked.
 const RUNS: &str = "runs";
 const DEPOSITS: &str = "deposits";
+/// Notes of files that are put in place with one commit.
+const PLACEMENTS: &str = "placements";
 
 /// What everything in a running node shares. Clones are one: they hold the same addresses, so that mailboxes stay
 /// bounded.
@@ -63,6 +66,8 @@ pub struct Parts {
     pub blobs: Arc<Blobs>,
     /// Private bytes; none on a low node.
     pub attachments: Option<Arc<Attachments>>,
+    /// Puts many files in place with one commit.
+    pub placements: Arc<Placements>,
     /// Runs code.
     pub runtime: Arc<Runtime>,
     /// The node's folder.
@@ -100,6 +105,9 @@ pub enum StartError {
     /// The files beside the store cannot be used.
     #[error(transparent)]
     Files(#[from] OpenFolderError),
+    /// What a crash left in place cannot be taken back.
+    #[error(transparent)]
+    Placement(#[from] PlacementError),
     /// The store holds no node, or cannot be read.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -124,6 +132,7 @@ pub struct Opened {
     engine: Arc<dyn Engine>,
     blobs: Arc<Blobs>,
     attachments: Option<Arc<Attachments>>,
+    placements: Arc<Placements>,
     runtime: Arc<Runtime>,
     node: settings::Node,
 }
@@ -152,6 +161,8 @@ pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
         .private()
         .map(|private| Attachments::open(&private).map(Arc::new))
         .transpose()?;
+    let notes = folder.spool().join(PLACEMENTS);
+    let placements = Arc::new(Placements::open(&notes, &blobs, attachments.as_deref(), &view)?);
     let python = config.python(std::env::var_os("PATH").as_deref());
     let runtime = Arc::new(Runtime::probe(python, config.sandbox(folder.root())));
     Ok(Opened {
@@ -160,6 +171,7 @@ pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
         engine,
         blobs,
         attachments,
+        placements,
         runtime,
         node,
     })
@@ -236,6 +248,7 @@ impl Opened {
             deposits,
             blobs: self.blobs,
             attachments: self.attachments,
+            placements: self.placements,
             runtime: self.runtime,
             folder: self.folder,
             config: self.config,

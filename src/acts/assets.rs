@@ -82,6 +82,18 @@ pub struct NewMock {
     pub rows_shared: u64,
 }
 
+impl NewMock {
+    pub(super) fn mock(&self) -> Mock {
+        Mock {
+            blob: self.blob,
+            length: self.length,
+            format: self.format,
+            schema: self.schema.clone(),
+            is_real: self.is_real,
+        }
+    }
+}
+
 /// Whether the actor may give an asset a mock, before any byte is taken in: on a high node, where the mock will leave the
 /// node, real data as a mock is a release.
 ///
@@ -120,13 +132,7 @@ pub fn set_mock(
         private.rows_shared_with_mock = new.rows_shared;
         tx.put(&PRIVATE_DATA, &id.0, &private)?;
     }
-    asset.mock = Some(Mock {
-        blob: new.blob,
-        length: new.length,
-        format: new.format,
-        schema: new.schema.clone(),
-        is_real: new.is_real,
-    });
+    asset.mock = Some(new.mock());
     let object = records::write(tx, here, id.0, Body::Asset(asset), false)?;
     let details = vec![
         ("mock", new.blob.to_string()),
@@ -176,6 +182,19 @@ pub struct NewPrivateData {
     pub schema: Schema,
     /// How many rows of the mock stand in them, where there is one.
     pub rows_shared: u64,
+}
+
+impl NewPrivateData {
+    pub(super) fn record(&self, actor: &Actor, here: &Here) -> PrivateData {
+        PrivateData {
+            format: self.format,
+            length: self.length,
+            schema: self.schema.clone(),
+            attached_at: here.now,
+            attached_by: actor.user,
+            rows_shared_with_mock: self.rows_shared,
+        }
+    }
 }
 
 /// Whether the actor may attach private data to an asset, before any byte is taken in.
@@ -234,14 +253,7 @@ pub fn attach(
     may_attach(tx, actor, here, id)?;
     check_against_mock(tx, id, &new.schema)?;
     let (object, _) = find(tx, id)?;
-    let private = PrivateData {
-        format: new.format,
-        length: new.length,
-        schema: new.schema.clone(),
-        attached_at: here.now,
-        attached_by: actor.user,
-        rows_shared_with_mock: new.rows_shared,
-    };
+    let private = new.record(actor, here);
     tx.put(&PRIVATE_DATA, &id.0, &private)?;
     note(
         tx,
@@ -268,12 +280,12 @@ pub fn private_data(
     Ok(read.get(&PRIVATE_DATA, &id.0)?)
 }
 
-fn differs(error: &MockError) -> Refusal {
+pub(super) fn differs(error: &MockError) -> Refusal {
     Refusal::conflict("mock_differs", error.to_string())
 }
 
 /// An object can be changed on its home alone. One that was born on a low node is adopted first.
-fn at_home(object: &Object, here: NodeId) -> Result<(), Refusal> {
+pub(super) fn at_home(object: &Object, here: NodeId) -> Result<(), Refusal> {
     if object.home == here {
         return Ok(());
     }
@@ -284,7 +296,7 @@ fn at_home(object: &Object, here: NodeId) -> Result<(), Refusal> {
     Err(Refusal::conflict("not_the_home", detail))
 }
 
-fn note(
+pub(super) fn note(
     tx: &mut Tx<'_>,
     actor: &Actor,
     here: &Here,

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::actors::ActError;
 use crate::acts::Refusal;
 use crate::domain::access::Denied;
+use crate::domain::archive::ArchiveRefused;
 use crate::domain::text::Invalid;
 use crate::store::records::RecordError;
 use crate::store::table::TableError;
@@ -72,6 +73,20 @@ impl Problem {
     pub fn too_large(most: u64) -> Self {
         let detail = format!("the body is too large; at most {most} bytes are accepted here");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).with("limit", most)
+    }
+
+    /// An archive is refused: `reason` is a stable word, `member` and `line` tell where it is wrong.
+    pub fn archive_refused(refused: &ArchiveRefused) -> Self {
+        let word = "archive_refused";
+        let mut problem =
+            Self::new(conflict_status(word), word, refused.to_string()).with("reason", refused.fault.word());
+        if let Some(member) = &refused.member {
+            problem = problem.with("member", member.as_str());
+        }
+        match refused.line {
+            Some(line) => problem.with("line", line),
+            None => problem,
+        }
     }
 
     /// The path is known and the method is not.
@@ -169,6 +184,7 @@ fn title(word: &str, status: StatusCode) -> String {
         "no_bundles" => "A solo node exchanges no bundles",
         "sandbox_not_ready" => "The sandbox is not ready",
         "code_refused" => "The code is refused",
+        "archive_refused" => "The archive is refused",
         "internal" => "The node failed",
         "signature_refused" => "The signature does not hold",
         "signature_invalid" => "The signature does not hold",
@@ -311,7 +327,7 @@ impl From<ActError> for Problem {
 fn conflict_status(word: &str) -> StatusCode {
     match word {
         "sandbox_not_ready" | "busy" => StatusCode::SERVICE_UNAVAILABLE,
-        "code_refused" | "mock_differs" | "unreadable_data" | "signature_refused" => {
+        "code_refused" | "mock_differs" | "unreadable_data" | "archive_refused" | "signature_refused" => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         "sign_in_refused"

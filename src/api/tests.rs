@@ -32,6 +32,11 @@ pub(super) fn lab(side: Side) -> Lab {
 }
 
 impl Lab {
+    /// The node's folder.
+    pub(super) fn root(&self) -> std::path::PathBuf {
+        self._folder.path().join("node")
+    }
+
     pub(super) fn context(&self) -> web::Data<Context> {
         web::Data::new(Context::new(self.running.node().clone()))
     }
@@ -248,5 +253,6 @@ async fn answers_bear_the_headers_that_keep_browsers_safe() {
 }
 
 mod permissions;
+mod archives;
 mod requests;
 mod solo;

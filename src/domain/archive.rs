@@ -3,11 +3,13 @@
 //!
 //! Unpacking is [`runtime::archive`](crate::runtime::archive)'s work; nothing here reads a byte of a file.
 
+mod headers;
 mod texts;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use headers::{HeaderChoice, Headers};
 pub use texts::Texts;
 
 use super::asset::DataFormat;
@@ -156,8 +158,8 @@ pub enum Fault {
     /// More members than allowed.
     #[error("the archive has more than {0} members")]
     TooMany(usize),
-    /// Larger than allowed.
-    #[error("the unpacked archive has more than {0} bytes")]
+    /// Larger than allowed, or than the disk has room for.
+    #[error("the unpacked archive has more than the {0} bytes that this node takes, or has room for")]
     TooLarge(u64),
     /// Packed tighter than data is.
     #[error(
@@ -175,7 +177,7 @@ pub enum Fault {
     Data(String),
     /// Whether there is a header cannot be told.
     #[error(
-        "its first line may be a header or the first of the values; say which for this file: header present, or header absent"
+        "its first line may be a header or the first of the values; say of this file that its header is present, or absent"
     )]
     Header,
     /// The descriptions of columns are too long.

@@ -80,6 +80,20 @@ pub enum Schema {
     },
 }
 
+impl Schema {
+    /// The most bytes of [`Self::described_bytes`]: a body or a record that holds the schema must fit into the store.
+    pub const DESCRIBED_MAX: usize = 60 * 1024;
+
+    /// How many bytes it takes at most to store the description.
+    pub fn described_bytes(&self) -> usize {
+        match self {
+            // The names and lengths of the fields, and of the longest type.
+            Self::Table { columns, .. } => columns.iter().map(|column| column.name.len() + 32).sum(),
+            Self::Tensor { dtype, shape } => dtype.len() + shape.len() * 9,
+        }
+    }
+}
+
 /// One way in which a mock does not stand for the private data.
 ///
 /// Names and types of columns are shown, and nothing of the values.

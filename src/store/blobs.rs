@@ -283,6 +283,20 @@ impl BlobWriter<'_> {
     }
 }
 
+impl Write for BlobWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.push(bytes).map_err(|error| match error {
+            BlobError::Io(error) => error,
+            other => io::Error::new(io::ErrorKind::FileTooLarge, other),
+        })?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unfinished.flush()
+    }
+}
+
 /// A blob whose bytes are on the disk, and that is not in the store yet. Dropped, it leaves nothing behind.
 #[must_use = "the blob is not stored before Blobs::publish()"]
 #[derive(Debug)]

@@ -45,6 +45,9 @@ pub enum NodeFolderError {
     Io { path: PathBuf, source: io::Error },
 }
 
+/// What uploads leave free of the disk.
+const RESERVE_BYTES: u64 = 256 << 20;
+
 const CONFIG: &str = "poundlock.toml";
 const KEYS: &str = "keys";
 const IDENTITY: &str = "node.key";
@@ -190,6 +193,16 @@ impl NodeFolder {
     #[must_use]
     pub fn spool(&self) -> PathBuf {
         self.root.join(SPOOL)
+    }
+
+    /// How many bytes uploads may take of the disk: what is free, but for a reserve, without which the store could not go on.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn room_left(&self) -> io::Result<u64> {
+        let stat = nix::sys::statvfs::statvfs(&self.root)?;
+        let free = stat.blocks_available().saturating_mul(stat.fragment_size());
+        Ok(free.saturating_sub(RESERVE_BYTES))
     }
 
     fn folders(&self) -> Vec<PathBuf> {

@@ -180,7 +180,9 @@ impl Drop for Placed {
         }
         match self.take_back() {
             Ok(()) => self.forget(),
-            Err(error) => tracing::warn!(%error, "files without objects stay; the next start takes them back"),
+            Err(error) => {
+                tracing::warn!(%error, "files without objects stay; the next start takes them back")
+            }
         }
     }
 }

@@ -26,8 +26,13 @@ impl Folders {
         let place = |name: &str| self.root.path().join(name);
         let blobs = Arc::new(Blobs::open(&place("blobs")).unwrap());
         let attachments = Arc::new(Attachments::open(&place("private")).unwrap());
-        let placements =
-            Placements::open(&place("placements"), &blobs, Some(&attachments), &self.scene.view()).unwrap();
+        let placements = Placements::open(
+            &place("placements"),
+            &blobs,
+            Some(&attachments),
+            &self.scene.view(),
+        )
+        .unwrap();
         Open {
             blobs,
             attachments,
@@ -89,7 +94,11 @@ fn files_go_without_their_commit_but_not_those_of_others() {
     let folders = Folders::new();
     let open = folders.open();
     open.blobs.put(&b"before"[..], 99).unwrap();
-    let staged = vec![open.blob(b"before"), open.blob(b"new"), open.blob(b"also uploaded")];
+    let staged = vec![
+        open.blob(b"before"),
+        open.blob(b"new"),
+        open.blob(b"also uploaded"),
+    ];
     let placed = open.place(staged, vec![open.private(NEW, b"secret")]);
     // Somebody else uploads the same bytes as one of them, and relies on it.
     open.blobs.put(&b"also uploaded"[..], 99).unwrap();
