@@ -15,6 +15,8 @@
 mod accounts;
 #[path = "e2e/administering.rs"]
 mod administering;
+#[path = "e2e/archives.rs"]
+mod archives;
 #[path = "e2e/browser.rs"]
 #[allow(dead_code, reason = "used by the pages that follow")]
 mod browser;

@@ -40,6 +40,14 @@ pub(super) enum Verb {
         #[arg(long)]
         no_mock: bool,
     },
+    /// List the assets of a dataset: name, type and shape
+    List {
+        /// The dataset: its id or name
+        dataset: String,
+        /// The whole list, not its first page
+        #[arg(long)]
+        all: bool,
+    },
     /// Show an asset, with the shape and the types of its mock
     Show {
         /// Its id, or DATASET/ASSET
@@ -127,6 +135,16 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             }
             let asset = client.post(&format!("/datasets/{}/assets", part(&dataset)), &body)?;
             session.out.show(&asset, facts)
+        }
+        Verb::List { dataset, all } => {
+            let path = format!("/datasets/{}/assets", part(&names::dataset(client, dataset)?));
+            session.out.show(&client.list(&path, *all)?, |found| {
+                let mut text = super::dataset::archive::asset_table(&found["items"]);
+                if !found["next"].is_null() {
+                    text.push_str("\n(there is more: use --all)");
+                }
+                text
+            })
         }
         Verb::Show { asset } => session.out.show(&client.get(&path(session, asset)?)?, facts),
         Verb::Mock(arguments) => mock(session, arguments),
@@ -250,6 +268,20 @@ fn shape(schema: &Value) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// As [`mock_in_short`], of what a list tells.
+pub(super) fn look_in_short(look: &Value) -> String {
+    if look.is_null() {
+        return "none".to_owned();
+    }
+    let lengths = look["shape"].as_array().into_iter().flatten();
+    let lengths: Vec<_> = lengths.map(print::of).collect();
+    let shape = match (look["dtype"].as_str(), lengths.as_slice()) {
+        (Some("table"), [rows, columns]) => format!("{rows} rows × {columns} columns"),
+        _ => format!("{} of {}", print::field(look, "dtype"), lengths.join(" × ")),
+    };
+    format!("{}, {shape}", print::field(look, "format"))
 }
 
 /// The columns of a table, one a line.

@@ -1,5 +1,7 @@
 //! `poundlock dataset`: the catalogue.
 
+pub(super) mod archive;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -12,6 +14,10 @@ use super::{Session, names, print};
 pub(super) enum Verb {
     /// Make a dataset; assets are added to it
     Create(Create),
+    /// Make a dataset of an archive, with all of its assets
+    Import(archive::Import),
+    /// Give the assets of a dataset the mocks in an archive
+    Mocks(archive::Mocks),
     /// List the datasets that you may see
     List(List),
     /// Search names, tags and texts
@@ -134,6 +140,8 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             });
             session.out.show(&client.post("/datasets", &body)?, facts)
         }
+        Verb::Import(wanted) => archive::import(session, wanted),
+        Verb::Mocks(wanted) => archive::mocks(session, wanted),
         Verb::List(list) => listed(session, None, list),
         Verb::Search { word, list } => listed(session, Some(&word.join(" ")), list),
         Verb::Show { dataset } => session.out.show(&client.get(&path(session, dataset)?)?, facts),

@@ -117,6 +117,15 @@ impl Failure {
         }
     }
 
+    /// Adds a member to the node's problem, for programs.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        if let Some(Value::Object(problem)) = &mut self.problem {
+            problem.insert(member.to_owned(), value.into());
+        }
+        self
+    }
+
     /// The stable word of the node's problem; empty where there is none.
     pub fn word(&self) -> &str {
         self.problem.as_ref().map(word_of).unwrap_or_default()
