@@ -63,6 +63,13 @@ struct File<B> {
     data: Shelved<B>,
 }
 
+/// An archive that has been read through.
+#[derive(Debug)]
+struct Arrived<B> {
+    contents: Contents,
+    files: Vec<File<B>>,
+}
+
 /// Makes a dataset of an archive: of private data on a node that holds such, else of mocks.
 pub(super) fn import(
     context: &Context,
@@ -72,7 +79,7 @@ pub(super) fn import(
     let mut staged = StagedFiles::default();
     let (contents, draft, assets) = match context.attachments.as_deref() {
         Some(attachments) => {
-            let (contents, files) = shelve(context, wanted, attachments, body)?;
+            let Arrived { contents, files } = shelve(context, wanted, attachments, body)?;
             let draft = draft(wanted, &contents)?;
             let mocks = generate(context, wanted, &contents.texts, &files)?;
             let both = files.into_iter().zip(mocks);
@@ -80,7 +87,7 @@ pub(super) fn import(
             (contents, draft, assets.collect::<Vec<_>>())
         }
         None => {
-            let (contents, files) = shelve(context, wanted, &*context.blobs, body)?;
+            let Arrived { contents, files } = shelve(context, wanted, &*context.blobs, body)?;
             let draft = draft(wanted, &contents)?;
             let assets = files.into_iter().map(|file| file.mock(&mut staged));
             (contents, draft, assets.collect())
@@ -106,7 +113,7 @@ fn shelve<S: Shelf>(
     wanted: &ImportWanted,
     shelf: &S,
     body: &mut dyn Read,
-) -> Result<(Contents, Vec<File<S::Staged>>), Problem> {
+) -> Result<Arrived<S::Staged>, Problem> {
     let limits = limits(context)?;
     let mut schemas = SchemaBytes::new(&limits);
     let mut files = Vec::new();
@@ -122,7 +129,7 @@ fn shelve<S: Shelf>(
         &wanted.headers,
         files.iter().map(|file| file.member.name.as_str()),
     )?;
-    Ok((contents, files))
+    Ok(Arrived { contents, files })
 }
 
 impl File<StagedAttachment> {

@@ -195,7 +195,7 @@ struct ImportedDataset {
 
 /// Makes a dataset of a `.tar.gz` that holds one folder with data files, and optionally the texts `description`, `manifest`,
 /// `tags` and `ranges`. Every `.csv` becomes a table, or without a header a float32 tensor; every `.npy` a tensor, every
-/// `.parquet` a table. On a high node the data are private, on a low node they are mocks. All of it is taken, or nothing.
+/// `.parquet` a table. On a high or a solo node the data are private, on a low node they are mocks. All of it is taken, or nothing.
 #[utoipa::path(tag = "datasets", security(("token" = [])), params(ImportQuery),
     request_body(content = String, content_type = "application/gzip"), responses(
     (status = 201, description = "The dataset and its assets", body = ImportedDataset),

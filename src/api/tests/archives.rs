@@ -58,8 +58,14 @@ fn stored(lab: &Lab, part: &str) -> usize {
 }
 
 #[actix_web::test]
-async fn on_a_high_node_the_data_are_private_and_mocks_are_generated() {
-    let lab = lab(Side::High);
+async fn on_a_node_that_holds_private_data_mocks_are_generated() {
+    for side in [Side::High, Side::Solo] {
+        private_data_and_generated_mocks(side).await;
+    }
+}
+
+async fn private_data_and_generated_mocks(side: Side) {
+    let lab = lab(side);
     let app = served!(lab);
     let owner = owner!(app, lab);
     let path = "/datasets/archive?mocks=generate&mock_rows=7&seed=5";
@@ -215,240 +221,126 @@ async fn mocks_come_in_a_second_archive() {
     assert_eq!(word(&refused), (404, "not_found"));
 }
 
-/// Archives that must be refused: what is wrong, the reason's word, the member and the line.
-fn hostile() -> Vec<(
-    &'static str,
-    Vec<u8>,
-    &'static str,
-    Option<&'static str>,
-    Option<u64>,
-)> {
-    let with = |path: &str, content: &[u8]| sound().file(path, content).packed();
-    let entry = |path: &str, flag: u8| sound().entry(path.as_bytes(), flag, b"").packed();
+/// An archive that must be refused.
+struct Hostile {
+    what: &'static str,
+    archive: Vec<u8>,
+    reason: &'static str,
+    member: Option<&'static str>,
+    line: Option<u64>,
+}
+
+fn hostile(what: &'static str, reason: &'static str, archive: Vec<u8>) -> Hostile {
+    Hostile {
+        what,
+        archive,
+        reason,
+        member: None,
+        line: None,
+    }
+}
+
+impl Hostile {
+    fn at(self, member: &'static str) -> Self {
+        Self {
+            member: Some(member),
+            ..self
+        }
+    }
+
+    fn line(self, line: u64) -> Self {
+        Self {
+            line: Some(line),
+            ..self
+        }
+    }
+}
+
+/// A member that has no place in an archive, beside those that have.
+fn members() -> Vec<Hostile> {
+    let entry = |what, reason, flag| {
+        let archive = sound().entry(b"pima/b.csv", flag, b"").packed();
+        hostile(what, reason, archive).at("pima/b.csv")
+    };
+    let path =
+        |what, reason, path: &'static str| hostile(what, reason, sound().file(path, b"").packed()).at(path);
+    let holes = sound().entry(b"x", b'x', record("GNU.sparse.name", "pima/b.csv").as_bytes());
+    let turned = sound().file("pima/\u{202e}vsc.csv", b"").packed();
+    vec![
+        entry("a symbolic link", "link", b'2'),
+        entry("a hard link", "link", b'1'),
+        entry("a device", "device", b'3'),
+        entry("a pipe", "device", b'6'),
+        entry("a volume's name", "kind", b'V'),
+        hostile("holes", "sparse", holes.file("pima/b.csv", b"").packed()).at("pima/b.csv"),
+        path("a way out", "outside", "pima/../b.csv"),
+        path("an absolute path", "outside", "/b.csv"),
+        path("a second folder", "second_folder", "lungs/b.csv"),
+        path("a folder inside", "nested", "pima/a/b.csv"),
+        path("no folder", "no_folder", "b.csv"),
+        path("a name twice", "twice", "pima/Women.CSV"),
+        path("a program", "not_data", "pima/run.py"),
+        hostile("a turned name", "name", turned).at("pima/\\u{202e}vsc.csv"),
+    ]
+}
+
+/// A file that is not what it should be.
+fn contents() -> Vec<Hostile> {
+    let table = |what, reason, content: &[u8]| {
+        hostile(what, reason, sound().file("pima/b.csv", content).packed()).at("pima/b.csv")
+    };
+    let text = |what, reason, path: &'static str, content: &[u8]| {
+        let tar = Tar::default().file(path, content).file("pima/a.csv", TABLE);
+        hostile(what, reason, tar.packed()).at(path)
+    };
+    let array = sound().file("pima/b.npy", b"PK\x03\x04").packed();
+    let columns = sound().file("pima/b.parquet", b"PAR1").packed();
+    vec![
+        table("a torn row", "data", b"a,b\n1,2\n3\n").line(3),
+        table("a torn row of numbers", "data", b"1,2\n3,4\n5\n").line(3),
+        table("a word among numbers", "data", b"1,2\n\n3,x\n").line(3),
+        table("a column twice, no number", "header", b"a,a\nx,y\n"),
+        table("values for a header", "header", b"5,86,No\n7,195,Yes\n"),
+        table("an empty table", "data", b""),
+        table("bytes for text", "data", b"a,b\n1,\xff\n").line(2),
+        table("many columns", "many_columns", &many_columns()),
+        hostile("no array", "data", array).at("pima/b.npy"),
+        hostile("no columns", "data", columns).at("pima/b.parquet"),
+        text("a bad tag", "text", "pima/tags", b"a\n\x1b[31m").line(2),
+        text("a text of bytes", "text", "pima/manifest", b"\xff"),
+        text("a long text", "long_text", "pima/manifest.txt", &[b'x'; 70_000]),
+    ]
+}
+
+/// An archive that is none, or that is too much.
+fn containers() -> Vec<Hostile> {
     let whole = sound().end();
     let mut damaged = sound().packed();
     let checksum = damaged.len() - 8;
     damaged[checksum] ^= 0x55;
-    let sparse = sound().entry(b"x", b'x', record("GNU.sparse.name", "pima/b.csv").as_bytes());
+    let bomb = sound().file("pima/b.csv", &vec![b'1'; 40 << 20]).packed();
+    let texts = Tar::default().file("pima/tags", b"x").packed();
     vec![
-        (
-            "a symbolic link",
-            entry("pima/b.csv", b'2'),
-            "link",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
-            "a hard link",
-            entry("pima/b.csv", b'1'),
-            "link",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
-            "a device",
-            entry("pima/b.csv", b'3'),
-            "device",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
-            "a pipe",
-            entry("pima/b.csv", b'6'),
-            "device",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
-            "holes",
-            sparse.file("pima/b.csv", b"").packed(),
-            "sparse",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
-            "a way out",
-            with("pima/../b.csv", b""),
-            "outside",
-            Some("pima/../b.csv"),
-            None,
-        ),
-        (
-            "an absolute path",
-            with("/b.csv", b""),
-            "outside",
-            Some("/b.csv"),
-            None,
-        ),
-        (
-            "a second folder",
-            with("lungs/b.csv", b""),
-            "second_folder",
-            Some("lungs/b.csv"),
-            None,
-        ),
-        (
-            "a folder inside",
-            with("pima/a/b.csv", b""),
-            "nested",
-            Some("pima/a/b.csv"),
-            None,
-        ),
-        ("no folder", with("b.csv", b""), "no_folder", Some("b.csv"), None),
-        (
-            "a name twice",
-            with("pima/Women.CSV", b""),
-            "twice",
-            Some("pima/Women.CSV"),
-            None,
-        ),
-        (
-            "a turned name",
-            with("pima/\u{202e}vsc.csv", b""),
-            "name",
-            Some("pima/\\u{202e}vsc.csv"),
-            None,
-        ),
-        (
-            "a program",
-            with("pima/run.py", b""),
-            "not_data",
-            Some("pima/run.py"),
-            None,
-        ),
-        (
-            "no data",
-            Tar::default().file("pima/tags", b"x").packed(),
-            "no_data",
-            None,
-            None,
-        ),
-        ("nothing", Tar::default().packed(), "no_data", None, None),
-        (
-            "a torn row",
-            with("pima/b.csv", b"a,b\n1,2\n3\n"),
-            "data",
-            Some("pima/b.csv"),
-            Some(3),
-        ),
-        (
-            "a torn row of numbers",
-            with("pima/b.csv", b"1,2\n3,4\n5\n"),
-            "data",
-            Some("pima/b.csv"),
-            Some(3),
-        ),
-        (
-            "a word among numbers",
-            with("pima/b.csv", b"1,2\n3,x\n"),
-            "data",
-            Some("pima/b.csv"),
-            Some(2),
-        ),
-        (
-            "values for a header",
-            with("pima/b.csv", b"5,86,No\n7,195,Yes\n"),
-            "header",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
-            "an empty table",
-            with("pima/b.csv", b""),
-            "data",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
-            "no array",
-            with("pima/b.npy", b"PK\x03\x04"),
-            "data",
-            Some("pima/b.npy"),
-            None,
-        ),
-        (
-            "no columns",
-            with("pima/b.parquet", b"PAR1"),
-            "data",
-            Some("pima/b.parquet"),
-            None,
-        ),
-        (
-            "a bad tag",
-            Tar::default()
-                .file("pima/tags", b"a\n\x1b[31m")
-                .file("pima/a.csv", b"a\n")
-                .packed(),
-            "text",
-            Some("pima/tags"),
-            Some(2),
-        ),
-        (
-            "a text of bytes",
-            Tar::default()
-                .file("pima/manifest", b"\xff")
-                .file("pima/a.csv", b"a\n")
-                .packed(),
-            "text",
-            Some("pima/manifest"),
-            None,
-        ),
-        (
-            "a long text",
-            Tar::default().file("pima/manifest", &[b'x'; 70_000]).packed(),
-            "long_text",
-            Some("pima/manifest"),
-            None,
-        ),
-        (
-            "many columns",
-            with("pima/b.csv", &many_columns()),
-            "many_columns",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
-            "a bomb",
-            with("pima/b.csv", &vec![b'1'; 40 << 20]),
-            "ratio",
-            None,
-            None,
-        ),
-        (
-            "a lie about the size",
-            lying(),
-            "too_large",
-            Some("pima/b.csv"),
-            None,
-        ),
-        (
+        hostile("no data", "no_data", texts),
+        hostile("nothing", "no_data", Tar::default().packed()),
+        hostile("a bomb", "ratio", bomb),
+        hostile("a lie about the size", "too_large", lying()).at("pima/b.csv"),
+        hostile(
             "an end too early",
+            "truncated",
             pack(&whole[..whole.len() - 9000]),
-            "truncated",
-            None,
-            None,
         ),
-        (
-            "a torn stream",
-            sound().packed()[..300].to_vec(),
-            "truncated",
-            None,
-            None,
-        ),
-        ("a damaged stream", damaged, "damaged", None, None),
-        (
+        hostile("a torn stream", "truncated", sound().packed()[..300].to_vec()),
+        hostile("a damaged stream", "damaged", damaged),
+        hostile(
             "more after the end",
-            pack(&[whole.as_slice(), b"more"].concat()),
             "trailing",
-            None,
-            None,
+            pack(&[whole.as_slice(), b"more"].concat()),
         ),
-        (
+        hostile(
             "no archive",
-            b"PK\x03\x04 and so on, for longer".to_vec(),
             "damaged",
-            None,
-            None,
+            b"PK\x03\x04 and so on, for longer".to_vec(),
         ),
     ]
 }
@@ -468,20 +360,20 @@ fn lying() -> Vec<u8> {
 
 #[actix_web::test]
 async fn a_hostile_archive_is_refused_whole_and_leaves_nothing() {
-    for side in [Side::High, Side::Low] {
+    for side in [Side::High, Side::Low, Side::Solo] {
         let lab = lab(side);
         let app = served!(lab);
         let owner = owner!(app, lab);
-        let query = if side == Side::High { "?mocks=generate" } else { "" };
+        let query = if side.holds_private_data() {
+            "?mocks=generate"
+        } else {
+            ""
+        };
         let before = files(&lab.root());
-        for (what, archive, reason, member, line) in hostile() {
-            let refused = send!(
-                app,
-                by(
-                    send_archive(&format!("/datasets/archive{query}"), archive),
-                    &owner
-                )
-            );
+        for hostile in members().into_iter().chain(contents()).chain(containers()) {
+            let what = hostile.what;
+            let path = format!("/datasets/archive{query}");
+            let refused = send!(app, by(send_archive(&path, hostile.archive), &owner));
             assert_eq!(
                 word(&refused),
                 (422, "archive_refused"),
@@ -489,9 +381,9 @@ async fn a_hostile_archive_is_refused_whole_and_leaves_nothing() {
                 refused.1
             );
             let told = &refused.1;
-            assert_eq!(told["reason"], reason, "{what}: {told:#}");
-            assert_eq!(told["member"], json!(member), "{what}: {told:#}");
-            assert_eq!(told["line"], json!(line), "{what}: {told:#}");
+            assert_eq!(told["reason"], hostile.reason, "{what}: {told:#}");
+            assert_eq!(told["member"], json!(hostile.member), "{what}: {told:#}");
+            assert_eq!(told["line"], json!(hostile.line), "{what}: {told:#}");
             assert_eq!(files(&lab.root()), before, "{what} left something");
             let listed = send!(app, by(get("/datasets"), &owner)).1;
             assert_eq!(listed["items"], json!([]), "{what}");

@@ -77,11 +77,11 @@ pub(in crate::cli) struct Import {
     name: Option<String>,
     #[command(flatten)]
     headers: Headers,
-    /// The mocks, in a second archive, matched by the names of the files; on the high side
+    /// The mocks, in a second archive, matched by the names of the files; on a high or a solo node
     #[arg(long, value_name = "FILE")]
     mocks: Option<PathBuf>,
     /// Generate mocks: others may see the names and types of columns then, and the ranges that the archive declares; on
-    /// the high side
+    /// a high or a solo node
     #[arg(long, conflicts_with = "mocks")]
     generate_mocks: bool,
     /// How many rows generated mocks have

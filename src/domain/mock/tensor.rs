@@ -35,27 +35,45 @@ enum Values {
     Letters,
 }
 
-/// Bytes of one element, scalars in it, and the whole numbers that it holds where it is one.
-fn element(dtype: &str) -> Option<(u64, u64, Option<(f64, f64)>)> {
-    Some(match dtype {
-        "bool" => (1, 1, None),
-        "int8" => (1, 1, Some((-128.0, 127.0))),
-        "int16" => (2, 1, Some((-32_768.0, 32_767.0))),
-        "int32" => (4, 1, Some((-2_147_483_648.0, 2_147_483_647.0))),
-        "int64" => (8, 1, Some((-EXACT_MAX, EXACT_MAX))),
-        "uint8" => (1, 1, Some((0.0, 255.0))),
-        "uint16" => (2, 1, Some((0.0, 65_535.0))),
-        "uint32" => (4, 1, Some((0.0, 4_294_967_295.0))),
-        "uint64" => (8, 1, Some((0.0, EXACT_MAX))),
-        "float16" => (2, 1, None),
-        "float32" => (4, 1, None),
-        "float64" => (8, 1, None),
-        "complex64" => (8, 2, None),
-        "complex128" => (16, 2, None),
-        "str" => (TensorPlan::LETTERS * 4, 1, None),
-        "bytes" => (TensorPlan::LETTERS, 1, None),
-        _ => return None,
-    })
+/// What is to be known of an element type.
+struct ElementType {
+    /// Bytes of one element.
+    bytes: u64,
+    /// Scalars in it.
+    scalars: u64,
+    /// The least and the greatest whole number, where it holds whole numbers.
+    whole: Option<(f64, f64)>,
+}
+
+impl ElementType {
+    fn named(dtype: &str) -> Option<Self> {
+        let of = |bytes, scalars, whole| {
+            Some(Self {
+                bytes,
+                scalars,
+                whole,
+            })
+        };
+        match dtype {
+            "bool" => of(1, 1, None),
+            "int8" => of(1, 1, Some((-128.0, 127.0))),
+            "int16" => of(2, 1, Some((-32_768.0, 32_767.0))),
+            "int32" => of(4, 1, Some((-2_147_483_648.0, 2_147_483_647.0))),
+            "int64" => of(8, 1, Some((-EXACT_MAX, EXACT_MAX))),
+            "uint8" => of(1, 1, Some((0.0, 255.0))),
+            "uint16" => of(2, 1, Some((0.0, 65_535.0))),
+            "uint32" => of(4, 1, Some((0.0, 4_294_967_295.0))),
+            "uint64" => of(8, 1, Some((0.0, EXACT_MAX))),
+            "float16" => of(2, 1, None),
+            "float32" => of(4, 1, None),
+            "float64" => of(8, 1, None),
+            "complex64" => of(8, 2, None),
+            "complex128" => of(16, 2, None),
+            "str" => of(TensorPlan::LETTERS * 4, 1, None),
+            "bytes" => of(TensorPlan::LETTERS, 1, None),
+            _ => None,
+        }
+    }
 }
 
 /// The largest number of each float that a range may reach.
@@ -82,8 +100,11 @@ impl TensorPlan {
         (min, max): (Option<f64>, Option<f64>),
         rows: u64,
     ) -> Result<Self, String> {
-        let (bytes, scalars, whole) =
-            element(dtype).ok_or_else(|| format!("elements of type {dtype} are not generated"))?;
+        let ElementType {
+            bytes,
+            scalars,
+            whole,
+        } = ElementType::named(dtype).ok_or_else(|| format!("elements of type {dtype} are not generated"))?;
         let mut shape = shape.to_vec();
         let row = shape
             .iter()
