@@ -3,8 +3,8 @@
 use super::assets::{NewMock, NewPrivateData};
 use super::datasets::Shown;
 use super::listing::Place;
-use super::{Refusal, assets, datasets};
-use crate::domain::access::{Actor, Permission};
+use super::{Refusal, assets, datasets, visible};
+use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::asset::{Asset, check_mock};
 use crate::domain::audit::Action;
 use crate::domain::dataset::DatasetDraft;
@@ -129,7 +129,7 @@ pub fn awaiting_mocks(
     id: DatasetId,
 ) -> Result<Vec<Awaiting>, Refusal> {
     actor.require(Permission::UploadData)?;
-    let Shown { dataset, assets } = datasets::show(read, id)?;
+    let Shown { dataset, assets } = datasets::show(read, &actor.clone().into(), id)?;
     assets::at_home(&dataset, here)?;
     let mut awaiting = Vec::with_capacity(assets.len());
     for object in assets {
@@ -195,16 +195,16 @@ pub struct AssetPage {
 /// The assets of a dataset after a place, at most `limit`.
 ///
 /// # Errors
-/// There is no such dataset.
+/// There is no such dataset that the viewer may see.
 pub fn list(
     read: &impl Read,
-    actor: &Actor,
+    viewer: &Viewer,
     here: &Here,
     id: DatasetId,
     after: Option<Place>,
     limit: usize,
 ) -> Result<AssetPage, Refusal> {
-    let (_, dataset) = datasets::find(read, id)?;
+    let dataset = visible::dataset(read, viewer, id)?.body;
     let prefix = (id.0, Kind::Asset as u8);
     let mut place = after.map(|(position, asset)| (prefix.0, prefix.1, position, asset));
     let mut page = AssetPage {
@@ -225,7 +225,7 @@ pub fn list(
                 return Ok(page);
             }
             place = Some(key);
-            page.assets.extend(listed(read, actor, here, object)?);
+            page.assets.extend(listed(read, viewer, here, object)?);
         }
         if last {
             return Ok(page);
@@ -233,23 +233,24 @@ pub fn list(
     }
 }
 
-/// One asset as a list shows it.
+/// One asset, whose dataset the viewer may see, as a list shows it.
 ///
 /// # Errors
 /// The store cannot be read.
 pub fn listed(
     read: &impl Read,
-    actor: &Actor,
+    viewer: &Viewer,
     here: &Here,
     object: Object,
 ) -> Result<Option<ListedAsset>, Refusal> {
     let Body::Asset(asset) = object.body.clone() else {
         return Ok(None);
     };
-    let private = if actor.may(Permission::UploadData) && here.side.holds_private_data() {
-        read.get(&PRIVATE_DATA, &object.id)?
-    } else {
-        None
+    let private = match viewer {
+        Viewer::Person(actor) if actor.may(Permission::UploadData) && here.side.holds_private_data() => {
+            read.get(&PRIVATE_DATA, &object.id)?
+        }
+        Viewer::Person(_) | Viewer::Guest => None,
     };
     Ok(Some(ListedAsset {
         object,

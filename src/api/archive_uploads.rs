@@ -16,7 +16,7 @@ use crate::clock;
 use crate::domain::access::Actor;
 use crate::domain::archive::{ArchiveRefused, Fault, HeaderChoice, Headers, Limits, Part, Texts};
 use crate::domain::asset::check_mock;
-use crate::domain::dataset::{Dataset, DatasetDraft};
+use crate::domain::dataset::{Dataset, DatasetDraft, Visibility};
 use crate::domain::id::{AssetId, DatasetId};
 use crate::domain::mock::{self, NoPlan, Ranges, WrongRange};
 use crate::domain::object::Object;
@@ -36,6 +36,7 @@ pub(super) struct ImportWanted {
     pub actor: Actor,
     /// The dataset's name; the top folder's where there is none.
     pub name: Option<String>,
+    pub visibility: Visibility,
     pub headers: Headers,
     /// The mocks to generate for private data, if any.
     pub generate: Option<Generate>,
@@ -102,7 +103,10 @@ pub(super) fn import(
 /// What the catalogue will say of the dataset.
 fn draft(wanted: &ImportWanted, contents: &Contents) -> Result<DatasetDraft, Problem> {
     let name = wanted.name.as_ref().unwrap_or(&contents.folder);
-    let draft = contents.texts.draft(name)?;
+    let draft = DatasetDraft {
+        visibility: wanted.visibility.clone(),
+        ..contents.texts.draft(name)?
+    };
     Dataset::new(&draft)?;
     Ok(draft)
 }

@@ -9,12 +9,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::archive_uploads::{self, Generate, ImportWanted, Imported, Supplied, SupplyWanted};
-use super::{Answer, Context, Page, Problem, Query, SignedIn, files, page};
+use super::{Answer, Context, Page, Problem, Query, SignedIn, Visitor, files, page};
 use crate::acts::Refusal;
 use crate::acts::archives::{self, ListedAsset};
 use crate::clock;
+use crate::domain::access::Viewer;
 use crate::domain::archive::{HeaderChoice, Headers};
 use crate::domain::asset::DataFormat;
+use crate::domain::dataset::Visibility;
 use crate::domain::id::{AssetId, DatasetId};
 use crate::domain::mock::ROWS_MAX;
 use crate::domain::object::Body;
@@ -72,6 +74,18 @@ enum MocksWord {
     Generate,
 }
 
+/// Who may know of the dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SeenByWord {
+    /// Everybody, also guests where the node lets them in.
+    Everybody,
+    /// Whoever is signed in.
+    SignedIn,
+    /// The members of any of the groups that are named.
+    Groups,
+}
+
 /// How an archive is taken in.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +93,11 @@ enum MocksWord {
 struct ImportQuery {
     /// The dataset's name; the name of the archive's folder if left out.
     name: Option<String>,
+    /// Who may know of it: everybody, signed_in (if left out), or groups.
+    #[param(inline)]
+    visible_to: Option<SeenByWord>,
+    /// The groups, by name, one a line.
+    groups: Option<String>,
     /// Whether the CSV files have headers: auto, present or absent.
     #[serde(default)]
     #[param(inline)]
@@ -100,6 +119,20 @@ struct ImportQuery {
 const MOCK_ROWS: u64 = 100;
 
 impl ImportQuery {
+    fn visibility(&self) -> Result<Visibility, Problem> {
+        let groups = self.groups.as_deref().unwrap_or_default().lines();
+        let groups: Vec<_> = groups.map(str::to_owned).collect();
+        let visibility = match (self.visible_to, groups.as_slice()) {
+            (Some(SeenByWord::Groups), [_, ..]) => Visibility::Groups(groups),
+            (Some(SeenByWord::Everybody), []) => Visibility::Everybody,
+            (Some(SeenByWord::SignedIn) | None, []) => Visibility::SignedIn,
+            _ => {
+                return Err(Invalid::new("groups", "are named with visible_to=groups, and only then").into());
+            }
+        };
+        Ok(visibility.checked()?)
+    }
+
     /// How mocks are generated, if they are.
     fn generate(&self) -> Result<Option<Generate>, Problem> {
         let rows = self.mock_rows.unwrap_or(MOCK_ROWS);
@@ -217,9 +250,11 @@ async fn import(
     if generate.is_some() && !context.side.holds_private_data() {
         return Err(Refusal::conflict("wrong_side", MOCKS_ALREADY).into());
     }
+    let visibility = query.visibility()?;
     let present = query.header_present.as_deref();
     let wanted = ImportWanted {
         actor,
+        visibility,
         headers: headers(query.header, present, query.header_absent.as_deref()),
         name: query.name,
         generate,
@@ -230,7 +265,8 @@ async fn import(
         archives::may_import(view, &who, here.node, name.as_deref())
     };
     context.store.read(check).await?;
-    let (most, actor) = (context.config.server.upload_bytes, wanted.actor.clone());
+    let most = context.config.server.upload_bytes;
+    let viewer = Viewer::from(wanted.actor.clone());
     let shared = context.clone();
     let take = move |body: &mut dyn Read| archive_uploads::import(&shared, &wanted, body);
     let Imported { shown, ignored, .. } = files::receive(body, most, take).await?;
@@ -244,7 +280,7 @@ async fn import(
             let listed = shown
                 .assets
                 .into_iter()
-                .map(|asset| archives::listed(view, &actor, &here, asset));
+                .map(|asset| archives::listed(view, &viewer, &here, asset));
             listed.collect::<Result<Vec<_>, _>>()
         })
         .await?;
@@ -375,7 +411,7 @@ struct AssetList {
 }
 
 /// The assets of a dataset: id, name, tags, type and shape of the mock; for those who upload data, of the private data too.
-#[utoipa::path(tag = "datasets", security(("token" = [])), params(Page), responses(
+#[utoipa::path(tag = "datasets", security(("token" = []), ()), params(Page), responses(
     (status = 200, description = "A page of assets", body = AssetList),
     (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in"),
@@ -383,7 +419,7 @@ struct AssetList {
 #[get("/datasets/{id}/assets")]
 async fn list(
     context: web::Data<Context>,
-    SignedIn(actor): SignedIn,
+    Visitor(viewer): Visitor,
     id: web::Path<Uuid>,
     Query(wanted): Query<Page>,
 ) -> Answer {
@@ -392,7 +428,7 @@ async fn list(
         .store
         .read(move |view| {
             let here = Here::at(view, clock::now(), [0; 32])?;
-            archives::list(view, &actor, &here, id, after, limit)
+            archives::list(view, &viewer, &here, id, after, limit)
         })
         .await?;
     let tags = found.tags;

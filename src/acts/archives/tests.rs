@@ -62,7 +62,7 @@ fn bring(scene: &Scene, actor: Actor, name: &str, assets: Vec<NewAsset>) -> Resu
 fn page(scene: &Scene, actor: &Actor, after: Option<Place>, limit: usize) -> AssetPage {
     let view = scene.view();
     let here = Here::at(&view, "2026-11-22T08:00:00Z".parse().unwrap(), [0; 32]).unwrap();
-    list(&view, actor, &here, DATASET, after, limit).unwrap()
+    list(&view, &actor.clone().into(), &here, DATASET, after, limit).unwrap()
 }
 
 #[test]
@@ -204,4 +204,11 @@ fn the_list_tells_of_private_data_to_uploaders_alone() {
     );
     let seen = page(&scene, &ada(), None, 9);
     assert!(seen.assets.iter().all(|it| it.private.is_none()));
+    let view = scene.view();
+    let here = Here::at(&view, "2026-11-22T08:00:00Z".parse().unwrap(), [0; 32]).unwrap();
+    let unseen = list(&view, &Viewer::Guest, &here, DATASET, None, 9);
+    assert!(
+        matches!(unseen, Err(Refusal::NotFound { .. })),
+        "it is for whoever is signed in"
+    );
 }

@@ -476,3 +476,35 @@ async fn generated_mocks_keep_to_what_is_declared_and_show_no_values() {
         201
     );
 }
+
+#[actix_web::test]
+async fn a_dataset_is_restricted_from_its_first_moment() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let owner = owner!(app, lab);
+    let person = json!({"name": "Sam", "email": "sam@example.org", "password": PASSWORD});
+    assert_eq!(send!(app, post("/users", &person)).0, 201);
+    let sam = sign_in!(app, "sam@example.org");
+    for (query, seen) in [
+        ("name=open", 200),
+        ("name=all&visible_to=everybody", 200),
+        ("name=few&visible_to=groups&groups=Eyes%0ALungs", 404),
+    ] {
+        let path = format!("/datasets/archive?{query}");
+        let made = send!(app, by(send_archive(&path, sound().packed()), &owner));
+        assert_eq!(made.0, 201, "{:#}", made.1);
+        let path = format!("/datasets/{}/assets", made.1["id"].as_str().unwrap());
+        assert_eq!(send!(app, by(get(&path), &sam)).0, seen, "{query}");
+        assert_eq!(send!(app, by(get(&path), &owner)).0, 200, "{query}");
+        assert_eq!(send!(app, get(&path)).0, 401, "{query}");
+    }
+    for query in [
+        "visible_to=groups",
+        "groups=Eyes",
+        "visible_to=everybody&groups=Eyes",
+    ] {
+        let path = format!("/datasets/archive?name=b&{query}");
+        let refused = send!(app, by(send_archive(&path, sound().packed()), &owner));
+        assert_eq!(word(&refused), (400, "invalid"), "{query}");
+    }
+}

@@ -75,6 +75,12 @@ pub(in crate::cli) struct Import {
     /// The dataset's name; the folder's if left out
     #[arg(long)]
     name: Option<String>,
+    /// Everybody may know of it, also guests where the node lets them in; whoever is signed in if nothing is said
+    #[arg(long, conflicts_with = "group")]
+    everybody: bool,
+    /// The members of this group may know of it, and of any other that is named
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
     #[command(flatten)]
     headers: Headers,
     /// The mocks, in a second archive, matched by the names of the files; on a high or a solo node
@@ -109,6 +115,13 @@ pub(super) fn import(session: &Session, wanted: &Import) -> Result<(), Failure> 
     }
     let mut asked = wanted.headers.asked();
     asked.extend(wanted.name.clone().map(|name| ("name", name)));
+    if wanted.everybody {
+        asked.push(("visible_to", "everybody".to_owned()));
+    }
+    if !wanted.group.is_empty() {
+        asked.push(("visible_to", "groups".to_owned()));
+        asked.push(("groups", wanted.group.join("\n")));
+    }
     if wanted.generate_mocks {
         asked.push(("mocks", "generate".to_owned()));
     }
