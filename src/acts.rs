@@ -18,6 +18,7 @@ mod histories;
 pub mod inbox;
 pub mod keys;
 pub mod listing;
+pub mod notices;
 pub mod outgoing;
 pub mod peers;
 pub mod projects;

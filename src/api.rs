@@ -26,6 +26,7 @@ mod gate;
 pub mod groups;
 pub mod keys;
 pub mod node;
+pub mod notifications;
 mod openapi;
 pub mod page;
 mod password_changes;
@@ -87,6 +88,7 @@ fn resources(side: Side) -> impl FnOnce(&mut ServiceConfig<'_>) {
             .configure(keys::configure)
             .configure(runs::configure)
             .configure(releases::configure)
+            .configure(notifications::configure)
             .service(openapi::document);
         match side.level() {
             Ok(_) => routes.configure(between_nodes),

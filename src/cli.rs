@@ -26,6 +26,7 @@ mod key;
 mod medium;
 mod names;
 mod node;
+mod notifications;
 mod offer;
 mod pair;
 mod password;
@@ -127,6 +128,9 @@ enum Command {
     /// The node itself
     #[command(subcommand)]
     Node(node::Verb),
+    /// What you are told, and how
+    #[command(subcommand)]
+    Notifications(notifications::Verb),
     /// Whether this machine can run code safely
     #[command(subcommand)]
     Sandbox(sandbox::Verb),
@@ -238,6 +242,7 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
         Command::Group(verb) => group::run(&common.session()?, &verb),
         Command::Settings(verb) => settings::run(&common.session()?, &verb),
         Command::Node(verb) => node::run(&common.session()?, &verb),
+        Command::Notifications(verb) => notifications::run(&common.session()?, &verb),
         Command::Sandbox(verb) => sandbox::run(common, &verb),
         Command::Dataset(verb) => dataset::run(&common.session()?, &verb),
         Command::Asset(verb) => asset::run(&common.session()?, &verb),

@@ -30,6 +30,7 @@ pub mod release;
 pub mod request;
 pub mod role;
 pub mod schema;
+pub mod sealed;
 pub mod second_factor;
 pub mod session;
 pub mod settings;

@@ -3,6 +3,7 @@
 pub mod actors;
 pub mod acts;
 pub mod api;
+pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod domain;

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use actix::{Addr, Supervisor};
 
 use crate::actors::StoreHandle;
-use crate::actors::notifier::Notifier;
+use crate::actors::notifier::{self, Means, Notifier};
 use crate::actors::runner::{self, Crew, Places, Runner};
 use crate::actors::store::Clock;
 use crate::actors::syncer::Syncer;
 use crate::actors::triage::Triage;
 use crate::clock;
+use crate::domain::notification::mail_settings::Configured;
 use crate::domain::settings;
 use crate::domain::side::{NoBundles, Side};
 use crate::runtime::Runtime;
@@ -31,12 +32,13 @@ use crate::store::node_folder::{NodeFolder, NodeFolderError, PrivateData};
 use crate::store::placement::{PlacementError, Placements};
 use crate::store::read::{Read, View};
 use crate::store::records::RecordError;
+use crate::store::secrets::{SecretError, Secrets};
 use crate::store::sled_engine::SledEngine;
 use crate::store::tables::NODE;
 use crate::store::whole_file::OpenFolderError;
 use crate::store::writer::{Writer, WriterLimits};
 
-pub use config::{Config, ConfigError, Python, Runtime as RuntimeSettings, Server};
+pub use config::{Config, ConfigError, Notifications, Python, Runtime as RuntimeSettings, Server, Smtp};
 
 /// The folders in the spool: of runs under way, and of deposits that are being checked.
 const RUNS: &str = "runs";
@@ -62,6 +64,10 @@ pub struct Parts {
     pub runner: Addr<Runner>,
     /// Owns the outbox.
     pub notifier: Addr<Notifier>,
+    /// Seals the secrets that the store keeps.
+    pub secrets: Arc<Secrets>,
+    /// What the environment and the configuration file say about mail.
+    pub configured: Arc<Configured>,
     /// Open bytes.
     pub blobs: Arc<Blobs>,
     /// Private bytes; none on a low node.
@@ -111,6 +117,12 @@ pub enum StartError {
     /// The store holds no node, or cannot be read.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The configuration of mail cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The key that seals secrets cannot be used.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
     /// The configuration and the store do not agree.
     #[error("poundlock.toml says that this is a {} node, and its store that it is a {} one", configured.word(), stored.word())]
     OtherSide {
@@ -134,6 +146,8 @@ pub struct Opened {
     attachments: Option<Arc<Attachments>>,
     placements: Arc<Placements>,
     runtime: Arc<Runtime>,
+    secrets: Arc<Secrets>,
+    configured: Arc<Configured>,
     node: settings::Node,
 }
 
@@ -163,6 +177,8 @@ pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
         .transpose()?;
     let notes = folder.spool().join(PLACEMENTS);
     let placements = Arc::new(Placements::open(&notes, &blobs, attachments.as_deref(), &view)?);
+    let secrets = Arc::new(Secrets::open(&folder)?);
+    let configured = config.notifications.configured(&secrets, config.server.listen)?;
     let python = config.python(std::env::var_os("PATH").as_deref());
     let runtime = Arc::new(Runtime::probe(python, config.sandbox(folder.root())));
     Ok(Opened {
@@ -173,6 +189,8 @@ pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
         attachments,
         placements,
         runtime,
+        secrets,
+        configured: Arc::new(configured),
         node,
     })
 }
@@ -213,11 +231,17 @@ impl Opened {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let owned = store.clone();
-        let notifier = Supervisor::start(move |_| Notifier::new(owned));
+        let notifier = Notifier::start(Means {
+            store: store.clone(),
+            secrets: Arc::clone(&self.secrets),
+            configured: Arc::clone(&self.configured),
+            folder: self.folder.clone(),
+            retry: self.config.notifications.retry(),
+            connections: usize::from(self.config.notifications.connections),
+        })?;
+        let notifier = Supervisor::start(move |_| notifier);
         let triage = Triage::new(
             store.clone(),
-            notifier.clone(),
             Arc::clone(&self.runtime),
             Arc::clone(&self.blobs),
             self.attachments.clone(),
@@ -238,13 +262,15 @@ impl Opened {
         } else {
             Places::Shared(at_once)
         };
-        let runner = Runner::new(crew, notifier.clone(), places);
+        let runner = Runner::new(crew, places);
         let parts = Parts {
             syncer: syncer.map(|syncer| Supervisor::start(move |_| syncer)),
             store,
             triage: Supervisor::start(move |_| triage),
             runner: Supervisor::start(move |_| runner),
             notifier,
+            secrets: self.secrets,
+            configured: self.configured,
             deposits,
             blobs: self.blobs,
             attachments: self.attachments,
@@ -280,6 +306,9 @@ impl Running {
         let grace = self.node.config.server.grace();
         if let Err(error) = self.node.runner.send(runner::Stop { grace }).await {
             tracing::error!(%error, "the runner did not stop");
+        }
+        if let Err(error) = self.node.notifier.send(notifier::Stop).await {
+            tracing::error!(%error, "the notifier did not stop");
         }
         let store = self.node.store.clone();
         let closed = actix_web::rt::task::spawn_blocking(move || store.close_blocking()).await;

@@ -19,6 +19,7 @@ pub mod node_folder;
 pub mod placement;
 pub mod read;
 pub mod records;
+pub mod secrets;
 pub mod sled_engine;
 mod snapshots;
 pub mod table;

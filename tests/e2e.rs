@@ -32,8 +32,12 @@ mod forgeries;
 mod histories;
 #[path = "e2e/lifetime.rs"]
 mod lifetime;
+#[path = "e2e/mail.rs"]
+mod mail;
 #[path = "e2e/node.rs"]
 mod node;
+#[path = "e2e/notifications.rs"]
+mod notifications;
 #[path = "e2e/openapi.rs"]
 mod openapi;
 #[path = "e2e/pages_catalogue.rs"]

@@ -53,27 +53,37 @@ fn dependencies_point_one_way() {
         (
             "domain",
             &[
-                "store", "sync", "acts", "actors", "api", "pages", "cli", "runtime", "node",
+                "store", "sync", "acts", "actors", "api", "pages", "channels", "cli", "runtime", "node",
             ][..],
         ),
         (
             "sync",
             &[
-                "store", "acts", "actors", "api", "pages", "cli", "runtime", "node",
+                "store", "acts", "actors", "api", "pages", "channels", "cli", "runtime", "node",
             ],
         ),
         (
             "store",
-            &["acts", "actors", "api", "pages", "cli", "runtime", "node"],
+            &[
+                "acts", "actors", "api", "pages", "channels", "cli", "runtime", "node",
+            ],
         ),
         (
             "runtime",
-            &["store", "sync", "acts", "actors", "api", "pages", "cli", "node"],
+            &[
+                "store", "sync", "acts", "actors", "api", "pages", "channels", "cli", "node",
+            ],
         ),
-        ("acts", &["actors", "api", "pages", "cli", "node"]),
+        (
+            "channels",
+            &[
+                "store", "sync", "acts", "actors", "api", "pages", "cli", "runtime", "node",
+            ],
+        ),
+        ("acts", &["actors", "api", "pages", "channels", "cli", "node"]),
         ("actors", &["api", "pages", "cli"]),
-        ("api", &["pages", "cli"]),
-        ("pages", &["cli", "node", "store::engine"]),
+        ("api", &["pages", "channels", "cli"]),
+        ("pages", &["channels", "cli", "node", "store::engine"]),
     ];
     let mut wrong = Vec::new();
     for (room, forbidden) in rooms {

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, ContextFutureSpawner, Handler, Message,
-    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, ContextFutureSpawner, Handler, Message, ResponseActFuture,
+    ResponseFuture, Supervised, WrapFuture,
 };
 use tokio::sync::oneshot;
 
 use super::ActError;
-use super::notifier::{Notifier, Queued};
 use crate::acts::runs::{self, Cancelled, Wanted};
 use crate::domain::access;
 use crate::domain::id::JobId;
@@ -33,7 +32,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Runner {
     crew: Arc<Crew>,
-    notifier: Addr<Notifier>,
     places: Places,
     under_way: BTreeMap<JobId, (Data, Cancel)>,
     /// Whether what an earlier process left has been put in order.
@@ -74,10 +72,9 @@ impl Places {
 
 impl Runner {
     /// A runner with `places` for runs at once.
-    pub fn new(crew: Crew, notifier: Addr<Notifier>, places: Places) -> Self {
+    pub fn new(crew: Crew, places: Places) -> Self {
         Self {
             crew: Arc::new(crew),
-            notifier,
             places,
             under_way: BTreeMap::new(),
             tidied: false,
@@ -309,8 +306,6 @@ impl Handler<Over> for Runner {
         if self.stopping.is_some() {
             return self.stopped();
         }
-        // A full mailbox has woken it already.
-        let _woken = self.notifier.try_send(Queued);
         if over.failed {
             self.pause(context);
         } else {

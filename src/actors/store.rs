@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture, Supervised, Supervisor};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use super::ActError;
 use crate::acts::Refusal;
@@ -86,6 +87,7 @@ struct Shared {
     actor: Addr<Store>,
     writer: Writer,
     clock: Clock,
+    committed: Arc<Notify>,
 }
 
 impl Debug for StoreHandle {
@@ -100,8 +102,18 @@ impl StoreHandle {
         let owned = writer.clone();
         let actor = Supervisor::start(move |_| Store { writer: owned });
         Self {
-            shared: Arc::new(Shared { actor, writer, clock }),
+            shared: Arc::new(Shared {
+                actor,
+                writer,
+                clock,
+                committed: Arc::new(Notify::new()),
+            }),
         }
+    }
+
+    /// Is told after every commit, for the one who looks whether there is something new to do: the notifier.
+    pub fn committed(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.committed)
     }
 
     /// The present moment, as the node's clock has it.
@@ -117,7 +129,9 @@ impl StoreHandle {
         &self,
         act: impl FnOnce(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, ActError> {
-        self.shared.actor.send(Transact::new(act)).await?
+        let done = self.shared.actor.send(Transact::new(act)).await??;
+        self.shared.committed.notify_one();
+        Ok(done)
     }
 
     /// As [`Self::transact`], for acts, which are told where and when they happen.
@@ -139,7 +153,9 @@ impl StoreHandle {
         &self,
         act: impl FnOnce(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, ActError> {
-        Ok(self.shared.writer.transact(act)?)
+        let done = self.shared.writer.transact(act)?;
+        self.shared.committed.notify_one();
+        Ok(done)
     }
 
     /// As [`Self::act`], for a thread that may block.

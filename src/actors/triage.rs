@@ -8,9 +8,8 @@ mod vault;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 
-use super::notifier::{Notifier, Queued};
 use super::{ActError, StoreHandle};
 use crate::acts::decisions::{self, Seen};
 use crate::acts::releases;
@@ -33,7 +32,6 @@ use vault::Vault;
 #[derive(Debug)]
 pub struct Triage {
     store: StoreHandle,
-    notifier: Addr<Notifier>,
     runtime: Arc<Runtime>,
     intake: Intake,
     vault: Vault,
@@ -44,7 +42,6 @@ impl Triage {
     /// `deposit_bytes`.
     pub fn new(
         store: StoreHandle,
-        notifier: Addr<Notifier>,
         runtime: Arc<Runtime>,
         blobs: Arc<Blobs>,
         attachments: Option<Arc<Attachments>>,
@@ -54,25 +51,10 @@ impl Triage {
         let vault = Vault::new(store.clone(), blobs, attachments, uploads, deposit_bytes);
         Self {
             store,
-            notifier,
             runtime,
             intake: Intake::default(),
             vault,
         }
-    }
-
-    /// Passes an answer on, and wakes the notifier if something was done.
-    fn announcing<T: 'static>(
-        &self,
-        answer: impl Future<Output = Result<T, ActError>> + 'static,
-    ) -> ResponseFuture<Result<T, ActError>> {
-        let notifier = self.notifier.clone();
-        Box::pin(async move {
-            let done = answer.await?;
-            // A full mailbox has woken it already.
-            let _woken = notifier.try_send(Queued);
-            Ok(done)
-        })
     }
 }
 
@@ -141,7 +123,7 @@ impl Handler<Ask> for Triage {
 
     fn handle(&mut self, ask: Ask, _: &mut Context<Self>) -> Self::Result {
         let store = self.store.clone();
-        self.announcing(async move {
+        Box::pin(async move {
             store
                 .act(move |tx, here| match &ask.petition {
                     Petition::Make(draft) => requests::create(tx, &ask.actor, here, ask.request, draft),
@@ -181,7 +163,7 @@ impl Handler<Decide> for Triage {
 
     fn handle(&mut self, ask: Decide, _: &mut Context<Self>) -> Self::Result {
         let store = self.store.clone();
-        self.announcing(async move {
+        Box::pin(async move {
             store
                 .act(move |tx, here| {
                     decisions::decide(tx, &ask.actor, here, ask.id, ask.request, ask.verdict, &ask.seen)
@@ -216,7 +198,7 @@ impl Handler<Deposit> for Triage {
     fn handle(&mut self, ask: Deposit, _: &mut Context<Self>) -> Self::Result {
         let vault = self.vault.clone();
         let work = actix_web::rt::task::spawn_blocking(move || vault.deposit(ask));
-        self.announcing(async { work.await.map_err(ActError::internal)? })
+        Box::pin(async { work.await.map_err(ActError::internal)? })
     }
 }
 
@@ -241,6 +223,6 @@ impl Handler<Release> for Triage {
     fn handle(&mut self, ask: Release, _: &mut Context<Self>) -> Self::Result {
         let vault = self.vault.clone();
         let work = actix_web::rt::task::spawn_blocking(move || vault.release(ask));
-        self.announcing(async { work.await.map_err(ActError::internal)? })
+        Box::pin(async { work.await.map_err(ActError::internal)? })
     }
 }

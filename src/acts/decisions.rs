@@ -117,7 +117,8 @@ pub(super) fn write(
         &subjects,
         &details,
     )?;
-    records::notify(tx, here, event, Some(request.0), Some(found.body.requester))?;
+    // About the decision, which says why; a later one must not speak for it.
+    records::notify(tx, here, event, Some(id.0), Some(found.body.requester))?;
     Ok(object)
 }
 

@@ -201,6 +201,7 @@ pub fn withdraw(
         &[id.0],
         &[],
     )?;
+    records::notify(tx, here, Event::RequestWithdrawn, Some(id.0), Some(actor.user))?;
     Ok(object)
 }
 

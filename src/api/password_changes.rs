@@ -13,10 +13,12 @@ use super::passwords::Password;
 use super::sign_in::Bearer;
 use super::throttles::Trier;
 use super::{Answer, Context, Json, SignedIn, proof};
-use crate::acts::accounts;
+use crate::acts::{accounts, notices};
 use crate::clock;
 use crate::domain::id::UserId;
+use crate::domain::sealed::Secret;
 use crate::domain::session;
+use crate::store::secrets::Purpose;
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
@@ -95,10 +97,29 @@ async fn forgotten(
     );
     context.throttles().admit(trier, now)?;
     context.throttles().failed(trier, now);
+    // Beside the answer: how long it takes must not tell whether there is such an account.
+    actix_web::rt::spawn(mail_token(context, body.email));
     Ok(HttpResponse::Accepted().json(Asked {
         detail: "if there is such an account and this node has mail, a token is on its way; otherwise ask somebody who may \
                  create users here for one",
     }))
+}
+
+/// Has a token mailed to the account under an address, if there is one and the node sends mail.
+async fn mail_token(context: web::Data<Context>, email: String) {
+    let token = Secret::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
+    let hash = session::reset_token_hash(token.expose());
+    let sealed = match context.secrets.seal(Purpose::PasswordReset, &token) {
+        Ok(sealed) => sealed,
+        Err(error) => return tracing::error!(%error, "no token can be mailed"),
+    };
+    let configured = context.configured.clone();
+    let mailed = context
+        .store
+        .act(move |tx, here| notices::mail_reset(tx, here, &configured, &email, &hash, sealed));
+    if let Err(error) = mailed.await {
+        tracing::error!(%error, "a token could not be mailed");
+    }
 }
 
 /// A token and the password that is chosen with it.

@@ -15,6 +15,8 @@ use crate::actors::ActError;
 use crate::acts::Refusal;
 use crate::domain::access::Denied;
 use crate::domain::archive::ArchiveRefused;
+use crate::domain::notification::mail_settings::EnablingError;
+use crate::domain::notification::reply::Fault;
 use crate::domain::text::Invalid;
 use crate::store::records::RecordError;
 use crate::store::table::TableError;
@@ -198,6 +200,8 @@ fn title(word: &str, status: StatusCode) -> String {
         "registration_closed" => "Registration is closed",
         "method_not_allowed" => "Method not allowed",
         "form_refused" => "The form was not accepted",
+        "mail_settings_incomplete" => "Something is missing",
+        "not_taken" => "The other server does not take this",
         _ => return status.canonical_reason().unwrap_or("Refused").to_owned(),
     };
     title.to_owned()
@@ -257,6 +261,28 @@ impl ResponseError for Problem {
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         Self::invalid(vec![invalid])
+    }
+}
+
+impl From<EnablingError> for Problem {
+    fn from(error: EnablingError) -> Self {
+        match error {
+            EnablingError::Incomplete(said) => {
+                Self::new(StatusCode::BAD_REQUEST, "mail_settings_incomplete", said)
+            }
+            EnablingError::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+/// A server outside does not take what it was given. What it said is told: who asks has to mend it.
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "not_taken",
+            format!("this was not taken: {}", fault.said),
+        )
     }
 }
 

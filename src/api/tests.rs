@@ -253,6 +253,7 @@ async fn answers_bear_the_headers_that_keep_browsers_safe() {
 }
 
 mod archives;
+mod notifications;
 mod permissions;
 mod requests;
 mod solo;

@@ -135,6 +135,7 @@ actions! {
     STORE_RESTORED = "store.restored";
     STORE_MIGRATED = "store.migrated";
     SETTING_CHANGED = "setting.changed";
+    DEAD_LETTERS_CHANGED = "dead_letters.changed";
     LOGIN = "login";
     LOGIN_REFUSED = "login.refused";
     LOGOUT = "logout";

@@ -1,5 +1,7 @@
 //! `poundlock.toml`: what the administrator of the machine decides. What the owner of the node decides is in the store.
 
+mod notifications;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::side::Side;
 use crate::runtime::{Limits, PythonConfig, SandboxConfig};
+
+pub use notifications::{Notifications, Smtp};
 
 /// The configuration of a node. A key that is not known is an error that names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,9 @@ pub struct Config {
     /// How it runs code.
     #[serde(default)]
     pub runtime: Runtime,
+    /// How people are told things outside the node.
+    #[serde(default)]
+    pub notifications: Notifications,
 }
 
 /// How the node is reached.
@@ -123,7 +130,7 @@ pub enum ConfigError {
 }
 
 /// The variables that override the file, each with the place of its value.
-const VARIABLES: [(&str, &[&str]); 8] = [
+const VARIABLES: [(&str, &[&str]); 17] = [
     ("POUNDLOCK_LISTEN", &["server", "listen"]),
     ("POUNDLOCK_UPLOAD_BYTES", &["server", "upload_bytes"]),
     ("POUNDLOCK_STOP_SECONDS", &["server", "stop_seconds"]),
@@ -138,6 +145,15 @@ const VARIABLES: [(&str, &[&str]); 8] = [
         "POUNDLOCK_RUN_MEMORY_BYTES",
         &["runtime", "limits", "memory_bytes"],
     ),
+    ("POUNDLOCK_BASE_URL", &["notifications", "base_url"]),
+    ("SMTP_HOST", &["notifications", "smtp", "host"]),
+    ("SMTP_PORT", &["notifications", "smtp", "port"]),
+    ("SMTP_SECURITY", &["notifications", "smtp", "security"]),
+    ("SMTP_USERNAME", &["notifications", "smtp", "username"]),
+    ("SMTP_PASSWORD", &["notifications", "smtp", "password"]),
+    ("SMTP_PASSWORD_FILE", &["notifications", "smtp", "password_file"]),
+    ("SMTP_CA_FILE", &["notifications", "smtp", "ca_file"]),
+    ("EMAIL_SENDER", &["notifications", "smtp", "sender"]),
 ];
 
 impl Config {
@@ -147,6 +163,7 @@ impl Config {
             side,
             server: Server::default(),
             runtime: Runtime::default(),
+            notifications: Notifications::default(),
         }
     }
 
@@ -176,9 +193,8 @@ impl Config {
         let mut table: toml::Table = toml::from_str(text).map_err(wrong)?;
         for (name, place) in VARIABLES {
             if let Some(value) = variable(name) {
-                set(&mut table, place, &value);
                 // One by one, so that the error can name the variable.
-                Self::deserialize(table.clone()).map_err(|error| ConfigError::Variable {
+                table = overridden(&table, place, &value).map_err(|error| ConfigError::Variable {
                     variable: name,
                     problem: error.message().to_owned(),
                 })?;
@@ -219,8 +235,24 @@ impl Config {
     }
 }
 
-/// Puts a variable's value at its place: a whole number where it is one, text else.
-fn set(table: &mut toml::Table, place: &[&str], value: &str) {
+/// The table with a variable's value at its place: as a whole number where it is one and a number fits, as text else (a
+/// password may be all digits).
+fn overridden(table: &toml::Table, place: &[&str], value: &str) -> Result<toml::Table, toml::de::Error> {
+    let fits = |value: toml::Value| {
+        let mut table = table.clone();
+        set(&mut table, place, value);
+        Config::deserialize(table.clone()).map(|_| table)
+    };
+    if let Ok(number) = value.parse::<i64>()
+        && let Ok(table) = fits(toml::Value::Integer(number))
+    {
+        return Ok(table);
+    }
+    fits(value.into())
+}
+
+/// Puts a value at its place. A password takes the place of the file with another, and a file that of a password.
+fn set(table: &mut toml::Table, place: &[&str], value: toml::Value) {
     let [key] = place else {
         if let [outer, inner @ ..] = place {
             let entry = table.entry(*outer).or_insert_with(|| toml::Table::new().into());
@@ -230,9 +262,11 @@ fn set(table: &mut toml::Table, place: &[&str], value: &str) {
         }
         return;
     };
-    let value = value
-        .parse::<i64>()
-        .map_or_else(|_| value.into(), toml::Value::Integer);
+    match *key {
+        "password" => table.remove("password_file"),
+        "password_file" => table.remove("password"),
+        _ => None,
+    };
     table.insert((*key).to_owned(), value);
 }
 
@@ -289,5 +323,38 @@ mod tests {
         );
         let wrong = parse(text, &[("POUNDLOCK_JOBS_AT_ONCE", "many")]).unwrap_err();
         assert!(wrong.to_string().contains("POUNDLOCK_JOBS_AT_ONCE"), "{wrong}");
+    }
+
+    #[test]
+    fn the_conventional_variables_name_the_mail_server() {
+        let text = "side = \"low\"\n[notifications.smtp]\npassword_file = \"/etc/password\"";
+        let config = parse(
+            text,
+            &[
+                ("SMTP_HOST", "mail.example.org"),
+                ("SMTP_PORT", "587"),
+                ("SMTP_USERNAME", "1234"),
+                ("SMTP_PASSWORD", "5678"),
+                ("EMAIL_SENDER", "node@example.org"),
+            ],
+        )
+        .unwrap();
+        let smtp = config.notifications.smtp;
+        assert_eq!(
+            (smtp.host.as_deref(), smtp.port),
+            (Some("mail.example.org"), Some(587))
+        );
+        assert_eq!(
+            smtp.username.as_deref(),
+            Some("1234"),
+            "digits are text where text belongs"
+        );
+        assert_eq!(smtp.password.unwrap().expose(), "5678");
+        assert_eq!(
+            smtp.password_file, None,
+            "the variable takes the place of the file"
+        );
+        let wrong = parse(text, &[("SMTP_SECURITY", "some")]).unwrap_err();
+        assert!(wrong.to_string().contains("SMTP_SECURITY"), "{wrong}");
     }
 }

@@ -7,7 +7,10 @@ use crate::domain::account::Account;
 use crate::domain::group::Group;
 use crate::domain::job::Run;
 use crate::domain::key_pins::KeyPins;
-use crate::domain::notification::Notification;
+use crate::domain::notification::delivery::{DeadLetter, Delivery, Gathered, Used};
+use crate::domain::notification::mail_settings::MailSettings;
+use crate::domain::notification::preferences::Preferences;
+use crate::domain::notification::{Mailbox, Notice, Notification, Progress};
 use crate::domain::object::{Object, Revision};
 use crate::domain::peer::{Arrived, CarriedObject, Owed, Peer, Pending, Reviewed, Sent};
 use crate::domain::private_data::PrivateData;
@@ -102,5 +105,29 @@ pub const HAS_BLOB: Table<(Uuid, [u8; 32]), ()> = Table::new(53, "has_blob", 1);
 /// The verify keys of people as this node has come to know them, by user.
 pub const KEY_PINS: Table<Uuid, KeyPins> = Table::new(70, "key_pins", 1);
 
-/// Notifications to be delivered, by journal position and a counter within it.
+/// Notifications, by a count. The newest stay when they have been fanned out, for the list that administrators read.
 pub const OUTBOX: Table<u64, Notification> = Table::new(60, "outbox", 1);
+/// How far the outbox has been fanned out.
+pub const FANNED_OUT: Table<(), Progress> = Table::new(61, "fanned_out", 1);
+/// Inboxes: user, number of the outbox's entry.
+pub const NOTICES: Table<(Uuid, u64), Notice> = Table::new(62, "notices", 1);
+/// Of those, the ones that have not been read.
+pub const UNREAD: Table<(Uuid, u64), ()> = Table::new(63, "unread", 1);
+/// What is known of an inbox beside its notices, by user.
+pub const MAILBOXES: Table<Uuid, Mailbox> = Table::new(64, "mailboxes", 1);
+/// What people want to be told of, by user.
+pub const PREFERENCES: Table<Uuid, Preferences> = Table::new(65, "preferences", 1);
+/// Messages on their way, by a count.
+pub const DELIVERIES: Table<u64, Delivery> = Table::new(66, "deliveries", 1);
+/// The same in the order in which they are due: channel, milliseconds, count.
+pub const DELIVERIES_DUE: Table<(u8, u64, u64), ()> = Table::new(67, "deliveries_due", 1);
+/// Messages that were given up, by the count that they had.
+pub const DEAD_LETTERS: Table<u64, DeadLetter> = Table::new(68, "dead_letters", 1);
+/// What waits for a digest: user, channel, number of the outbox's entry.
+pub const GATHERED: Table<(Uuid, u8, u64), Gathered> = Table::new(69, "gathered", 1);
+/// When digests are due: milliseconds, user, channel.
+pub const DIGESTS_DUE: Table<(u64, Uuid, u8), ()> = Table::new(90, "digests_due", 1);
+/// What has been used of rate limits: user, channel, event.
+pub const RATES_USED: Table<(Uuid, u8, u8), Used> = Table::new(91, "rates_used", 1);
+/// What was set about mail by the API.
+pub const MAIL_SETTINGS: Table<(), MailSettings> = Table::new(92, "mail_settings", 1);

@@ -18,6 +18,8 @@ pub struct Node {
     pub workplace: TempDir,
     /// What `init` said.
     pub made: Value,
+    /// Variables that the process is started with.
+    pub environment: Vec<(String, String)>,
     process: Option<Child>,
     address: String,
 }
@@ -68,10 +70,16 @@ impl Node {
 
     /// As [`Self::new`], with further arguments to `init`.
     pub fn with(side: &str, arguments: &[&str]) -> Self {
+        Self::with_environment(side, arguments, Vec::new())
+    }
+
+    /// As [`Self::with`], with variables for the process.
+    pub fn with_environment(side: &str, arguments: &[&str], environment: Vec<(String, String)>) -> Self {
         let workplace = tempfile::tempdir().unwrap();
         let mut node = Self {
             workplace,
             made: Value::Null,
+            environment,
             process: None,
             address: String::new(),
         };
@@ -176,6 +184,7 @@ impl Node {
         let log = std::fs::File::create(self.log()).unwrap();
         let mut process = self
             .command(OWNER)
+            .envs(self.environment.clone())
             .arg("--json")
             .arg("serve")
             .arg(self.folder())
@@ -193,6 +202,20 @@ impl Node {
         };
         let said: Value = serde_json::from_str(&line).unwrap();
         self.address = said["address"].as_str().unwrap().to_owned();
+    }
+
+    /// Stops the process, changes its configuration and starts it again.
+    pub fn reconfigure(&mut self, change: impl FnOnce(String) -> String) {
+        self.stop();
+        let file = self.folder().join("poundlock.toml");
+        let changed = change(std::fs::read_to_string(&file).unwrap());
+        std::fs::write(&file, changed).unwrap();
+        self.start();
+    }
+
+    /// The process's id.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// Where the process logs to.

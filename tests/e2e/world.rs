@@ -50,13 +50,18 @@ pub fn text(value: &Value) -> String {
 impl World {
     /// Starts, sets up and pairs both nodes, and makes a scientist.
     pub fn new() -> Self {
+        Self::with_environments(Vec::new(), Vec::new())
+    }
+
+    /// As [`Self::new`], with variables for the low and for the high node.
+    pub fn with_environments(low: Vec<(String, String)>, high: Vec<(String, String)>) -> Self {
         let root = tempfile::tempdir().unwrap();
         let stick = root.path().join("stick");
         std::fs::create_dir(&stick).unwrap();
         let with_python = ["--python", &python()];
         let (low, high) = std::thread::scope(|threads| {
-            let low = threads.spawn(|| Node::with("low", &with_python));
-            let high = Node::with("high", &with_python);
+            let low = threads.spawn(|| Node::with_environment("low", &with_python, low));
+            let high = Node::with_environment("high", &with_python, high);
             (low.join().unwrap(), high)
         });
         low.set_up();

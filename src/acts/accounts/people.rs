@@ -75,6 +75,7 @@ pub fn create_user(
     let by = audit::Actor::User(actor.map_or(made.id, |actor| actor.user.0));
     let details = [("role", roles::find(tx, role)?.name)];
     records::audit(tx, here, by, Action::USER_CREATED, &[made.id], &details)?;
+    records::notify(tx, here, Event::Welcome, Some(made.id), Some(wanted.id))?;
     if actor.is_none() {
         records::notify(tx, here, Event::UserRegistered, Some(made.id), None)?;
     }

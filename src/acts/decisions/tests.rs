@@ -141,5 +141,5 @@ fn who_may_not_decide() {
         word(scene.decide(owner(), request, Verdict::Approve)),
         "withdrawn"
     );
-    assert_eq!(scene.events(), [Event::RequestSubmitted]);
+    assert_eq!(scene.events(), [Event::RequestSubmitted, Event::RequestWithdrawn]);
 }

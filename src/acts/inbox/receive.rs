@@ -278,7 +278,7 @@ fn note_arrival(
         &[arrival.bundle.0],
         &details,
     )?;
-    records::notify(tx, here, Event::BundleArrived, Some(arrival.bundle.0), None)?;
+    records::notify(tx, here, Event::BundleArrived, Some(delivery.sender), None)?;
     Ok(())
 }
 
@@ -461,12 +461,6 @@ pub fn refuse(
         &subjects,
         &[("why", why.to_owned())],
     )?;
-    records::notify(
-        tx,
-        here,
-        Event::BundleRefused,
-        bundle.map(|bundle| bundle.0),
-        None,
-    )?;
+    records::notify(tx, here, Event::BundleRefused, sender, None)?;
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::tables::{IGNORED, INBOX, REVIEWED};
 use crate::store::transaction::Tx;
-use crate::sync::batch::{Batch, Change};
+use crate::sync::batch::Batch;
 use crate::sync::intake;
 use crate::sync::review::{self as rules, Plan, PlanError, Seen};
 
@@ -78,7 +78,7 @@ pub fn apply(
         take_batch(tx, actor, here, peer, batch)?;
     }
     if !order.is_empty() {
-        records::notify(tx, here, Event::BundleApplied, None, None)?;
+        records::notify(tx, here, Event::BundleApplied, Some(peer), None)?;
     }
     Ok(Applied { roots: order, also })
 }
@@ -153,11 +153,8 @@ fn take_batch(tx: &mut Tx<'_>, actor: &Actor, here: &Here, peer: Uuid, batch: &B
             peer,
             bundle: pending.sequence,
         };
-        let (body, deleted, new) = (
-            pending.body.clone(),
-            pending.deleted,
-            member.change == Change::New,
-        );
+        let before = records::object(tx, member.id)?.map(|object| object.body);
+        let (body, deleted) = (pending.body.clone(), pending.deleted);
         records::take(tx, here, member.id, pending)?;
         records::drop_pending(tx, peer, member.id)?;
         if !deleted {
@@ -165,7 +162,7 @@ fn take_batch(tx: &mut Tx<'_>, actor: &Actor, here: &Here, peer: Uuid, batch: &B
                 let by = audit::Actor::User(actor.user.0);
                 keys::saw(tx, here, by, UserId(member.id), user, Some(carrier))?;
             }
-            announce(tx, here, member.id, &body, new)?;
+            announce(tx, here, member.id, before.as_ref(), &body)?;
         }
     }
     note(tx, actor, here, peer, batch.root, ReviewAct::Applied)
@@ -218,26 +215,52 @@ pub(super) fn foreign_reference(
     Ok(None)
 }
 
-/// A state that changed because a batch was applied notifies just like one that changed here.
-fn announce(tx: &mut Tx<'_>, here: &Here, id: Uuid, body: &Body, new: bool) -> Result<(), Refusal> {
-    let requester = |tx: &Tx<'_>, request: Uuid| -> Result<Option<UserId>, Refusal> {
-        Ok(match records::object(tx, request)?.map(|object| object.body) {
-            Some(Body::Request(request)) => Some(request.requester),
-            _ => None,
-        })
+/// A state that changed because a batch was applied notifies just like one that changed here. What was here already, in
+/// the state that it has now, is no news: a bundle may be repeated, and a full one brings everything again.
+fn announce(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    id: Uuid,
+    before: Option<&Body>,
+    body: &Body,
+) -> Result<(), Refusal> {
+    let Some((event, request)) = news(before, id, body) else {
+        return Ok(());
     };
-    let (event, request) = match body {
-        Body::Request(_) if new => (Event::RequestSubmitted, id),
-        Body::Decision(decision) => match decision.verdict {
-            Verdict::Approve => (Event::RequestApproved, decision.request.0),
-            Verdict::Deny { .. } => (Event::RequestDenied, decision.request.0),
-        },
-        Body::Job(job) if job.verdict == job::Verdict::Failed => (Event::RunFailed, job.request.0),
-        Body::Release(release) if release.part == Part::Result => (Event::ResultReady, release.request.0),
-        _ => return Ok(()),
+    let person = match records::object(tx, request)?.map(|object| object.body) {
+        Some(Body::Request(request)) => Some(request.requester),
+        _ => None,
     };
-    let person = requester(tx, request)?;
     Ok(records::notify(tx, here, event, Some(id), person)?)
+}
+
+/// What is new about an object, and the request that it belongs to.
+fn news(before: Option<&Body>, id: Uuid, body: &Body) -> Option<(Event, Uuid)> {
+    match (before, body) {
+        (None, Body::Request(request)) if !request.withdrawn => Some((Event::RequestSubmitted, id)),
+        (Some(Body::Request(before)), Body::Request(request)) if request.withdrawn => {
+            (!before.withdrawn).then_some((Event::RequestWithdrawn, id))
+        }
+        // Another run is wanted: as when it is asked for here.
+        (Some(Body::Request(before)), Body::Request(request)) => {
+            (request.runs_wanted > before.runs_wanted).then_some((Event::RequestSubmitted, id))
+        }
+        (None, Body::Decision(decision)) => {
+            let event = match decision.verdict {
+                Verdict::Approve => Event::RequestApproved,
+                Verdict::Deny { .. } => Event::RequestDenied,
+            };
+            Some((event, decision.request.0))
+        }
+        (before, Body::Job(job)) if job.verdict == job::Verdict::Failed => {
+            let known = matches!(before, Some(Body::Job(before)) if before.verdict == job.verdict);
+            (!known).then_some((Event::RunFailed, job.request.0))
+        }
+        (None, Body::Release(release)) if release.part == Part::Result => {
+            Some((Event::ResultReady, release.request.0))
+        }
+        _ => None,
+    }
 }
 
 fn note(

@@ -5,6 +5,7 @@ mod arriving;
 mod honesty;
 mod owing;
 mod reviewing;
+mod telling;
 
 use uuid::Uuid;
 

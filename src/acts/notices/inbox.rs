@@ -1,0 +1,220 @@
+//! Somebody's own inbox. Nobody sees another's.
+
+use uuid::Uuid;
+
+use crate::acts::Refusal;
+use crate::domain::access::Actor;
+use crate::domain::notification::letter::Told;
+use crate::domain::notification::{Mailbox, Notice};
+use crate::store::read::Read;
+use crate::store::tables::{MAILBOXES, NOTICES, UNREAD};
+use crate::store::transaction::Tx;
+
+use super::told;
+
+/// Notices that one transaction marks or removes.
+pub const AT_ONCE: usize = 1_000;
+
+/// One line of an inbox, with what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its number, which grows.
+    pub number: u64,
+    /// The notice.
+    pub notice: Notice,
+    /// What it says.
+    pub told: Told,
+}
+
+/// A page of an inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<u64>,
+}
+
+fn line(read: &impl Read, number: u64, notice: Notice) -> Result<Line, Refusal> {
+    let told = told(read, notice.event, notice.about)?;
+    Ok(Line { number, notice, told })
+}
+
+fn page(read: &impl Read, mut found: Vec<(u64, Notice)>, limit: usize) -> Result<Lines, Refusal> {
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().map(|(number, _)| *number).filter(|_| more);
+    let lines = found
+        .into_iter()
+        .map(|(number, notice)| line(read, number, notice))
+        .collect::<Result<_, _>>()?;
+    Ok(Lines { lines, next })
+}
+
+/// A page of the actor's inbox, newest first: the lines before the number `before`.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn list(
+    read: &impl Read,
+    actor: &Actor,
+    unread: bool,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Lines, Refusal> {
+    let me = actor.user.0;
+    let before = before.map(|number| (me, number));
+    let mut found = Vec::new();
+    if unread {
+        let numbers = read.range_prefix_back(&UNREAD, &me, before.as_ref(), limit + 1)?;
+        for ((_, number), ()) in numbers {
+            found.extend(read.get(&NOTICES, &(me, number))?.map(|notice| (number, notice)));
+        }
+    } else {
+        let notices = read.range_prefix_back(&NOTICES, &me, before.as_ref(), limit + 1)?;
+        found.extend(notices.into_iter().map(|((_, number), notice)| (number, notice)));
+    }
+    page(read, found, limit)
+}
+
+/// One line of the actor's inbox.
+///
+/// # Errors
+/// There is none of that number.
+pub fn get(read: &impl Read, actor: &Actor, number: u64) -> Result<Line, Refusal> {
+    let notice = read
+        .get(&NOTICES, &(actor.user.0, number))?
+        .ok_or_else(|| no(number))?;
+    line(read, number, notice)
+}
+
+fn no(number: u64) -> Refusal {
+    Refusal::NotFound {
+        what: "notification",
+        id: number.to_string(),
+    }
+}
+
+/// How many lines the actor has not read.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn unread(read: &impl Read, actor: &Actor) -> Result<u64, Refusal> {
+    Ok(mailbox(read, actor.user.0)?.unread)
+}
+
+fn mailbox(read: &impl Read, user: Uuid) -> Result<Mailbox, Refusal> {
+    Ok(read.get(&MAILBOXES, &user)?.unwrap_or_default())
+}
+
+/// Marks a line as read or unread.
+///
+/// # Errors
+/// There is none of that number.
+pub fn mark(tx: &mut Tx<'_>, actor: &Actor, number: u64, is_read: bool) -> Result<Line, Refusal> {
+    let key = (actor.user.0, number);
+    let mut notice = tx.get(&NOTICES, &key)?.ok_or_else(|| no(number))?;
+    if notice.read != is_read {
+        notice.read = is_read;
+        tx.put(&NOTICES, &key, &notice)?;
+        let mut mailbox = mailbox(tx, actor.user.0)?;
+        if is_read {
+            tx.delete(&UNREAD, &key)?;
+            mailbox.unread = mailbox.unread.saturating_sub(1);
+        } else {
+            tx.put(&UNREAD, &key, &())?;
+            mailbox.unread += 1;
+        }
+        tx.put(&MAILBOXES, &actor.user.0, &mailbox)?;
+    }
+    line(tx, number, notice)
+}
+
+/// Marks every line up to a number as read, at most [`AT_ONCE`] of them; whether some are left. A person who marks all
+/// that they see must not mark what has come since.
+///
+/// # Errors
+/// The store fails.
+pub fn mark_all(tx: &mut Tx<'_>, actor: &Actor, up_to: u64) -> Result<bool, Refusal> {
+    let me = actor.user.0;
+    let found = tx.range_prefix(&UNREAD, &me, None, AT_ONCE + 1)?;
+    let numbers: Vec<u64> = found
+        .into_iter()
+        .map(|((_, number), ())| number)
+        .take_while(|number| *number <= up_to)
+        .collect();
+    for number in numbers.iter().take(AT_ONCE) {
+        mark(tx, actor, *number, true)?;
+    }
+    Ok(numbers.len() > AT_ONCE)
+}
+
+/// Removes a line from the inbox.
+///
+/// # Errors
+/// There is none of that number.
+pub fn clear(tx: &mut Tx<'_>, actor: &Actor, number: u64) -> Result<(), Refusal> {
+    let key = (actor.user.0, number);
+    let notice = tx.get(&NOTICES, &key)?.ok_or_else(|| no(number))?;
+    tx.delete(&NOTICES, &key)?;
+    if !notice.read {
+        tx.delete(&UNREAD, &key)?;
+        let mut mailbox = mailbox(tx, actor.user.0)?;
+        mailbox.unread = mailbox.unread.saturating_sub(1);
+        tx.put(&MAILBOXES, &actor.user.0, &mailbox)?;
+    }
+    Ok(())
+}
+
+/// Removes every line up to a number, at most [`AT_ONCE`] of them; whether some are left.
+///
+/// # Errors
+/// The store fails.
+pub fn clear_all(tx: &mut Tx<'_>, actor: &Actor, up_to: u64) -> Result<bool, Refusal> {
+    let found = tx.range_prefix(&NOTICES, &actor.user.0, None, AT_ONCE + 1)?;
+    let numbers: Vec<u64> = found
+        .into_iter()
+        .map(|((_, number), _)| number)
+        .take_while(|number| *number <= up_to)
+        .collect();
+    for number in numbers.iter().take(AT_ONCE) {
+        clear(tx, actor, *number)?;
+    }
+    Ok(numbers.len() > AT_ONCE)
+}
+
+/// The number of the newest line; 0 if there is none.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn newest(read: &impl Read, actor: &Actor) -> Result<u64, Refusal> {
+    let found = read.range_prefix_back(&NOTICES, &actor.user.0, None, 1)?;
+    Ok(found.first().map_or(0, |((_, number), _)| *number))
+}
+
+/// What has come since the actor was last shown a digest on the command line, oldest first.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn news(read: &impl Read, actor: &Actor, limit: usize) -> Result<Lines, Refusal> {
+    let me = actor.user.0;
+    let after = (me, mailbox(read, me)?.shown);
+    let found = read.range_prefix(&NOTICES, &me, Some(&after), limit + 1)?;
+    let found = found.into_iter().map(|((_, number), notice)| (number, notice));
+    page(read, found.collect(), limit)
+}
+
+/// Notes that the actor has been shown everything up to a number.
+///
+/// # Errors
+/// The store fails.
+pub fn note_shown(tx: &mut Tx<'_>, actor: &Actor, up_to: u64) -> Result<(), Refusal> {
+    let mut mailbox = mailbox(tx, actor.user.0)?;
+    // Not past what there is: what comes next must be shown.
+    let up_to = up_to.min(newest(tx, actor)?);
+    if up_to > mailbox.shown {
+        mailbox.shown = up_to;
+        tx.put(&MAILBOXES, &actor.user.0, &mailbox)?;
+    }
+    Ok(())
+}
