@@ -228,7 +228,7 @@ struct ImportedDataset {
 
 /// Makes a dataset of a `.tar.gz` that holds one folder with data files, and optionally the texts `description`, `manifest`,
 /// `tags` and `ranges`. Every `.csv` becomes a table, or without a header a float32 tensor; every `.npy` a tensor, every
-/// `.parquet` a table. On a high or a solo node the data are private, on a low node they are mocks. All of it is taken, or nothing.
+/// `.parquet` a table. Where a node holds private data the data are private, elsewhere they are mocks. All of it is taken, or nothing.
 #[utoipa::path(tag = "datasets", security(("token" = [])), params(ImportQuery),
     request_body(content = String, content_type = "application/gzip"), responses(
     (status = 201, description = "The dataset and its assets", body = ImportedDataset),
@@ -296,7 +296,7 @@ async fn import(
     }))
 }
 
-const MOCKS_ALREADY: &str = "mocks are generated for private data, on the high side; on this node the data of an archive are the mocks";
+const MOCKS_ALREADY: &str = "mocks are generated for private data, on a node that holds it; on this one the data of an archive are the mocks";
 
 /// Which files of an archive of mocks have headers, where the assets do not tell.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -118,12 +118,8 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
         Verb::Schedule(schedule) => schedule.run(session),
         Verb::Webhook(webhook) => webhook.run(session),
         Verb::Test { channel } => {
-            let body = json!({ "channel": channel.word() });
-            done(
-                session,
-                &client.post("/notifications/test", &body)?,
-                "it was taken",
-            )
+            let path = channel.test_path()?;
+            done(session, &client.post(path, &json!({}))?, "it was taken")
         }
         Verb::Settings => settings::show(session, &client.get("/notifications/settings")?),
         Verb::Enable(enable) => enable.run(session),

@@ -11,6 +11,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
@@ -65,7 +66,10 @@ pub enum SecretError {
 
 /// Seals and opens secrets.
 pub struct Secrets {
-    key: Identity,
+    path: PathBuf,
+    key: OnceLock<Identity>,
+    /// Held while the key is made, so that it is made once.
+    making: Mutex<()>,
 }
 
 impl fmt::Debug for Secrets {
@@ -75,16 +79,29 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Reads the key of a node, or makes it: the file appears whole, synced, and readable by its owner alone.
+    /// Reads the key of a node, if it has been needed before.
     ///
     /// # Errors
-    /// The file cannot be read, written or understood.
+    /// The file cannot be read or understood.
     pub fn open(folder: &NodeFolder) -> Result<Self, SecretError> {
         let path = folder.keys().join(FILE);
-        match read(&path)? {
-            Some(key) => Ok(Self { key }),
-            None => make(&path).map(|key| Self { key }),
+        let key = read(&path)?.map_or_else(OnceLock::new, OnceLock::from);
+        Ok(Self {
+            path,
+            key,
+            making: Mutex::new(()),
+        })
+    }
+
+    /// The key. If it has not been needed before it is made: its file appears whole, synced, and readable by its owner
+    /// alone.
+    fn key(&self) -> Result<&Identity, SecretError> {
+        let _turn = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = self.key.get() {
+            return Ok(key);
         }
+        let made = make(&self.path)?;
+        Ok(self.key.get_or_init(|| made))
     }
 
     /// Seals a secret.
@@ -97,7 +114,7 @@ impl Secrets {
             return Err(SecretError::TooLong);
         }
         let plain = Zeroizing::new([purpose.word(), secret].concat());
-        let sealed = age::encrypt(&self.key.to_public(), &plain).map_err(SecretError::Seal)?;
+        let sealed = age::encrypt(&self.key()?.to_public(), &plain).map_err(SecretError::Seal)?;
         Ok(Sealed(ByteBuf::from(sealed)))
     }
 
@@ -106,7 +123,8 @@ impl Secrets {
     /// # Errors
     /// It was sealed with another key or for another purpose, or is damaged.
     pub fn unseal(&self, purpose: Purpose, sealed: &Sealed) -> Result<Secret, SecretError> {
-        let plain = Zeroizing::new(age::decrypt(&self.key, &sealed.0).map_err(|_| SecretError::Open)?);
+        let key = self.key.get().ok_or(SecretError::Open)?;
+        let plain = Zeroizing::new(age::decrypt(key, &sealed.0).map_err(|_| SecretError::Open)?);
         let secret = plain.strip_prefix(purpose.word()).ok_or(SecretError::Open)?;
         let text = std::str::from_utf8(secret).map_err(|_| SecretError::Open)?;
         Ok(Secret::new(text))
@@ -174,6 +192,11 @@ mod tests {
         let outer = tempfile::tempdir().unwrap();
         let folder = NodeFolder::create(&outer.path().join("node"), PrivateData::NotHeld).unwrap();
         let secrets = Secrets::open(&folder).unwrap();
+        let path = folder.keys().join(FILE);
+        assert!(
+            !path.try_exists().unwrap(),
+            "a node without secrets has no key for them"
+        );
         let sealed = secrets
             .seal(Purpose::MailServer, &Secret::new("hunter2"))
             .unwrap();
@@ -187,7 +210,6 @@ mod tests {
         let mut damaged = sealed.clone();
         *damaged.0.last_mut().unwrap() ^= 1;
         assert!(again.unseal(Purpose::MailServer, &damaged).is_err());
-        let path = folder.keys().join(FILE);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         fs::remove_file(&path).unwrap();
         let other = Secrets::open(&folder).unwrap();

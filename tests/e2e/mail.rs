@@ -251,7 +251,8 @@ impl Mail {
             assert_eq!(found.len(), 1, "{name} once: {whole}");
             found[0][1].as_str().unwrap().to_owned()
         };
-        let text = |name: &str| whole[name].as_str().unwrap_or_default().to_owned();
+        // Mail ends its lines with CRLF (RFC 5322 §2.3).
+        let text = |name: &str| whole[name].as_str().unwrap_or_default().replace("\r\n", "\n");
         assert_eq!(whole["to"].as_array().unwrap().len(), 1, "{whole}");
         Self {
             to: whole["to"][0].as_str().unwrap().to_owned(),

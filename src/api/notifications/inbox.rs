@@ -30,7 +30,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 /// What a notification is about.
 #[derive(Debug, Serialize, ToSchema)]
 struct AboutView {
-    /// user, request, run or peer.
+    /// What kind of thing it is, e.g. request.
     kind: &'static str,
     /// Its id.
     id: Uuid,

@@ -19,7 +19,6 @@ use crate::api::{Answer, Context, Json, Problem, SignedIn};
 use crate::clock;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::notification::ChannelKind;
-use crate::domain::notification::channel::{APP_ALWAYS_ON, NO_SMS};
 use crate::domain::notification::delivery::{Origin, message_id};
 use crate::domain::notification::mail_settings::{
     Configured, Effective, Enabling, MailSettings, Security, base_url, origin,
@@ -40,7 +39,8 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(forget)
         .service(enable)
         .service(disable)
-        .service(send_test);
+        .service(send_test)
+        .service(post_test);
 }
 
 /// How the connection to the mail server is secured.
@@ -405,33 +405,28 @@ async fn change(
     shown(&context, actor).await
 }
 
-/// What to test.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct TestBody {
-    /// EMAIL, to the address of your account, or SLACK, to your incoming webhook; EMAIL if left out.
-    channel: Option<ChannelWord>,
+/// Sends a test mail to the address of your account now, and says what came of it.
+#[utoipa::path(tag = "notifications", security(("token" = [])), responses(
+    (status = 204, description = "It was taken"), (status = 400, description = "Mail is not enabled"),
+    (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed"),
+    (status = 422, description = "What the mail server said")))]
+#[post("/notifications/settings/test")]
+async fn send_test(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
+    actor.require(Permission::EditSettings)?;
+    tested(&context, actor, ChannelKind::Email).await
 }
 
-/// Sends you a test message now, and says what came of it. A test of mail needs the permission to change settings; whoever
-/// has set an incoming webhook can test that.
-#[utoipa::path(tag = "notifications", security(("token" = [])), request_body = TestBody, responses(
-    (status = 204, description = "It was taken"), (status = 400, description = "The node does not offer this channel"),
-    (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed"),
-    (status = 422, description = "What the other server said")))]
-#[post("/notifications/test")]
-async fn send_test(
-    context: web::Data<Context>,
-    SignedIn(actor): SignedIn,
-    Json(body): Json<TestBody>,
-) -> Answer {
-    let channel = ChannelKind::from(body.channel.unwrap_or(ChannelWord::Email));
-    match channel {
-        ChannelKind::Sms => return Err(Invalid::new("channel", NO_SMS).into()),
-        ChannelKind::App => return Err(Invalid::new("channel", APP_ALWAYS_ON).into()),
-        ChannelKind::Email => actor.require(Permission::EditSettings)?,
-        ChannelKind::Slack => {}
-    }
+/// Posts a test to your incoming webhook now, and says what came of it.
+#[utoipa::path(tag = "notifications", security(("token" = [])), responses(
+    (status = 204, description = "It was taken"),
+    (status = 400, description = "You have no webhook, or this node posts to none"),
+    (status = 401, description = "Not signed in"), (status = 422, description = "What the other server said")))]
+#[post("/notifications/preferences/test")]
+async fn post_test(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
+    tested(&context, actor, ChannelKind::Slack).await
+}
+
+async fn tested(context: &Context, actor: Actor, channel: ChannelKind) -> Answer {
     let (configured, now, random) = (
         context.configured.clone(),
         context.store.now(),
@@ -464,6 +459,9 @@ fn prepare(
         _ => String::new(),
     };
     let webhook = choices::of(store, actor.user)?.webhook.map(|webhook| webhook.url);
+    if channel == ChannelKind::Slack && webhook.is_none() {
+        return Err(Invalid::new("webhook", "set your incoming webhook first").into());
+    }
     let mail = effective
         .mail()
         .filter(|_| channel == ChannelKind::Email)

@@ -268,18 +268,10 @@ async fn mail_is_set_by_those_who_may() {
     assert_eq!(word(&refused), (422, "not_taken"), "{}", refused.1);
     let now = send!(app, by(get("/notifications/settings"), &olga)).1;
     assert_eq!((&now["server"], &now["active"]), (&Value::Null, &json!(false)));
-    let test = send!(app, by(post("/notifications/test", &json!({})), &olga));
+    let test = send!(app, by(post("/notifications/settings/test", &json!({})), &olga));
     assert_eq!(word(&test), (400, "invalid"));
-    let sms = send!(
-        app,
-        by(post("/notifications/test", &json!({"channel": "SMS"})), &olga)
-    );
-    assert!(
-        sms.1["detail"]
-            .as_str()
-            .unwrap()
-            .contains("SMS is not available on this node")
-    );
+    let test = send!(app, by(post("/notifications/preferences/test", &json!({})), &sam));
+    assert_eq!(word(&test), (400, "invalid"));
 
     let change = json!({"base_url": "https://lab.example.org/", "rate_limit": 9, "rate_limits": {"run_failed": 1},
         "webhook_origins": ["https://hooks.slack.com/ignored"]});
@@ -304,7 +296,7 @@ async fn mail_is_set_by_those_who_may() {
         get("/notifications/dead-letters"),
         enable(&nobody),
         post("/notifications/settings/disable", &json!({})),
-        post("/notifications/test", &json!({})),
+        post("/notifications/settings/test", &json!({})),
         post("/notifications/dead-letters/requeue", &json!({})),
         post("/notifications/dead-letters/1/requeue", &json!({})),
         patch("/notifications/settings", &json!({})),

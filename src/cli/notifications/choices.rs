@@ -9,6 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::password::secret_file;
 use crate::cli::{Session, print};
 use crate::domain::notification::Event;
+use crate::domain::notification::channel::{APP_ALWAYS_ON, NO_SMS};
 use crate::domain::notification::digest::Frequency;
 
 /// A way to be told.
@@ -32,6 +33,16 @@ impl Channel {
             Self::Sms => "SMS",
             Self::Slack => "SLACK",
             Self::App => "APP",
+        }
+    }
+
+    /// Where a test of it is asked for.
+    pub(super) fn test_path(self) -> Result<&'static str, Failure> {
+        match self {
+            Self::Email => Ok("/notifications/settings/test"),
+            Self::Slack => Ok("/notifications/preferences/test"),
+            Self::Sms => Err(Failure::failed(NO_SMS)),
+            Self::App => Err(Failure::failed(APP_ALWAYS_ON)),
         }
     }
 }

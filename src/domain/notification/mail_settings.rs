@@ -4,8 +4,8 @@
 //! ([`MailSettings`], in the store). What was set by the API counts, until it is taken back. A password is sealed wherever
 //! it is kept; only the channel that signs in with it opens it.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 

@@ -80,7 +80,7 @@ fn a_server_is_tried_before_it_is_accepted() {
             (&json!(true), &json!(true))
         );
         assert!(!settings.to_string().contains(SECRET) && settings["password_set"] == true);
-        owner.post("/notifications/test", &json!({}));
+        owner.post("/notifications/settings/test", &json!({}));
         let sent = server.wait_for(1).remove(0);
         assert_eq!((sent.to.as_str(), sent.subject.as_str()), (OWNER, "A test"));
         assert_eq!(
@@ -90,7 +90,7 @@ fn a_server_is_tried_before_it_is_accepted() {
 
         // Later what is known is used again, also after a start.
         owner.post("/notifications/settings/disable", &json!({}));
-        let off = owner.try_post("/notifications/test", &json!({}));
+        let off = owner.try_post("/notifications/settings/test", &json!({}));
         assert_eq!(off.0, 400);
         node.stop();
         node.start();

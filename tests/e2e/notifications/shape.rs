@@ -120,7 +120,7 @@ fn a_webhook_gets_what_its_owner_wants() {
 
     // A redirect is not followed, and is final; a server that is not ready is asked again.
     hooks.answer(302);
-    let moved = owner.try_post("/notifications/test", &json!({"channel": "SLACK"}));
+    let moved = owner.try_post("/notifications/preferences/test", &json!({}));
     assert_eq!((moved.0, word(&moved)), (422, "not_taken"));
     let said = moved.1["detail"].to_string();
     assert!(
