@@ -230,7 +230,7 @@ struct ImportedDataset {
 /// `tags` and `ranges`. Every `.csv` becomes a table, or without a header a float32 tensor; every `.npy` a tensor, every
 /// `.parquet` a table. Where a node holds private data the data are private, elsewhere they are mocks. All of it is taken, or nothing.
 #[utoipa::path(tag = "datasets", security(("token" = [])), params(ImportQuery),
-    request_body(content = String, content_type = "application/gzip"), responses(
+    request_body(content = String, content_type = "application/octet-stream"), responses(
     (status = 201, description = "The dataset and its assets", body = ImportedDataset),
     (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in"),
@@ -340,7 +340,7 @@ struct SuppliedMocks {
 /// Gives the assets of a dataset the mocks in an archive, matched by the names of the files. Each must have the columns and
 /// types of the private data, as a single mock must. All of them are taken, or none.
 #[utoipa::path(tag = "datasets", security(("token" = [])), params(SupplyQuery),
-    request_body(content = String, content_type = "application/gzip"), responses(
+    request_body(content = String, content_type = "application/octet-stream"), responses(
     (status = 200, description = "The assets with their mocks", body = SuppliedMocks),
     (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in"),

@@ -18,7 +18,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 
 /// The settings: each by its name, and all described.
 #[derive(Debug, Serialize, ToSchema)]
-struct SettingsView {
+struct NodeSettings {
     /// How the node is called.
     name: String,
     /// Who runs it.
@@ -73,7 +73,7 @@ impl From<Changed> for ChangedView {
     }
 }
 
-fn shown(read: &impl Read, settings: Settings) -> Result<SettingsView, Refusal> {
+fn shown(read: &impl Read, settings: Settings) -> Result<NodeSettings, Refusal> {
     let mut details = Vec::with_capacity(Key::ALL.len());
     for key in Key::ALL {
         details.push(Detail {
@@ -84,7 +84,7 @@ fn shown(read: &impl Read, settings: Settings) -> Result<SettingsView, Refusal> 
             changed: settings::changed(read, key)?.map(Into::into),
         });
     }
-    Ok(SettingsView {
+    Ok(NodeSettings {
         name: settings.name,
         organization: settings.organization,
         description: settings.description,
@@ -97,7 +97,7 @@ fn shown(read: &impl Read, settings: Settings) -> Result<SettingsView, Refusal> 
 
 /// The owner's settings.
 #[utoipa::path(tag = "settings", security(("token" = [])), responses(
-    (status = 200, description = "The settings", body = SettingsView), (status = 401, description = "Not signed in")))]
+    (status = 200, description = "The settings", body = NodeSettings), (status = 401, description = "Not signed in")))]
 #[get("/settings")]
 async fn show(context: web::Data<Context>, _who: SignedIn) -> Answer {
     let settings = context
@@ -145,7 +145,7 @@ impl SettingsBody {
 
 /// Changes the owner's settings. Each that becomes another is in the audit chain.
 #[utoipa::path(tag = "settings", security(("token" = [])), request_body = SettingsBody, responses(
-    (status = 200, description = "The settings as they are now", body = SettingsView),
+    (status = 200, description = "The settings as they are now", body = NodeSettings),
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed")))]
 #[patch("/settings")]
