@@ -5,6 +5,7 @@
 //! runs as well on the engine in memory, where the property tests play whole histories. Actors and handlers call acts and
 //! hold no rules.
 
+pub mod access_rules;
 pub mod accounts;
 pub mod archives;
 pub mod assets;
@@ -12,6 +13,7 @@ pub mod chain;
 pub mod datasets;
 pub mod decisions;
 pub mod founding;
+pub mod grants;
 pub mod groups;
 #[cfg(test)]
 mod histories;
@@ -132,6 +134,7 @@ impl From<RequestError> for Refusal {
             RequestError::Withdrawn => "withdrawn",
             RequestError::NoFurtherRun { .. } => "runs_used_up",
             RequestError::NotApproved { .. } => "not_approved",
+            RequestError::NotARun => "not_a_run",
         };
         Self::conflict(word, error.to_string())
     }

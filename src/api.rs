@@ -12,6 +12,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::acts::Refusal;
 use crate::domain::side::{NoBundles, Side};
 
+pub mod access_requests;
+pub mod access_rules;
 mod archive_uploads;
 pub mod archives;
 mod asset_uploads;
@@ -20,6 +22,7 @@ pub mod audit;
 pub mod codes;
 pub mod context;
 pub mod datasets;
+pub mod deposits;
 pub mod extract;
 pub mod files;
 mod gate;
@@ -85,6 +88,9 @@ fn resources(side: Side) -> impl FnOnce(&mut ServiceConfig<'_>) {
             .configure(audit::configure)
             .configure(codes::configure)
             .configure(requests::configure)
+            .configure(deposits::configure)
+            .configure(access_requests::configure)
+            .configure(access_rules::configure)
             .configure(keys::configure)
             .configure(runs::configure)
             .configure(releases::configure)

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, draws a random number or is `async`: time, ids and randomness are arguments.
 
 pub mod access;
+pub mod access_rule;
 pub mod account;
 pub mod archive;
 pub mod asset;

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use actix_web::rt::System;
+use jiff::Timestamp;
 use poundlock::actors::ActError;
 use poundlock::actors::runner::{CancelRun, Enqueue};
 use poundlock::actors::triage::{Ask, Decide, Deposit, Petition, Release, Submit};
-use poundlock::acts::decisions::Seen;
+use poundlock::acts::decisions::{Seen, Shown};
 use poundlock::acts::releases::{Ids, Wanted as Part};
-use poundlock::acts::requests::{self, Draft, Submission};
+use poundlock::acts::requests::{self, Asked, Draft, Submission};
 use poundlock::acts::runs::{self, Wanted};
 use poundlock::acts::{Refusal, releases};
 use poundlock::domain::access::Actor;
@@ -132,6 +133,10 @@ async fn approved(node: &Node, id: u128, source: &str) -> RequestId {
         requests::view(view, &owner(), &here, request)
     };
     let view = node.store.read(view).await.unwrap();
+    let Asked::Code(code, _) = view.asked else {
+        panic!("it asks for a run")
+    };
+    let shown = Shown::Code(code.body.hash);
     let decide = Decide {
         actor: owner(),
         id: DecisionId(Uuid::new_v4()),
@@ -139,7 +144,7 @@ async fn approved(node: &Node, id: u128, source: &str) -> RequestId {
         verdict: Verdict::Approve,
         seen: Seen {
             revision: view.request.object.revision,
-            code_hash: view.code.body.hash,
+            shown,
             last_decision: None,
         },
     };
@@ -265,7 +270,7 @@ fn a_request_runs_and_its_result_leaves_by_its_hash_only() {
         assert!(bytes.contains("3.5"), "{bytes}");
         let called = node
             .store
-            .read(|view| releases::call(view, &ada(), CodeId(Uuid::from_u128(40)), []));
+            .read(|view| releases::call(view, &ada(), Timestamp::MAX, CodeId(Uuid::from_u128(40)), []));
         assert!(matches!(called.await.unwrap(), releases::Answer::Result(_)));
         running
     });

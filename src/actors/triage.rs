@@ -13,7 +13,7 @@ use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use super::{ActError, StoreHandle};
 use crate::acts::decisions::{self, Seen};
 use crate::acts::releases;
-use crate::acts::requests::{self, Draft, Submission};
+use crate::acts::requests::{self, Draft, SightDraft, Submission};
 use crate::domain::access;
 use crate::domain::decision::Verdict;
 use crate::domain::id::{CodeId, DecisionId, JobId, RequestId};
@@ -95,8 +95,10 @@ impl Handler<Submit> for Triage {
 /// What a requester asks for.
 #[derive(Clone, Debug)]
 pub enum Petition {
-    /// A new request.
+    /// A new request for a run.
     Make(Draft),
+    /// A new request to see something; the id of the decision, fresh, is for a rule that fits.
+    See(SightDraft, DecisionId),
     /// One more run, with the requester's signature if they sign.
     AnotherRun(Option<SignatureBytes>),
     /// To take it back, with their signature if they sign.
@@ -127,6 +129,10 @@ impl Handler<Ask> for Triage {
             store
                 .act(move |tx, here| match &ask.petition {
                     Petition::Make(draft) => requests::create(tx, &ask.actor, here, ask.request, draft),
+                    Petition::See(draft, decision) => {
+                        let ids = (ask.request, *decision);
+                        requests::ask_to_see(tx, &ask.actor, here, ids, draft)
+                    }
                     Petition::AnotherRun(signature) => {
                         requests::want_another_run(tx, &ask.actor, here, ask.request, signature.as_ref())
                     }
@@ -198,6 +204,31 @@ impl Handler<Deposit> for Triage {
     fn handle(&mut self, ask: Deposit, _: &mut Context<Self>) -> Self::Result {
         let vault = self.vault.clone();
         let work = actix_web::rt::task::spawn_blocking(move || vault.deposit(ask));
+        Box::pin(async { work.await.map_err(ActError::internal)? })
+    }
+}
+
+/// Write the private data that a request asks for as its result.
+#[derive(Clone, Debug)]
+pub struct Fulfil {
+    /// Who has it done.
+    pub actor: access::Actor,
+    /// The run's id, fresh.
+    pub id: JobId,
+    /// The request.
+    pub request: RequestId,
+}
+
+impl Message for Fulfil {
+    type Result = Result<Run, ActError>;
+}
+
+impl Handler<Fulfil> for Triage {
+    type Result = ResponseFuture<Result<Run, ActError>>;
+
+    fn handle(&mut self, ask: Fulfil, _: &mut Context<Self>) -> Self::Result {
+        let vault = self.vault.clone();
+        let work = actix_web::rt::task::spawn_blocking(move || vault.fulfil(ask));
         Box::pin(async { work.await.map_err(ActError::internal)? })
     }
 }

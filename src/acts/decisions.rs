@@ -3,20 +3,22 @@
 #[cfg(test)]
 mod tests;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::requests::{decisions, with_homes};
 use super::visible::{self, Found};
 use super::{Refusal, signatures};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
-use crate::domain::code::Code;
-use crate::domain::decision::{Decision, Verdict};
+use crate::domain::decision::{About, Decision, Maker, Verdict};
 use crate::domain::hash::Hash;
-use crate::domain::id::{CodeId, DecisionId, RequestId};
+use crate::domain::id::{CodeId, DecisionId, RequestId, RuleId};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Object, Revision};
 use crate::domain::request::{Request, RequestError};
+use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::transaction::Tx;
 
@@ -25,10 +27,19 @@ use crate::store::transaction::Tx;
 pub struct Seen {
     /// The request's revision.
     pub revision: Revision,
-    /// The hash of its code, which covers the policies.
-    pub code_hash: Hash,
+    /// What it asks for, as it was shown.
+    pub shown: Shown,
     /// The last decision on it.
     pub last_decision: Option<DecisionId>,
+}
+
+/// What a request asks for, as a reviewer saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The hash of its code, which covers the policies.
+    Code(Hash),
+    /// The revision of the object to see; none if it is not here.
+    Object(Option<Revision>),
 }
 
 /// Decides on a request, and tells its requester.
@@ -47,41 +58,93 @@ pub fn decide(
 ) -> Result<Object, Refusal> {
     actor.require(Permission::TriageRequests)?;
     let found = visible::request(tx, actor, request)?;
-    let code = visible::code_of(tx, &found.body)?;
+    let about = about(tx, &found.body)?;
     let made = decisions(tx, request)?;
-    unchanged(&found, &code.body, made.last(), seen)?;
+    unchanged(&found, &about, made.last(), seen)?;
     if found.body.withdrawn {
         return Err(RequestError::Withdrawn.into());
     }
-    write(tx, actor, here, id, &found, verdict, &made)
+    write(tx, By::Person(actor), here, id, &found, verdict, &made)
 }
 
-/// Writes a decision on the present revision, with its audit entry and the notification of the requester. The caller has
-/// checked the permission. What bears a signature that does not hold is not approved.
-pub(super) fn write(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    here: &Here,
-    id: DecisionId,
-    found: &Found<Request>,
-    verdict: Verdict,
-    made: &[Found<Decision>],
-) -> Result<Object, Refusal> {
-    if found.body.requester == actor.user {
-        return Err(Refusal::conflict(
-            "own_request",
-            "nobody decides on their own request; ask another reviewer",
-        ));
+/// What a decision on a request would be on now.
+fn about(read: &impl Read, request: &Request) -> Result<About, Refusal> {
+    if let Some(sight) = request.sight() {
+        let object = records::object(read, sight.object())?.filter(|object| !object.deleted);
+        return Ok(About::Sight {
+            sight,
+            revision: object.map(|object| object.revision),
+        });
     }
-    let code = visible::code_of(tx, &found.body)?;
+    let code = visible::code_of(read, request)?;
     if !code.body.hash_is_true() {
         return Err(Refusal::conflict(
             "code_damaged",
             "the code does not have the hash that it is listed under; import it again before you decide",
         ));
     }
+    Ok(About::Code {
+        code: CodeId(code.object.id),
+        hash: code.body.hash,
+        assets: code.body.input_policy.assets(),
+    })
+}
+
+/// Who decides.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum By<'a> {
+    /// A person. That they may was checked.
+    Person(&'a Actor),
+    /// A rule of this node's, which may bound what it grants.
+    Rule(RuleId, &'a str, Option<Timestamp>),
+}
+
+impl By<'_> {
+    fn maker(&self) -> (Maker, String, Option<Timestamp>) {
+        match self {
+            Self::Person(actor) => (Maker::Person(actor.user), actor.name.clone(), None),
+            Self::Rule(id, name, until) => (Maker::Rule(*id), (*name).to_owned(), *until),
+        }
+    }
+}
+
+/// Writes a decision on the present revision, with its audit entry and the notification of the requester. What bears a
+/// signature that does not hold is not approved.
+///
+/// # Errors
+/// A person decides on their own request, or approves what is not here or was not signed as it is.
+pub(super) fn write(
+    tx: &mut Tx<'_>,
+    by: By<'_>,
+    here: &Here,
+    id: DecisionId,
+    found: &Found<Request>,
+    verdict: Verdict,
+    made: &[Found<Decision>],
+) -> Result<Object, Refusal> {
+    let (maker, by_name, until) = by.maker();
+    if maker == Maker::Person(found.body.requester) {
+        return Err(Refusal::conflict(
+            "own_request",
+            "nobody decides on their own request; ask another reviewer",
+        ));
+    }
+    let about = about(tx, &found.body)?;
+    if let About::Sight {
+        sight,
+        revision: None,
+    } = &about
+        && verdict == Verdict::Approve
+    {
+        let what = sight.kind().word().replace('_', " ");
+        let detail = format!(
+            "the object whose {what} is asked for, {}, is not here; the request can only be denied",
+            sight.object()
+        );
+        return Err(Refusal::conflict("not_here", detail));
+    }
     if verdict == Verdict::Approve {
-        signatures::refuse_false(tx, found, &code)?;
+        signatures::refuse_false(tx, found)?;
     }
     let request = RequestId(found.object.id);
     let number = with_homes(made)
@@ -90,42 +153,61 @@ pub(super) fn write(
         .max()
         .unwrap_or(0)
         .saturating_add(1);
-    let (action, event) = match verdict {
-        Verdict::Approve => (Action::REQUEST_APPROVED, Event::RequestApproved),
-        Verdict::Deny { .. } => (Action::REQUEST_DENIED, Event::RequestDenied),
+    let event = match verdict {
+        Verdict::Approve => Event::RequestApproved,
+        Verdict::Deny { .. } => Event::RequestDenied,
     };
     let decision = Decision {
         request,
         number,
         request_revision: found.object.revision,
-        code: CodeId(code.object.id),
-        code_hash: code.body.hash,
-        assets: code.body.input_policy.assets(),
+        about,
+        until: until.filter(|_| verdict == Verdict::Approve),
         verdict,
-        by: actor.user,
-        by_name: actor.name.clone(),
+        by: maker,
+        by_name,
         on: here.today(),
     };
-    let object = records::write(tx, here, id.0, Body::Decision(decision), false)?;
-    let subjects = [id.0, request.0];
-    let details = [("code_hash", code.body.hash.to_string())];
-    records::audit(
-        tx,
-        here,
-        audit::Actor::User(actor.user.0),
-        action,
-        &subjects,
-        &details,
-    )?;
+    let object = records::write(tx, here, id.0, Body::Decision(decision.clone()), false)?;
+    audit(tx, here, id, &decision)?;
     // About the decision, which says why; a later one must not speak for it.
     records::notify(tx, here, event, Some(id.0), Some(found.body.requester))?;
     Ok(object)
 }
 
-/// Refuses with the difference if the request, its code or its last decision is not what was seen.
+fn audit(tx: &mut Tx<'_>, here: &Here, id: DecisionId, decision: &Decision) -> Result<(), Refusal> {
+    let action = match decision.verdict {
+        Verdict::Approve => Action::REQUEST_APPROVED,
+        Verdict::Deny { .. } => Action::REQUEST_DENIED,
+    };
+    let mut subjects: Vec<Uuid> = vec![id.0, decision.request.0];
+    let mut details = Vec::new();
+    match &decision.about {
+        About::Code { hash, .. } => details.push(("code_hash", hash.to_string())),
+        About::Sight { sight, .. } => {
+            subjects.push(sight.object());
+            details.push(("see", sight.kind().word().to_owned()));
+        }
+    }
+    let actor = match decision.by {
+        Maker::Person(person) => audit::Actor::User(person.0),
+        Maker::Rule(rule) => {
+            subjects.push(rule.0);
+            details.push(("rule", rule.to_string()));
+            details.push(("rule_name", decision.by_name.clone()));
+            audit::Actor::Node
+        }
+    };
+    if let Some(until) = decision.until {
+        details.push(("until", until.to_string()));
+    }
+    Ok(records::audit(tx, here, actor, action, &subjects, &details)?)
+}
+
+/// Refuses with the difference if the request, what it asks for or its last decision is not what was seen.
 fn unchanged(
     request: &Found<Request>,
-    code: &Code,
+    about: &About,
     last: Option<&Found<Decision>>,
     seen: &Seen,
 ) -> Result<(), Refusal> {
@@ -158,9 +240,17 @@ fn unchanged(
         ));
         differs("revision", json!(seen.revision), json!(request.object.revision));
     }
-    if seen.code_hash != code.hash {
-        told.push("the code is not the code that you have seen".to_owned());
-        differs("code_hash", json!(seen.code_hash), json!(code.hash));
+    match (about, seen.shown) {
+        (About::Code { hash, .. }, Shown::Code(seen)) if *hash == seen => {}
+        (About::Code { hash, .. }, shown) => {
+            told.push("the code is not the code that you have seen".to_owned());
+            differs("code_hash", shown.as_seen(), json!(hash));
+        }
+        (About::Sight { revision, .. }, Shown::Object(seen)) if *revision == seen => {}
+        (About::Sight { revision, .. }, shown) => {
+            told.push("the object is not as you have seen it".to_owned());
+            differs("object_revision", shown.as_seen(), json!(revision));
+        }
     }
     if told.is_empty() {
         return Ok(());
@@ -169,6 +259,15 @@ fn unchanged(
         detail: format!("{}; look at the request again, then decide", told.join(", and ")),
         difference: Value::Object(difference),
     })
+}
+
+impl Shown {
+    fn as_seen(self) -> Value {
+        match self {
+            Self::Code(hash) => json!(hash),
+            Self::Object(revision) => json!(revision),
+        }
+    }
 }
 
 fn done(decision: &Decision) -> String {

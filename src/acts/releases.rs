@@ -54,6 +54,10 @@ pub struct Ids {
 pub(super) fn may_answer(status: &Status) -> Result<(), Refusal> {
     match status {
         Status::Pending | Status::Approved => Ok(()),
+        Status::Expired => Err(Refusal::conflict(
+            "expired",
+            "the approval of the request has expired; decide again before anything of it is released",
+        )),
         Status::Denied { reason } => Err(Refusal::conflict(
             "denied",
             format!("the request was denied ({reason}); approve it before anything of it is released"),
@@ -104,13 +108,7 @@ pub fn check(
     if product.hash != wanted.hash {
         return Err(changed(wanted, product.hash));
     }
-    may_answer(&status_of(
-        read,
-        here.node,
-        here.side,
-        &request.object,
-        &request.body,
-    )?)?;
+    may_answer(&status_of(read, here.now, &request)?)?;
     if let Some(earlier) = released(read, wanted.job, wanted.part)? {
         return Err(Refusal::conflict(
             "released_already",
@@ -168,7 +166,8 @@ pub fn release(
     let approved_once =
         with_homes(&made).any(|(home, decision)| home == here.node && decision.verdict == Verdict::Approve);
     if wanted.part == Part::Result && !approved_once {
-        deciding::write(tx, actor, here, ids.decision, &request, Verdict::Approve, &made)?;
+        let by = deciding::By::Person(actor);
+        deciding::write(tx, by, here, ids.decision, &request, Verdict::Approve, &made)?;
     }
     let release = Release {
         job: wanted.job,

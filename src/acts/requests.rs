@@ -1,5 +1,7 @@
 //! Code is submitted, and requests are made, withdrawn, taken up again and looked at.
 
+mod described;
+mod see;
 mod submitted;
 #[cfg(test)]
 mod tests;
@@ -14,15 +16,17 @@ use crate::domain::id::{AssetId, CodeId, ProjectId, RequestId};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::policy::Binding;
-use crate::domain::request::Request;
+use crate::domain::request::{Request, Sight};
 use crate::domain::signature::{Signature, SignatureBytes, Statement};
 use crate::domain::text::Invalid;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::transaction::Tx;
 
+pub use described::{Described, described};
+pub use see::{SightDraft, ask_to_see};
 pub use submitted::{Submission, SubmittedCode};
-pub use view::{Filter, Listed, View, list, status_of, view};
+pub use view::{Asked, Filter, Listed, View, list, status_of, view};
 pub(super) use view::{decisions, with_homes};
 
 /// Stores code that has passed the rule for code. It never changes afterwards.
@@ -116,7 +120,31 @@ pub fn create(
     draft: &Draft,
 ) -> Result<Object, Refusal> {
     actor.require(Permission::SubmitRequests)?;
-    let project = visible::project(tx, actor, draft.project)?;
+    in_project(tx, actor, draft.project)?;
+    if visible::code(tx, actor, draft.code)?.body.author != actor.user {
+        return Err(Refusal::conflict(
+            "not_the_author",
+            "a request names code of your own; submit the code yourself",
+        ));
+    }
+    takes_up(tx, actor, draft.predecessor, None)?;
+    id_is_free(tx, id)?;
+    let mut request = Request::new(
+        draft.project,
+        draft.code,
+        actor.user,
+        &draft.reason,
+        draft.predecessor,
+    )?;
+    request.signature = signed(tx, actor, (id, 1), &request, draft.signature.as_ref())?;
+    let object = records::write(tx, here, id.0, Body::Request(request), false)?;
+    announce(tx, actor, here, &object, Action::REQUEST_SUBMITTED)?;
+    Ok(object)
+}
+
+/// Whether the actor can make requests in a project.
+fn in_project(read: &impl Read, actor: &Actor, project: ProjectId) -> Result<(), Refusal> {
+    let project = visible::project(read, actor, project)?;
     if !project.body.members.contains(&actor.user) {
         return Err(Refusal::conflict(
             "not_a_member",
@@ -129,48 +157,53 @@ pub fn create(
             "the project has not been started; requests can be made once it has",
         ));
     }
-    let code = visible::code(tx, actor, draft.code)?;
-    if code.body.author != actor.user {
-        return Err(Refusal::conflict(
-            "not_the_author",
-            "a request names code of your own; submit the code yourself",
-        ));
-    }
-    if let Some(predecessor) = draft.predecessor
-        && visible::request(tx, actor, predecessor)?.body.requester != actor.user
-    {
+    Ok(())
+}
+
+/// Whether a request can take up an earlier one: the requester's own, for a run as it is, or to see the very same. One that
+/// travels would wait for ever for one that does not.
+fn takes_up(
+    read: &impl Read,
+    actor: &Actor,
+    predecessor: Option<RequestId>,
+    sight: Option<Sight>,
+) -> Result<(), Refusal> {
+    let Some(predecessor) = predecessor else {
+        return Ok(());
+    };
+    let earlier = visible::request(read, actor, predecessor)?;
+    if earlier.body.requester != actor.user {
         return Err(not_the_requester("take up"));
     }
-    if records::object(tx, id.0)?.is_some() {
+    if earlier.body.sight() != sight {
+        return Err(Refusal::conflict(
+            "asks_for_something_else",
+            "the request to take up asks for something else; leave it out",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a request can be made under an id, which a requester who signs has made.
+fn id_is_free(read: &impl Read, id: RequestId) -> Result<(), Refusal> {
+    if records::object(read, id.0)?.is_some() {
         return Err(Refusal::conflict(
             "id_taken",
             "something with this id exists already; make another id, and sign the request with it",
         ));
     }
-    let mut request = Request::new(
-        draft.project,
-        draft.code,
-        actor.user,
-        &draft.reason,
-        draft.predecessor,
-    )?;
-    request.signature = signed(tx, actor, id, 1, &request, &code.body, draft.signature.as_ref())?;
-    let object = records::write(tx, here, id.0, Body::Request(request), false)?;
-    announce(tx, actor, here, &object, Action::REQUEST_SUBMITTED)?;
-    Ok(object)
+    Ok(())
 }
 
 /// What the requester supplies as their signature on one revision of a request, once it has been checked.
 fn signed(
     read: &impl Read,
     actor: &Actor,
-    id: RequestId,
-    revision: u64,
+    (id, revision): (RequestId, u64),
     request: &Request,
-    code: &Code,
     signature: Option<&SignatureBytes>,
 ) -> Result<Option<Signature>, Refusal> {
-    let statement = Statement::of_request(id, revision, request, code);
+    let statement = signatures::statement(read, id, revision, request)?;
     signatures::supplied(read, actor, &statement, signature)
 }
 
@@ -190,8 +223,8 @@ pub fn withdraw(
         body: mut request,
     } = own(tx, actor, id, "withdraw")?;
     request.withdraw()?;
-    let (next, code) = (object.revision.number + 1, visible::code_of(tx, &request)?);
-    request.signature = signed(tx, actor, id, next, &request, &code.body, signature)?;
+    let next = object.revision.number + 1;
+    request.signature = signed(tx, actor, (id, next), &request, signature)?;
     let object = records::write(tx, here, id.0, Body::Request(request), false)?;
     records::audit(
         tx,
@@ -217,15 +250,13 @@ pub fn want_another_run(
     id: RequestId,
     signature: Option<&SignatureBytes>,
 ) -> Result<Object, Refusal> {
-    let Found {
-        object,
-        body: mut request,
-    } = own(tx, actor, id, "ask for another run of")?;
-    let status = status_of(tx, here.node, here.side, &object, &request)?;
-    let code = visible::code_of(tx, &request)?;
+    let found = own(tx, actor, id, "ask for another run of")?;
+    let status = status_of(tx, here.now, &found)?;
+    let code = visible::code_of(tx, &found.body)?;
+    let mut request = found.body;
     request.want_another_run(&status, code.body.output_policy)?;
-    let next = object.revision.number + 1;
-    request.signature = signed(tx, actor, id, next, &request, &code.body, signature)?;
+    let next = found.object.revision.number + 1;
+    request.signature = signed(tx, actor, (id, next), &request, signature)?;
     let object = records::write(tx, here, id.0, Body::Request(request), false)?;
     announce(tx, actor, here, &object, Action::REQUEST_RENEWED)?;
     Ok(object)

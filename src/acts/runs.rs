@@ -4,6 +4,7 @@
 mod admission;
 mod course;
 mod deposit;
+mod fulfilment;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::id::{CodeId, JobId, RequestId};
 use crate::domain::job::{Data, Origin, Run, State};
+use crate::domain::request::Present;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::tables::{RUNS, RUNS_OF, RUNS_OPEN};
@@ -23,6 +25,7 @@ use crate::store::transaction::Tx;
 
 pub use course::{Ended, Input, Plan, begin, finish, interrupted, waiting};
 pub use deposit::{check_deposit, deposit};
+pub use fulfilment::{Source, check_fulfilment, fulfil};
 
 /// The word for a run in messages.
 const RUN: &str = "run";
@@ -39,7 +42,7 @@ pub enum Wanted {
 /// Queues a run.
 ///
 /// # Errors
-/// The actor may not; on private data also: this side holds none, this node has not approved exactly this revision and
+/// The actor may not, or may not have a mock that the code names; on private data also: this side holds none, this node has not approved exactly this revision and
 /// code, or the runs that the output policy allows or the requester asked for are used up; an asset lacks the data; or
 /// too many runs wait.
 pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wanted) -> Result<Run, Refusal> {
@@ -51,7 +54,7 @@ pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wan
                 Data::Mock => admission::may_run_on_mocks(tx, actor, request.body.requester)?,
                 Data::Private => {
                     admission::may_run_on_private_data(actor, here)?;
-                    let approval = admission::approved(tx, here, &request, &code)?;
+                    let approval = admission::approved(tx, here, &request, Present::Code(&code.body))?;
                     admission::within_policy(tx, approval.request(), &request.body, &code)?;
                 }
             }
@@ -65,10 +68,13 @@ pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wan
     };
     admission::inputs_are_visible(tx, actor, &code.body)?;
     admission::inputs_are_here(tx, &code.body, data)?;
+    if data == Data::Mock {
+        admission::may_have_mocks(tx, actor, here.now, &code.body)?;
+    }
     admission::room_in_queue(tx, actor)?;
     let run = Run {
         request,
-        code: CodeId(code.object.id),
+        code: Some(CodeId(code.object.id)),
         data,
         origin: Origin::Sandbox,
         started_by: actor.user,
@@ -104,10 +110,12 @@ fn insert(tx: &mut Tx<'_>, id: JobId, run: &Run) -> Result<(), Refusal> {
         ));
     }
     let at = records::milliseconds(run.queued_at);
-    for under in [Some(Uuid::nil()), Some(run.code.0), run.request.map(|id| id.0)]
-        .into_iter()
-        .flatten()
-    {
+    let listed = [
+        Some(Uuid::nil()),
+        run.code.map(|id| id.0),
+        run.request.map(|id| id.0),
+    ];
+    for under in listed.into_iter().flatten() {
         tx.put(&RUNS_OF, &(under, at, id.0), &())?;
     }
     Ok(())
@@ -130,7 +138,7 @@ fn audit(
     id: JobId,
     run: &Run,
 ) -> Result<(), Refusal> {
-    let subjects: Vec<Uuid> = [Some(id.0), run.request.map(|id| id.0), Some(run.code.0)]
+    let subjects: Vec<Uuid> = [Some(id.0), run.request.map(|id| id.0), run.code.map(|id| id.0)]
         .into_iter()
         .flatten()
         .collect();

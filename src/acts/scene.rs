@@ -8,15 +8,16 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Refusal;
-use super::decisions::{Seen, decide};
-use super::requests::{self, Draft, Submission, SubmittedCode};
+use super::datasets;
+use super::decisions::{Seen, Shown, decide};
+use super::requests::{self, Asked, Draft, SightDraft, Submission, SubmittedCode};
 use crate::domain::access::Actor;
 use crate::domain::asset::{Asset, DataFormat, Mock};
-use crate::domain::dataset::{Dataset, DatasetDraft};
+use crate::domain::dataset::{Dataset, DatasetDraft, MockAccess};
 use crate::domain::decision::Verdict;
 use crate::domain::hash::Hash;
 use crate::domain::id::{
-    AssetId, CodeId, DatasetId, DecisionId, Epoch, JobId, NodeId, ProjectId, RequestId, UserId,
+    AssetId, CodeId, DatasetId, DecisionId, Epoch, JobId, NodeId, ProjectId, ReleaseId, RequestId, UserId,
 };
 use crate::domain::job::{Data, Product, Run, State};
 use crate::domain::notification::{Event, Notification};
@@ -25,13 +26,14 @@ use crate::domain::outline::{Function, Outline, Parameter, ParameterKind, Statem
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use crate::domain::private_data::PrivateData;
 use crate::domain::project::Project;
-use crate::domain::release::OutputFormat;
+use crate::domain::release::{OutputFormat, Part, Release};
+use crate::domain::request::{Request, Sight, SightType, Status};
 use crate::domain::role::Preset;
 use crate::domain::schema::Schema;
 use crate::domain::settings::{Node, Settings};
 use crate::domain::side::Side;
 use crate::store::memory_engine::MemoryEngine;
-use crate::store::read::{Read, View};
+use crate::store::read::{self, Read};
 use crate::store::records::{self, Here};
 use crate::store::tables::{NODE, OUTBOX, PRIVATE_DATA, RUNS, SETTINGS};
 use crate::store::transaction::Tx;
@@ -39,6 +41,7 @@ use crate::store::writer::{TransactError, Writer, WriterLimits};
 
 pub(crate) const THIS: NodeId = NodeId(Uuid::from_u128(1));
 pub(crate) const OTHER: NodeId = NodeId(Uuid::from_u128(2));
+pub(crate) const DATASET: DatasetId = DatasetId(Uuid::from_u128(20));
 pub(crate) const ASSET: AssetId = AssetId(Uuid::from_u128(21));
 pub(crate) const PROJECT: ProjectId = ProjectId(Uuid::from_u128(30));
 
@@ -146,7 +149,7 @@ impl Scene {
         requests::view(&view, actor, &here, request)
     }
 
-    pub(crate) fn view(&self) -> View {
+    pub(crate) fn view(&self) -> read::View {
         self.writer.view().unwrap()
     }
 
@@ -157,6 +160,33 @@ impl Scene {
         };
         self.act(move |tx, _| Ok(tx.put(&SETTINGS, &(), &allowed)?))
             .unwrap();
+    }
+
+    /// Has the dataset hand its mocks out on request, and bear tags.
+    pub(crate) fn restrict_mocks(&self, tags: &[&str]) {
+        let draft = DatasetDraft {
+            name: "Pima".into(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            mocks: MockAccess::OnRequest,
+            ..DatasetDraft::default()
+        };
+        self.act(move |tx, here| datasets::change(tx, &owner(), here, DATASET, &draft))
+            .unwrap();
+    }
+
+    /// Asks to see something; private data in Ada's project.
+    pub(crate) fn see(&self, id: u128, actor: &Actor, sight: Sight) -> Result<RequestId, Refusal> {
+        let ids = (RequestId(Uuid::from_u128(id)), DecisionId(Uuid::new_v4()));
+        let draft = SightDraft {
+            sight,
+            project: (sight.kind() == SightType::PrivateData).then_some(PROJECT),
+            reason: "to compare".into(),
+            predecessor: None,
+            signature: None,
+        };
+        let actor = actor.clone();
+        self.act(move |tx, here| requests::ask_to_see(tx, &actor, here, ids, &draft))?;
+        Ok(ids.0)
     }
 
     /// Submits code of Ada's.
@@ -177,12 +207,25 @@ impl Scene {
         id
     }
 
+    /// The moment after the last act.
+    pub(crate) fn now(&self) -> Timestamp {
+        at(&self.view(), self.acts.load(Ordering::Relaxed)).unwrap().now
+    }
+
+    /// What has become of a request now.
+    pub(crate) fn status(&self, request: RequestId) -> Status {
+        self.look(&owner(), request).unwrap().status
+    }
+
     /// What a reviewer sees of a request now.
     pub(crate) fn seen(&self, request: RequestId) -> Seen {
         let view = self.look(&owner(), request).unwrap();
         Seen {
             revision: view.request.object.revision,
-            code_hash: view.code.body.hash,
+            shown: match &view.asked {
+                Asked::Code(code, _) => Shown::Code(code.body.hash),
+                Asked::Sight(sight) => Shown::Object(sight.revision),
+            },
             last_decision: view.decisions.last().map(|found| DecisionId(found.object.id)),
         }
     }
@@ -254,6 +297,30 @@ fn at(read: &impl Read, second: u64) -> Result<Here, Refusal> {
     Ok(Here::at(read, now, random)?)
 }
 
+/// A result that was released for a request of Eve's, as a low node has it from its high one.
+pub(crate) fn released_to_eve(scene: &Scene) -> Sight {
+    let [code, request, job, release] = [45, 46, 47, 48].map(Uuid::from_u128);
+    let submitted = submitted(&eve(), OutputPolicy::SingleExecution, ASSET);
+    let written = scene.act(move |tx, here| {
+        requests::submit_code(tx, &eve(), here, CodeId(code), submitted)?;
+        let body = Request::new(PROJECT, CodeId(code), eve().user, "hers", None)?;
+        records::write(tx, here, request, Body::Request(body), false)?;
+        let body = Release {
+            job: JobId(job),
+            request: RequestId(request),
+            part: Part::Result,
+            blob: Hash::of(b"released"),
+            length: 8,
+            format: OutputFormat::Json,
+            by_name: owner().name,
+            on: here.today(),
+        };
+        Ok(records::write(tx, here, release, Body::Release(body), false)?)
+    });
+    written.unwrap();
+    Sight::Release(ReleaseId(release))
+}
+
 pub(crate) fn succeeded(bytes: &[u8]) -> super::runs::Ended {
     super::runs::Ended {
         state: State::Succeeded,
@@ -322,7 +389,7 @@ pub(crate) fn outline(parameters: &[&str]) -> Outline {
 }
 
 fn furnish(tx: &mut Tx<'_>, here: &Here) -> Result<(), Refusal> {
-    let dataset = DatasetId(Uuid::from_u128(20));
+    let dataset = DATASET;
     let description = DatasetDraft {
         name: "Pima".into(),
         ..DatasetDraft::default()

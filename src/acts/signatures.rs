@@ -8,7 +8,7 @@ mod tests;
 
 use uuid::Uuid;
 
-use super::visible::Found;
+use super::visible::{self, Found};
 use super::{Refusal, keys};
 use crate::domain::access::Actor;
 use crate::domain::code::Code;
@@ -64,18 +64,31 @@ pub fn on_code(read: &impl Read, object: &Object, code: &Code) -> Result<Standin
     ))
 }
 
+/// What whoever signs a revision of a request signs: over its code as it is here, where it asks for a run.
+///
+/// # Errors
+/// The code is not here.
+pub(super) fn statement(
+    read: &impl Read,
+    id: RequestId,
+    number: u64,
+    request: &Request,
+) -> Result<Statement, Refusal> {
+    match Statement::of_request_to_see(id, number, request) {
+        Some(statement) => Ok(statement),
+        None => {
+            let code = visible::code_of(read, request)?;
+            Ok(Statement::of_request(id, number, request, &code.body))
+        }
+    }
+}
+
 /// How the signature on a request that is here stands.
 ///
 /// # Errors
-/// The store cannot be read.
-pub fn on_request(
-    read: &impl Read,
-    object: &Object,
-    request: &Request,
-    code: &Code,
-) -> Result<Standing, Refusal> {
-    let (id, number) = (RequestId(object.id), object.revision.number);
-    let statement = Statement::of_request(id, number, request, code);
+/// The request's code is not here, or the store cannot be read.
+pub fn on_request(read: &impl Read, object: &Object, request: &Request) -> Result<Standing, Refusal> {
+    let statement = statement(read, RequestId(object.id), object.revision.number, request)?;
     stands(read, object, request, Some(&statement))
 }
 
@@ -95,23 +108,24 @@ fn stands(
 /// # Errors
 /// The store cannot be read.
 pub fn on_listed(read: &impl Read, object: &Object, request: &Request) -> Result<Standing, Refusal> {
-    if request.signature.is_some()
-        && let Some(Body::Code(code)) = records::object(read, request.code.0)?.map(|code| code.body)
-    {
-        return on_request(read, object, request, &code);
+    if request.signature.is_none() {
+        return stands(read, object, request, None);
     }
-    stands(read, object, request, None)
+    match on_request(read, object, request) {
+        // Its code is not here: nothing can be said of the signature.
+        Err(Refusal::NotFound { .. }) => stands(read, object, request, None),
+        standing => standing,
+    }
 }
 
 /// Refuses to approve what bears a signature that does not hold: whatever it is, it is not what was signed.
-pub(super) fn refuse_false(
-    read: &impl Read,
-    request: &Found<Request>,
-    code: &Found<Code>,
-) -> Result<(), Refusal> {
-    let on_request = on_request(read, &request.object, &request.body, &code.body)?;
-    let on_code = on_code(read, &code.object, &code.body)?;
-    for (what, standing) in [("request", on_request), ("code", on_code)] {
+pub(super) fn refuse_false(read: &impl Read, request: &Found<Request>) -> Result<(), Refusal> {
+    let mut signed = vec![("request", on_request(read, &request.object, &request.body)?)];
+    if request.body.code().is_some() {
+        let code = visible::code_of(read, &request.body)?;
+        signed.push(("code", on_code(read, &code.object, &code.body)?));
+    }
+    for (what, standing) in signed {
         if let Standing::Invalid { fingerprint } = standing {
             let detail = format!(
                 "the signature on the {what} does not hold: with the key {fingerprint}, something else was signed than what is \
@@ -152,7 +166,7 @@ pub fn on_pending(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Stand
     )))
 }
 
-/// The statement of a request that waits, over its code as it would be once both are applied.
+/// The statement of a request that waits, over its code as it would be once both are applied, where it asks for a run.
 fn pending_request(
     read: &impl Read,
     peer: Uuid,
@@ -160,15 +174,16 @@ fn pending_request(
     waiting: &Pending,
     request: &Request,
 ) -> Result<Option<Statement>, Refusal> {
-    let code = match read.get(&INBOX, &(peer, request.code.0))? {
+    let (id, number) = (RequestId(id), waiting.revision.number);
+    let Some(code) = request.code() else {
+        return Ok(Statement::of_request_to_see(id, number, request));
+    };
+    let code = match read.get(&INBOX, &(peer, code.0))? {
         Some(code) => Some(code.body),
-        None => records::object(read, request.code.0)?.map(|object| object.body),
+        None => records::object(read, code.0)?.map(|object| object.body),
     };
     Ok(match code {
-        Some(Body::Code(code)) => {
-            let number = waiting.revision.number;
-            Some(Statement::of_request(RequestId(id), number, request, &code))
-        }
+        Some(Body::Code(code)) => Some(Statement::of_request(id, number, request, &code)),
         _ => None,
     })
 }

@@ -70,7 +70,7 @@ fn failed() -> Ended {
 #[test]
 fn a_release_answers_the_scientists_call_at_once() {
     let (scene, code, request) = approved();
-    let answer = || call(&scene.view(), &ada(), code, []).unwrap();
+    let answer = || call(&scene.view(), &ada(), scene.now(), code, []).unwrap();
     assert!(matches!(answer(), Answer::State(_, Status::Approved)));
     let job = scene.run(80, request, succeeded(ANSWER));
     assert!(
@@ -105,7 +105,7 @@ fn a_denial_reaches_the_scientist_and_no_run_follows() {
     let (scene, code, request) = approved();
     scene.decide(owner(), request, deny("single rows")).unwrap();
     assert!(matches!(
-        call(&scene.view(), &ada(), code, []).unwrap(),
+        call(&scene.view(), &ada(), scene.now(), code, []).unwrap(),
         Answer::State(_, Status::Denied { .. })
     ));
     let wanted = runs::Wanted::Request(request, Data::Private);

@@ -11,7 +11,7 @@ use crate::domain::id::{AssetId, CodeId, DatasetId, ProjectId, ReleaseId, Reques
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::project::Project;
 use crate::domain::release::Release;
-use crate::domain::request::Request;
+use crate::domain::request::{Request, RequestError};
 use crate::store::read::Read;
 use crate::store::records;
 use crate::store::table::TableError;
@@ -143,10 +143,11 @@ typed! {
 /// The code of a request, whoever asks: who may see the request may see its code.
 ///
 /// # Errors
-/// The code is not here.
+/// The request asks for no run, or the code is not here.
 pub fn code_of(read: &impl Read, request: &Request) -> Result<Found<Code>, Refusal> {
-    let missing = || Refusal::no(Kind::Code, request.code);
-    let object = records::object(read, request.code.0)?.ok_or_else(missing)?;
+    let code = request.code().ok_or(RequestError::NotARun)?;
+    let missing = || Refusal::no(Kind::Code, code);
+    let object = records::object(read, code.0)?.ok_or_else(missing)?;
     match object.body.clone() {
         Body::Code(body) => Ok(Found { object, body }),
         _ => Err(missing()),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::asset_uploads::{self, MockUpload, PrivateUpload};
 use super::context::off_the_arbiter;
 use super::{Answer, Context, Json, Problem, Query, SignedIn, Visitor, files, schema, view};
-use crate::acts::{assets, visible};
+use crate::acts::{assets, grants, visible};
 use crate::clock;
 use crate::domain::access::Viewer;
 use crate::domain::asset::DataFormat;
@@ -274,20 +274,23 @@ async fn remove_mock(context: web::Data<Context>, SignedIn(actor): SignedIn, id:
 /// Downloads the mock, streamed.
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
     (status = 200, description = "The bytes", content(
-        (schema::Bytes = "text/csv"), (schema::Bytes = "application/vnd.apache.parquet"), (schema::Bytes = "application/octet-stream"))), (status = 404, description = "No such asset, or no mock")))]
+        (schema::Bytes = "text/csv"), (schema::Bytes = "application/vnd.apache.parquet"), (schema::Bytes = "application/octet-stream"))),
+    (status = 403, description = "It is handed out on request, and was not granted to you"),
+    (status = 404, description = "No such asset, or no mock")))]
 #[get("/assets/{id}/mock")]
 async fn get_mock(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     mock_of(&context, viewer, AssetId(*id)).await
 }
 
-/// The bytes of an asset's mock, for whoever may see it.
+/// The bytes of an asset's mock, for whoever may have them.
 ///
 /// # Errors
 /// They may not, or it has no mock.
 pub async fn mock_of(context: &Context, viewer: Viewer, id: AssetId) -> Answer {
+    let now = context.store.now();
     let (_, mock) = context
         .store
-        .read(move |view| assets::mock(view, &viewer, id))
+        .read(move |view| grants::mock(view, &viewer, now, id))
         .await?;
     let blobs = context.blobs.clone();
     let file = off_the_arbiter(move || blobs.open_blob(&mock.blob)).await??;

@@ -199,10 +199,13 @@ async fn call(
     id: web::Path<Uuid>,
     Json(body): Json<CallBody>,
 ) -> Answer {
-    let id = CodeId(id.into_inner());
+    let (id, now) = (CodeId(id.into_inner()), context.store.now());
     let answer = context
         .store
-        .read(move |view| releasing::call(view, &actor, id, body.arguments.keys().map(String::as_str)))
+        .read(move |view| {
+            let arguments = body.arguments.keys().map(String::as_str);
+            releasing::call(view, &actor, now, id, arguments)
+        })
         .await?;
     let conflict = |word, detail: String| Problem::new(StatusCode::CONFLICT, word, detail);
     match answer {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Answer, Context, Json, Page, Query, SignedIn, Visitor, page, schema, view};
 use crate::acts::datasets::{self, Shown, Wanted};
-use crate::domain::dataset::{Dataset, DatasetDraft, Visibility};
+use crate::domain::dataset::{Dataset, DatasetDraft, MockAccess, Visibility};
 use crate::domain::id::DatasetId;
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
@@ -78,6 +78,29 @@ struct NewDataset {
     tags: Vec<String>,
     /// Who may know of it: `everybody`, `signed_in` (if left out) or `{"groups": […]}`.
     visibility: Option<SeenBy>,
+    /// Who may have its mocks.
+    #[serde(default)]
+    mocks: MocksWord,
+}
+
+/// Who may have the mocks of a dataset, of those who may see it.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum MocksWord {
+    /// Everybody.
+    #[default]
+    WithDataset,
+    /// Those who upload or triage, and whom a request to see the mock was granted.
+    OnRequest,
+}
+
+impl From<MocksWord> for MockAccess {
+    fn from(word: MocksWord) -> Self {
+        match word {
+            MocksWord::WithDataset => Self::WithDataset,
+            MocksWord::OnRequest => Self::OnRequest,
+        }
+    }
 }
 
 /// What shall change; what is left out stays.
@@ -98,6 +121,8 @@ struct DatasetChange {
     tags: Option<Vec<String>>,
     /// Who may know of it.
     visibility: Option<SeenBy>,
+    /// Who may have its mocks.
+    mocks: Option<MocksWord>,
 }
 
 fn triples(contributors: Vec<Contributor>) -> Vec<(String, String, String)> {
@@ -115,6 +140,7 @@ impl From<NewDataset> for DatasetDraft {
             contributors: triples(new.contributors),
             tags: new.tags,
             visibility: new.visibility.map(Into::into).unwrap_or_default(),
+            mocks: new.mocks.into(),
         }
     }
 }
@@ -131,6 +157,7 @@ impl DatasetChange {
             contributors: self.contributors.map_or_else(|| known.collect(), triples),
             tags: self.tags.unwrap_or(dataset.tags),
             visibility: self.visibility.map_or(dataset.visibility, Into::into),
+            mocks: self.mocks.map_or(dataset.mocks, Into::into),
         }
     }
 }

@@ -198,6 +198,7 @@ fn title(word: &str, status: StatusCode) -> String {
         "too_many_tries" => "Too many tries",
         "setup_token_refused" => "Wrong set-up token",
         "registration_closed" => "Registration is closed",
+        "on_request" => "This is handed out on request",
         "method_not_allowed" => "Method not allowed",
         "form_refused" => "The form was not accepted",
         "mail_settings_incomplete" => "Something is missing",
@@ -362,7 +363,7 @@ fn conflict_status(word: &str) -> StatusCode {
         | "second_factor_refused"
         | "reset_token_refused"
         | "password_refused" => StatusCode::UNAUTHORIZED,
-        "registration_closed" => StatusCode::FORBIDDEN,
+        "registration_closed" | "on_request" => StatusCode::FORBIDDEN,
         _ => StatusCode::CONFLICT,
     }
 }

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::context::off_the_arbiter;
 use super::{Answer, Context, Problem, SignedIn, files, schema, view};
-use crate::acts::visible::{self, Found};
+use crate::acts::grants;
+use crate::acts::visible::Found;
 use crate::domain::id::ReleaseId;
 use crate::domain::release::Release;
 
@@ -38,10 +39,10 @@ pub(super) async fn content(context: &Context, found: Found<Release>) -> Answer 
     (status = 200, description = "The release", body = schema::ReleaseShown), (status = 404, description = "There is none that you may see")))]
 #[get("/releases/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
-    let id = ReleaseId(id.into_inner());
+    let (id, now) = (ReleaseId(id.into_inner()), context.store.now());
     let found = context
         .store
-        .read(move |view| visible::release(view, &actor, id))
+        .read(move |view| grants::release(view, &actor, now, id))
         .await?;
     Ok(HttpResponse::Ok().json(view::object(&found.object)))
 }
@@ -55,10 +56,10 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
     (status = 404, description = "There is none that you may see")))]
 #[get("/releases/{id}/content")]
 async fn download(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
-    let id = ReleaseId(id.into_inner());
+    let (id, now) = (ReleaseId(id.into_inner()), context.store.now());
     let found = context
         .store
-        .read(move |view| visible::release(view, &actor, id))
+        .read(move |view| grants::release(view, &actor, now, id))
         .await?;
     content(&context, found).await
 }

@@ -1,6 +1,4 @@
-//! Requests: made, looked at, decided on, run, and answered with results that were computed elsewhere.
-
-use std::os::unix::fs::DirBuilderExt;
+//! Requests: made, looked at, decided on and run.
 
 use actix_web::{HttpResponse, get, post, web};
 use serde::Deserialize;
@@ -9,26 +7,22 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::context::off_the_arbiter;
+use super::access_requests::{ObjectBody, ObjectShown, StateWord};
 use super::signed::Signed;
 use super::{
-    Answer, Context, Json, List, MaybeJson, Page, Problem, Query, SignedIn, codes, files, page, runs, schema,
-    view,
+    Answer, Context, Json, List, MaybeJson, Page, Problem, Query, SignedIn, codes, page, runs, schema, view,
 };
 use crate::actors::ActError;
-use crate::actors::triage::{Ask, Decide, Deposit, Petition};
-use crate::acts::decisions::Seen;
-use crate::acts::requests::{self, Draft, Filter, View};
-use crate::acts::runs::{Wanted, check_deposit};
-use crate::clock;
+use crate::actors::triage::{Ask, Decide, Petition};
+use crate::acts::decisions::{Seen, Shown};
+use crate::acts::requests::{self, Asked, Draft, Filter, Listed, SightDraft, View};
+use crate::acts::runs::Wanted;
 use crate::domain::access::Actor;
 use crate::domain::decision::Verdict;
 use crate::domain::hash::Hash;
-use crate::domain::id::{CodeId, DecisionId, JobId, ProjectId, RequestId};
+use crate::domain::id::{CodeId, DecisionId, ProjectId, RequestId};
 use crate::domain::job::Data;
-use crate::domain::object::{Object, Revision};
-use crate::domain::release::OutputFormat;
-use crate::domain::request::Status;
+use crate::domain::object::Revision;
 use crate::domain::signature::SignatureBytes;
 use crate::domain::text::Invalid;
 use crate::store::records::Here;
@@ -41,18 +35,19 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(withdraw)
         .service(want_another_run)
         .service(decide)
-        .service(run)
-        .service(deposit);
+        .service(run);
 }
 
-/// What a scientist asks for.
+/// What a scientist asks for: `code` to be run in a `project`, or to see one `object`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RequestBody {
-    /// The project to make the request in.
-    project: Uuid,
-    /// Code of your own.
-    code: Uuid,
+    /// The project to make the request in: for code, and for private data.
+    project: Option<Uuid>,
+    /// Code of your own, to be run.
+    code: Option<Uuid>,
+    /// What to see, in place of code.
+    object: Option<ObjectBody>,
     /// Why.
     reason: String,
     /// The request that this one takes up again.
@@ -76,16 +71,56 @@ impl RequestBody {
             (Some(_), false) => Err(wrong("is for signed requests only; leave it out")),
         }
     }
+
+    /// `decision` is the id of what a rule may decide at once.
+    fn petition(self, decision: DecisionId) -> Result<Petition, Invalid> {
+        let predecessor = self.predecessor.map(RequestId);
+        match (self.code, self.object) {
+            (Some(code), None) => Ok(Petition::Make(Draft {
+                project: self
+                    .project
+                    .map(ProjectId)
+                    .ok_or_else(|| Invalid::new("project", "name the project to run the code in"))?,
+                code: CodeId(code),
+                reason: self.reason,
+                predecessor,
+                signature: self.signature,
+            })),
+            (None, Some(object)) => {
+                let draft = SightDraft {
+                    sight: object.sight(),
+                    project: self.project.map(ProjectId),
+                    reason: self.reason,
+                    predecessor,
+                    signature: self.signature,
+                };
+                Ok(Petition::See(draft, decision))
+            }
+            (Some(_), Some(_)) => Err(Invalid::new(
+                "object",
+                "a request is for code or for one object, not for both",
+            )),
+            (None, None) => Err(Invalid::new(
+                "code",
+                "name the code to run, or under `object` what to see",
+            )),
+        }
+    }
 }
 
-fn with_status(object: &Object, status: &Status) -> Value {
-    let mut shown = view::object(object);
-    shown["status"] = json!(status);
+fn listed(found: &Listed) -> Value {
+    let mut shown = view::object(&found.request.object);
+    shown["status"] = json!(found.status);
+    shown["signed"] = json!(Signed::from(&found.signed));
+    if let Some(sight) = &found.sight {
+        shown["object"] = json!(ObjectShown::of(sight));
+    }
     shown
 }
 
 fn whole(found: &View) -> Value {
-    let mut shown = with_status(&found.request.object, &found.status);
+    let mut shown = view::object(&found.request.object);
+    shown["status"] = json!(found.status);
     let decisions: Vec<_> = found
         .decisions
         .iter()
@@ -98,13 +133,22 @@ fn whole(found: &View) -> Value {
     shown["history"] = json!(view::objects(&found.history));
     shown["signed"] = json!(Signed::from(&found.signed));
     // What a decision must name, ready to be sent back.
-    shown["seen"] = json!({
+    let mut seen = json!({
         "revision": found.request.object.revision,
-        "code_hash": found.code.body.hash,
         "last_decision": found.decisions.last().map(|decision| decision.object.id),
     });
-    // Not `code`: that is the request's own field, the id.
-    shown["submitted_code"] = codes::with_signed(&found.code.object, &found.code_signed);
+    match &found.asked {
+        Asked::Code(code, signed) => {
+            seen["code_hash"] = json!(code.body.hash);
+            // Not `code`: that is the request's own field, the id.
+            shown["submitted_code"] = codes::with_signed(&code.object, signed);
+        }
+        Asked::Sight(sight) => {
+            seen["object_revision"] = json!(sight.revision);
+            shown["object"] = json!(ObjectShown::of(sight));
+        }
+    }
+    shown["seen"] = seen;
     shown
 }
 
@@ -128,11 +172,15 @@ async fn ask(
     Ok(whole(&found))
 }
 
-/// Makes a request in a project that has been started, with code of your own.
+/// Makes a request: for code of your own to be run, in a project that has been started; or to see one object. A request to
+/// see what is open here already, a mock or a release, is decided on this node, by a rule of it or by whoever triages; one
+/// for private data is made in a project and travels to where the data is.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = RequestBody, responses(
     (status = 201, description = "The request", body = schema::RequestShown), (status = 409, description = "The project has not been started, or \
-    you are no member of it; or you sign and have registered no key, or the id is taken"),
-    (status = 422, description = "The signature does not hold: what is signed here, by its hash"), (status = 404, description = "There is no such project or code that you may see")))]
+    you are no member of it; the object is open to you, or asked for already; or you sign and have registered no key, or \
+    the id is taken"),
+    (status = 422, description = "The signature does not hold: what is signed here, by its hash"),
+    (status = 404, description = "There is no such project, code or object")))]
 #[post("/requests")]
 async fn make(
     context: web::Data<Context>,
@@ -140,14 +188,8 @@ async fn make(
     Json(body): Json<RequestBody>,
 ) -> Answer {
     let id = body.id(&context)?;
-    let draft = Draft {
-        project: ProjectId(body.project),
-        code: CodeId(body.code),
-        reason: body.reason,
-        predecessor: body.predecessor.map(RequestId),
-        signature: body.signature,
-    };
-    let made = ask(&context, actor, id, Petition::Make(draft)).await?;
+    let petition = body.petition(DecisionId(context.new_id()))?;
+    let made = ask(&context, actor, id, petition).await?;
     Ok(HttpResponse::Created().json(made))
 }
 
@@ -156,9 +198,12 @@ async fn make(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Which {
-    /// In this state: pending, approved, denied or withdrawn.
+    /// In this state: pending, approved, expired, denied or withdrawn.
     #[param(inline)]
     state: Option<StateWord>,
+    /// Only those for a run, or only those to see something: run, see.
+    #[param(inline)]
+    subject: Option<SubjectWord>,
     /// In this project.
     project: Option<Uuid>,
     /// Items on the page, from 1 to 200; 50 by default.
@@ -168,29 +213,14 @@ struct Which {
     cursor: Option<String>,
 }
 
-/// A state of a request.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum StateWord {
-    /// Nobody has decided.
-    Pending,
-    /// A run may follow, or has.
-    Approved,
-    /// It may not.
-    Denied,
-    /// Taken back.
-    Withdrawn,
-}
-
-impl StateWord {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Denied => "denied",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
+enum SubjectWord {
+    /// That code be run.
+    Run,
+    /// To see one object.
+    See,
 }
 
 /// The requests that you may see, newest first.
@@ -203,20 +233,16 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
     let filter = Filter {
         project: which.project.map(ProjectId),
         state: which.state.map(|state| state.word().to_owned()),
+        to_see: which.subject.map(|subject| subject == SubjectWord::See),
+        of_type: None,
     };
-    let (listed, next) = context
+    let now = context.store.now();
+    let (found, next) = context
         .store
-        .read(move |view| requests::list(view, &actor, &filter, before, limit))
+        .read(move |view| requests::list(view, &actor, now, &filter, before, limit))
         .await?;
     Ok(HttpResponse::Ok().json(List {
-        items: listed
-            .iter()
-            .map(|listed| {
-                let mut shown = with_status(&listed.request.object, &listed.status);
-                shown["signed"] = json!(Signed::from(&listed.signed));
-                shown
-            })
-            .collect(),
+        items: found.iter().map(listed).collect(),
         next: next.as_ref().and_then(page::cursor),
     }))
 }
@@ -279,7 +305,7 @@ async fn want_another_run(
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum VerdictWord {
-    /// The code may run on private data.
+    /// The code may run on private data; or what was asked for may be seen.
     Approve,
     /// It may not.
     Deny,
@@ -292,12 +318,34 @@ struct SeenBody {
     /// Number and digest of the request's revision.
     #[schema(value_type = schema::SeenRevision)]
     revision: Revision,
-    /// The hash of its code, which covers the policies.
-    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
-    code_hash: Hash,
+    /// The hash of its code, which covers the policies; for a request to see something none.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
+    code_hash: Option<Hash>,
+    /// Number and digest of the revision of the object to see, or null if it is not here.
+    #[schema(value_type = Option<schema::SeenRevision>)]
+    object_revision: Option<Revision>,
     /// The last decision on it, or null.
     #[schema(value_type = Option<Uuid>)]
     last_decision: Option<DecisionId>,
+}
+
+impl SeenBody {
+    fn seen(&self) -> Result<Seen, Invalid> {
+        let shown = match (self.code_hash, self.object_revision) {
+            (Some(hash), None) => Shown::Code(hash),
+            (None, revision) => Shown::Object(revision),
+            (Some(_), Some(_)) => {
+                let problem =
+                    "a request is for code or for one object: send back what `seen` of the request says";
+                return Err(Invalid::new("seen.object_revision", problem));
+            }
+        };
+        Ok(Seen {
+            revision: self.revision,
+            shown,
+            last_decision: self.last_decision,
+        })
+    }
 }
 
 /// A decision.
@@ -341,11 +389,7 @@ async fn decide(
         id: DecisionId(context.new_id()),
         request: RequestId(id.into_inner()),
         verdict: body.verdict()?,
-        seen: Seen {
-            revision: body.seen.revision,
-            code_hash: body.seen.code_hash,
-            last_decision: body.seen.last_decision,
-        },
+        seen: body.seen.seen()?,
     };
     let made = context.triage.send(decide).await.map_err(ActError::from)??;
     Ok(HttpResponse::Created().json(view::object(&made)))
@@ -372,61 +416,6 @@ async fn run(
 ) -> Answer {
     let wanted = Wanted::Request(RequestId(id.into_inner()), body.data.into());
     runs::enqueue(&context, actor, wanted).await
-}
-
-/// How a deposit is written.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct DepositQuery {
-    /// json, csv, npy, png, parquet, arrow, text or raw.
-    #[param(value_type = schema::OutputFormatWord, inline)]
-    format: OutputFormat,
-}
-
-/// Takes a result that was computed elsewhere, as a run of this request. It is parsed and written again without
-/// metadata, and is released like any other.
-#[utoipa::path(tag = "requests", security(("token" = [])), params(DepositQuery),
-    request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
-    (status = 201, description = "The run", body = schema::RunShown), (status = 409, description = "Denied, withdrawn, or its runs are used up"),
-    (status = 422, description = "The file is not of that format")))]
-#[post("/requests/{id}/deposits")]
-async fn deposit(
-    context: web::Data<Context>,
-    SignedIn(actor): SignedIn,
-    id: web::Path<Uuid>,
-    Query(query): Query<DepositQuery>,
-    body: web::Payload,
-) -> Answer {
-    let request = RequestId(id.into_inner());
-    let (asking, now) = (actor.clone(), context.store.now());
-    context
-        .store
-        .read(move |view| {
-            let here = Here::at(view, now, clock::random_bytes())?;
-            check_deposit(view, &asking, &here, request)
-        })
-        .await?;
-    let id = JobId(context.new_id());
-    let folder = context.deposits.clone();
-    let file = folder.join(format!("{id}.upload"));
-    off_the_arbiter(move || {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(folder)
-    })
-    .await?
-    .map_err(|error| Problem::internal(&error))?;
-    let most = context.config.runtime.limits.output_bytes;
-    files::upload_to_file(body, most, &file).await?;
-    let deposit = Deposit {
-        actor,
-        id,
-        request,
-        format: query.format,
-        file,
-    };
-    let made = context.triage.send(deposit).await.map_err(ActError::from)??;
-    Ok(HttpResponse::Created().json(runs::run(id, &made, &[])))
 }
 
 /// The data of a run, from outside.

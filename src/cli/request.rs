@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::filters::query;
 use super::signing::SignWith;
 use super::{Session, code, input, names, print};
-use crate::domain::request::Request;
+use crate::domain::request::{Request, Subject};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum State {
@@ -145,7 +145,9 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             sign,
         } => resubmit(session, request, code.as_deref(), reason.as_deref(), sign),
         Verb::Rerun { request, sign } => act(session, request, "runs-wanted", sign, |request| {
-            request.runs_wanted = request.runs_wanted.saturating_add(1);
+            if let Subject::Run { runs_wanted, .. } = &mut request.subject {
+                *runs_wanted = runs_wanted.saturating_add(1);
+            }
         }),
         Verb::Approve { request, seen } => {
             let body = json!({"verdict": "approve", "seen": reviewed(session, request, seen)?});

@@ -51,7 +51,17 @@ pub(super) struct Earlier {
     id: RequestId,
     revision: u64,
     request: Request,
-    code: Code,
+    /// The code of a request for a run.
+    code: Option<Code>,
+}
+
+impl Earlier {
+    fn statement(&self, revision: u64) -> Option<Statement> {
+        match &self.code {
+            Some(code) => Some(Statement::of_request(self.id, revision, &self.request, code)),
+            None => Statement::of_request_to_see(self.id, revision, &self.request),
+        }
+    }
 }
 
 fn wrong(invalid: &Invalid) -> Failure {
@@ -132,6 +142,40 @@ impl Signer {
         }))
     }
 
+    /// The body of a new, signed request to see something. `object` and `project` are the ids that were named, or those that
+    /// the node has given for names.
+    pub(super) fn new_request_to_see(
+        &self,
+        of_type: &str,
+        object: &str,
+        project: Option<&str>,
+        reason: &str,
+        predecessor: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let mut asked = json!({
+            "requester": self.user, "object": {"type": of_type, "id": object}, "reason": reason, "withdrawn": false,
+            "predecessor": predecessor,
+        });
+        if let Some(project) = project {
+            asked["project"] = json!(project);
+        }
+        let request: Request = serde_json::from_value(asked)
+            .map_err(|error| Failure::usage(format!("this cannot be asked for: {error}")))?;
+        let request = Request::of(request.subject, self.user, reason, request.predecessor);
+        let request = request.map_err(|invalid| wrong(&invalid))?;
+        let id = RequestId(Uuid::new_v4());
+        let signature =
+            Statement::of_request_to_see(id, 1, &request).map(|statement| self.key.sign(&statement));
+        let mut body = json!({
+            "id": id, "object": request.sight(), "reason": request.reason, "predecessor": request.predecessor,
+            "signature": signature,
+        });
+        if let Some(project) = request.project() {
+            body["project"] = json!(project);
+        }
+        Ok(body)
+    }
+
     /// A request that this key has signed, of what the node shows. Nothing is put on top of what somebody else may have
     /// written.
     pub(super) fn earlier(&self, shown: &Value) -> Result<Earlier, Failure> {
@@ -141,37 +185,41 @@ impl Signer {
                  --sign-with, or make a new one with: poundlock request resubmit --reason … --sign-with",
             )
         };
-        let code = self.signed_code(&shown["submitted_code"])?;
-        let request: Request = serde_json::from_value(shown.clone()).map_err(|_| not_signed())?;
+        let code = match &shown["submitted_code"] {
+            Value::Null => None,
+            shown => Some(self.signed_code(shown)?),
+        };
+        let mut plain = shown.clone();
+        if let Some(object) = plain["object"].as_object_mut() {
+            // What the node tells of the object beside what it is: no part of the request.
+            object.retain(|name, _| name == "type" || name == "id");
+        }
+        let request: Request = serde_json::from_value(plain).map_err(|_| not_signed())?;
         let id = shown["id"]
             .as_str()
             .and_then(|id| id.parse().ok())
             .ok_or_else(not_signed)?;
         let revision: Revision =
             serde_json::from_value(shown["revision"].clone()).map_err(|_| not_signed())?;
-        let statement = Statement::of_request(id, revision.number, &request, &code);
-        if request.requester != self.user || !self.made(request.signature.as_ref(), &statement) {
-            return Err(not_signed());
-        }
-        Ok(Earlier {
+        let earlier = Earlier {
             id,
             revision: revision.number,
             request,
             code,
-        })
+        };
+        let statement = earlier.statement(revision.number).ok_or_else(not_signed)?;
+        let signature = earlier.request.signature.as_ref();
+        if earlier.request.requester != self.user || !self.made(signature, &statement) {
+            return Err(not_signed());
+        }
+        Ok(earlier)
     }
 
     /// Signs the next revision of a request, as `change` makes it.
-    pub(super) fn next(&self, earlier: Earlier, change: impl FnOnce(&mut Request)) -> Value {
-        let Earlier {
-            id,
-            revision,
-            mut request,
-            code,
-        } = earlier;
-        change(&mut request);
-        let statement = Statement::of_request(id, revision + 1, &request, &code);
-        json!({"signature": self.key.sign(&statement)})
+    pub(super) fn next(&self, mut earlier: Earlier, change: impl FnOnce(&mut Request)) -> Value {
+        change(&mut earlier.request);
+        let statement = earlier.statement(earlier.revision + 1);
+        json!({"signature": statement.map(|statement| self.key.sign(&statement))})
     }
 }
 

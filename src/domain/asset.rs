@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::Hash;
 use super::id::DatasetId;
+use super::release::OutputFormat;
 use super::schema::{Difference, Schema};
 use super::text::{self, Invalid};
 
@@ -26,6 +27,15 @@ impl DataFormat {
             Self::Csv => "csv",
             Self::Parquet => "parquet",
             Self::Npy => "npy",
+        }
+    }
+
+    /// The format of a result that holds the same.
+    pub fn as_output(self) -> OutputFormat {
+        match self {
+            Self::Csv => OutputFormat::Csv,
+            Self::Parquet => OutputFormat::Parquet,
+            Self::Npy => OutputFormat::Npy,
         }
     }
 }

@@ -186,11 +186,15 @@ actions! {
     REQUEST_RENEWED = "request.renewed";
     REQUEST_APPROVED = "request.approved";
     REQUEST_DENIED = "request.denied";
+    ACCESS_RULE_CREATED = "access_rule.created";
+    ACCESS_RULE_CHANGED = "access_rule.changed";
+    ACCESS_RULE_REMOVED = "access_rule.removed";
     JOB_STARTED = "job.started";
     JOB_FINISHED = "job.finished";
     JOB_FAILED = "job.failed";
     JOB_CANCELLED = "job.cancelled";
     RESULT_DEPOSITED = "result.deposited";
+    PRIVATE_DATA_COPIED = "private_data.copied";
     RELEASED = "released";
     BUNDLE_EXPORTED = "bundle.exported";
     BUNDLE_IMPORTED = "bundle.imported";

@@ -23,6 +23,25 @@ pub struct Contributor {
     pub email: Email,
 }
 
+/// Who may have the bytes of a dataset's mocks, of those who may see the dataset. It travels: what a data owner restricts is
+/// restricted on the other side as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MockAccess {
+    /// Whoever may see the dataset.
+    #[default]
+    WithDataset,
+    /// Those who upload or triage, and whom a request to see the mock was granted.
+    OnRequest,
+}
+
+impl MockAccess {
+    /// Whether it is what a dataset has if nothing is said, and what is written for it is nothing.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The most groups that a dataset names.
 pub const GROUPS_MAX: usize = 50;
 
@@ -87,6 +106,9 @@ pub struct Dataset {
     /// Who may know of it.
     #[serde(default, skip_serializing_if = "Visibility::is_default")]
     pub visibility: Visibility,
+    /// Who may have its mocks.
+    #[serde(default, skip_serializing_if = "MockAccess::is_default")]
+    pub mocks: MockAccess,
 }
 
 /// A dataset's description as somebody sends it, before it is checked.
@@ -106,6 +128,8 @@ pub struct DatasetDraft {
     pub tags: Vec<String>,
     /// See [`Dataset::visibility`].
     pub visibility: Visibility,
+    /// See [`Dataset::mocks`].
+    pub mocks: MockAccess,
 }
 
 impl Dataset {
@@ -122,6 +146,7 @@ impl Dataset {
             contributors: contributors(&draft.contributors)?,
             tags: tags(&draft.tags)?,
             visibility: draft.visibility.clone().checked()?,
+            mocks: draft.mocks,
         })
     }
 

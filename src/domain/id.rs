@@ -74,6 +74,8 @@ id! {
     JobId;
     /// Names a release of one result, log or failure report.
     ReleaseId;
+    /// Names a rule that decides on requests to see.
+    RuleId;
     /// Names one bundle file.
     BundleId;
 }

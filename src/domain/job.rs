@@ -19,13 +19,14 @@ pub enum Verdict {
     Failed,
 }
 
-/// That code ran on private data, and whether it failed. No time, no duration, no size, no reason.
+/// That private data was worked on for a request, and whether it failed. No time, no duration, no size, no reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The request that asked for it.
     pub request: RequestId,
-    /// The code that ran.
-    pub code: CodeId,
+    /// The code that ran; none where the data itself was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeId>,
     /// Whether it worked.
     pub verdict: Verdict,
     /// The date of the run.
@@ -120,18 +121,21 @@ pub enum Origin {
     Sandbox,
     /// An owner computed the result elsewhere and deposited it.
     Deposit,
+    /// An officer had the private data that was asked for written as a result.
+    Fulfilment,
 }
 
-/// One run of code on this node. Never travels.
+/// One run of code on this node, or what stands in its place. Never travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The request, where the run answers one.
     pub request: Option<RequestId>,
-    /// The code.
-    pub code: CodeId,
+    /// The code; none where private data was written as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeId>,
     /// Mock or private data.
     pub data: Data,
-    /// Run here, or deposited.
+    /// Run here, deposited, or written of private data.
     pub origin: Origin,
     /// Who started it.
     pub started_by: UserId,

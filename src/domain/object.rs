@@ -13,7 +13,7 @@ use super::id::{Epoch, NodeId};
 use super::job::Job;
 use super::project::Project;
 use super::release::Release;
-use super::request::Request;
+use super::request::{Request, Sight};
 use super::user::User;
 
 /// The most bytes of an encoded body.
@@ -93,7 +93,7 @@ pub enum Body {
     Project(Project),
     /// Submitted source with its policies.
     Code(Code),
-    /// Asks for a run.
+    /// Asks for a run, or to see something.
     Request(Request),
     /// Approves or denies a request.
     Decision(Decision),
@@ -170,7 +170,11 @@ impl Body {
     pub fn parent(&self) -> Option<Uuid> {
         match self {
             Self::User(_) | Self::Project(_) | Self::Code(_) | Self::Dataset(_) => None,
-            Self::Request(request) => Some(request.project.0),
+            // What is asked for outside a project is listed under the object itself.
+            Self::Request(request) => match request.project() {
+                Some(project) => Some(project.0),
+                None => request.sight().map(Sight::object),
+            },
             Self::Decision(decision) => Some(decision.request.0),
             Self::Asset(asset) => Some(asset.dataset.0),
             Self::Job(job) => Some(job.request.0),
@@ -181,7 +185,7 @@ impl Body {
     /// The objects that this one can be found under: its parent, and what else people look for it by.
     pub fn listed_under(&self) -> Vec<Uuid> {
         let further = match self {
-            Self::Request(request) => Some(request.code.0),
+            Self::Request(request) => request.code().map(|code| code.0),
             Self::Release(release) => Some(release.request.0),
             _ => None,
         };

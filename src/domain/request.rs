@@ -1,38 +1,65 @@
 //! Requests: what a scientist asks of a data owner, and what has become of it.
 
+mod sight;
+#[cfg(test)]
+mod tests;
+mod written;
+
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
-use super::decision::{Decision, Verdict};
-use super::id::{CodeId, NodeId, ProjectId, RequestId, UserId};
+use super::decision::{About, Decision, Verdict};
+use super::id::{AssetId, CodeId, NodeId, ProjectId, RequestId, UserId};
 use super::object::{Object, Revision};
 use super::policy::OutputPolicy;
 use super::signature::Signature;
 use super::text::{self, Invalid};
 
-/// Asks the data owner to run code on private data.
+pub use sight::{Open, OpenType, Sight, SightType};
+
+/// Asks the data owner for something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "written::Written", into = "written::Written")]
 pub struct Request {
-    /// The project it is made in.
-    pub project: ProjectId,
-    /// The code to run.
-    pub code: CodeId,
+    /// What is asked for.
+    pub subject: Subject,
     /// Who asks.
     pub requester: UserId,
     /// Why.
     pub reason: String,
-    /// How many successful runs are wanted so far: 1 at first; asking for another run raises it by one, which is a new
-    /// revision and needs a new decision.
-    pub runs_wanted: u32,
     /// Whether the requester has taken it back.
     pub withdrawn: bool,
     /// The request that this one takes up again, if any.
     pub predecessor: Option<RequestId>,
     /// Its requester's signature on this revision, if they sign; see
     /// [`Statement::of_request`](super::signature::Statement::of_request).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// To run code on private data.
+    Run {
+        /// The project it is asked for in.
+        project: ProjectId,
+        /// The code.
+        code: CodeId,
+        /// How many successful runs are wanted so far: 1 at first; asking for another run raises it by one, which is a
+        /// new revision and needs a new decision.
+        runs_wanted: u32,
+    },
+    /// To see bytes that are open already. Whoever triages on this node decides; the request does not travel.
+    SeeOpen(Open),
+    /// To see the private data of an asset. Travels to where that data is, is decided there, and answered by a release.
+    SeePrivate {
+        /// The project it is asked for in.
+        project: ProjectId,
+        /// The asset.
+        asset: AssetId,
+    },
 }
 
 /// A request cannot change in the way that was asked for.
@@ -53,6 +80,9 @@ pub enum RequestError {
         /// The word for the state it is in.
         state: &'static str,
     },
+    /// Only code runs.
+    #[error("the request asks to see something, not to run code")]
+    NotARun,
 }
 
 impl Request {
@@ -67,17 +97,65 @@ impl Request {
         reason: &str,
         predecessor: Option<RequestId>,
     ) -> Result<Self, Invalid> {
-        let reason = text::required_prose("reason", reason)?;
-        Ok(Self {
+        let subject = Subject::Run {
             project,
             code,
-            requester,
-            reason,
             runs_wanted: 1,
+        };
+        Self::of(subject, requester, reason, predecessor)
+    }
+
+    /// Makes a request for anything.
+    ///
+    /// # Errors
+    /// The reason is empty or too long.
+    pub fn of(
+        subject: Subject,
+        requester: UserId,
+        reason: &str,
+        predecessor: Option<RequestId>,
+    ) -> Result<Self, Invalid> {
+        Ok(Self {
+            subject,
+            requester,
+            reason: text::required_prose("reason", reason)?,
             withdrawn: false,
             predecessor,
             signature: None,
         })
+    }
+
+    /// The project that it is made in; none for bytes that are open already.
+    pub fn project(&self) -> Option<ProjectId> {
+        match self.subject {
+            Subject::Run { project, .. } | Subject::SeePrivate { project, .. } => Some(project),
+            Subject::SeeOpen(_) => None,
+        }
+    }
+
+    /// The code that it asks to run, if it does.
+    pub fn code(&self) -> Option<CodeId> {
+        match self.subject {
+            Subject::Run { code, .. } => Some(code),
+            Subject::SeeOpen(_) | Subject::SeePrivate { .. } => None,
+        }
+    }
+
+    /// How many successful runs it asks for, if it asks for any.
+    pub fn runs_wanted(&self) -> Option<u32> {
+        match self.subject {
+            Subject::Run { runs_wanted, .. } => Some(runs_wanted),
+            Subject::SeeOpen(_) | Subject::SeePrivate { .. } => None,
+        }
+    }
+
+    /// What it asks to see, if it does.
+    pub fn sight(&self) -> Option<Sight> {
+        match self.subject {
+            Subject::Run { .. } => None,
+            Subject::SeeOpen(open) => Some(open.sight()),
+            Subject::SeePrivate { asset, .. } => Some(Sight::PrivateData(asset)),
+        }
     }
 
     /// Takes the request back. The signature, which was for the revision before, goes.
@@ -96,8 +174,11 @@ impl Request {
     /// Asks for one more run. The signature, which was for the revision before, goes.
     ///
     /// # Errors
-    /// The request was withdrawn, is not approved, or the policy allows no further run.
+    /// The request asks for no run, was withdrawn, is not approved, or the policy allows no further run.
     pub fn want_another_run(&mut self, status: &Status, policy: OutputPolicy) -> Result<(), RequestError> {
+        let Subject::Run { runs_wanted, .. } = &mut self.subject else {
+            return Err(RequestError::NotARun);
+        };
         if self.withdrawn {
             return Err(RequestError::Withdrawn);
         }
@@ -105,10 +186,10 @@ impl Request {
             return Err(RequestError::NotApproved { state: status.word() });
         }
         let allowed = policy.runs_allowed();
-        if self.runs_wanted >= allowed {
+        if *runs_wanted >= allowed {
             return Err(RequestError::NoFurtherRun { allowed });
         }
-        self.runs_wanted += 1;
+        *runs_wanted += 1;
         self.signature = None;
         Ok(())
     }
@@ -120,8 +201,10 @@ impl Request {
 pub enum Status {
     /// Nobody has decided on this revision.
     Pending,
-    /// Approved: a run may follow, or has.
+    /// Approved: a run may follow, or has; or what was asked for may be seen.
     Approved,
+    /// Approved, for a time that is over.
+    Expired,
     /// Denied, and why.
     Denied {
         /// What the data owner gave as the reason.
@@ -137,6 +220,7 @@ impl Status {
         match self {
             Self::Pending => "pending",
             Self::Approved => "approved",
+            Self::Expired => "expired",
             Self::Denied { .. } => "denied",
             Self::Withdrawn => "withdrawn",
         }
@@ -161,26 +245,31 @@ pub fn standing<'a>(
     high.or(low)
 }
 
-/// Computes the status of a request from the decision that holds on its present revision; see [`standing`].
+/// Computes the status of a request at a moment from the decision that holds on its present revision; see [`standing`].
 pub fn status<'a>(
     request: &Request,
     revision: Revision,
     decisions: impl IntoIterator<Item = (NodeId, &'a Decision)>,
     authority: impl Fn(NodeId) -> bool,
+    now: Timestamp,
 ) -> Status {
     if request.withdrawn {
         return Status::Withdrawn;
     }
-    match standing(revision, decisions, authority).map(|decision| &decision.verdict) {
-        None => Status::Pending,
-        Some(Verdict::Approve) => Status::Approved,
-        Some(Verdict::Deny { reason }) => Status::Denied {
+    let Some(decision) = standing(revision, decisions, authority) else {
+        return Status::Pending;
+    };
+    match &decision.verdict {
+        Verdict::Approve if decision.until.is_some_and(|until| until <= now) => Status::Expired,
+        Verdict::Approve => Status::Approved,
+        Verdict::Deny { reason } => Status::Denied {
             reason: reason.clone(),
         },
     }
 }
 
-/// The approval that lets code run on private data, or a result leave. Only [`authorise`] makes one.
+/// The approval that lets private data be worked on: code run on it, or a result be written of it. Only [`authorise`] makes
+/// one.
 #[derive(Debug)]
 pub struct Approval {
     request: RequestId,
@@ -197,15 +286,27 @@ impl Approval {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAuthorised {
     /// There is no standing approval by this node.
-    #[error("the request is {0}; approve it on this node before it runs on private data")]
+    #[error("the request is {0}; approve it on this node before private data is touched for it")]
     NotApproved(&'static str),
     /// The code is not the one that was decided on.
     #[error("the approval was given for other code than the request has now; decide again")]
     OtherCode,
+    /// The asset has changed since the decision on it.
+    #[error("the approval was given for another revision of the asset than is here now; decide again")]
+    OtherObject,
+}
+
+/// What a request that is about to touch private data is about, as it is now.
+#[derive(Clone, Copy, Debug)]
+pub enum Present<'a> {
+    /// The code that would run.
+    Code(&'a Code),
+    /// The asset whose private data would be written as a result, and its revision.
+    Asset(AssetId, Revision),
 }
 
 /// Lets a request act on private data if this node itself has approved exactly this revision of it, with exactly this
-/// code. A decision that came from elsewhere authorises nothing here.
+/// code, or this revision of the asset. A decision that came from elsewhere authorises nothing here.
 ///
 /// # Errors
 /// Says what is missing.
@@ -213,15 +314,16 @@ pub fn authorise<'a>(
     this_node: NodeId,
     request_object: &Object,
     request: &Request,
-    revision: Revision,
-    code: &Code,
+    present: Present<'_>,
     decisions: impl IntoIterator<Item = (NodeId, &'a Decision)>,
+    now: Timestamp,
 ) -> Result<Approval, NotAuthorised> {
     let own: Vec<_> = decisions
         .into_iter()
         .filter(|(home, _)| *home == this_node)
         .collect();
-    let state = status(request, revision, own.iter().copied(), |_| true);
+    let revision = request_object.revision;
+    let state = status(request, revision, own.iter().copied(), |_| true, now);
     if state != Status::Approved || request_object.deleted {
         return Err(NotAuthorised::NotApproved(if request_object.deleted {
             "deleted"
@@ -229,11 +331,23 @@ pub fn authorise<'a>(
             state.word()
         }));
     }
-    match standing(revision, own.iter().copied(), |_| true) {
-        Some(decision) if decision.code_hash == code.hash && code.hash_is_true() => Ok(Approval {
-            request: RequestId(request_object.id),
-        }),
-        _ => Err(NotAuthorised::OtherCode),
+    let about = standing(revision, own.iter().copied(), |_| true).map(|decision| &decision.about);
+    let approval = Approval {
+        request: RequestId(request_object.id),
+    };
+    match (present, about) {
+        (Present::Code(code), Some(About::Code { hash, .. }))
+            if *hash == code.hash && code.hash_is_true() =>
+        {
+            Ok(approval)
+        }
+        (Present::Asset(asset, now), Some(About::Sight { sight, revision }))
+            if *sight == Sight::PrivateData(asset) && *revision == Some(now) =>
+        {
+            Ok(approval)
+        }
+        (Present::Code(_), _) => Err(NotAuthorised::OtherCode),
+        (Present::Asset(..), _) => Err(NotAuthorised::OtherObject),
     }
 }
 
@@ -258,87 +372,4 @@ pub struct Crossing {
     pub carried_in: Vec<u64>,
     /// Whether the other side has acknowledged one of them.
     pub received: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::hash::Hash;
-    use uuid::Uuid;
-
-    fn request() -> Request {
-        let id = |n| Uuid::from_u128(n);
-        Request::new(ProjectId(id(1)), CodeId(id(2)), UserId(id(3)), "to learn", None).unwrap()
-    }
-
-    fn revision(number: u64) -> Revision {
-        Revision {
-            number,
-            digest: Hash([u8::try_from(number).unwrap(); 32]),
-        }
-    }
-
-    fn decision(on: u64, number: u32, verdict: Verdict) -> Decision {
-        Decision {
-            request: RequestId(Uuid::from_u128(9)),
-            number,
-            request_revision: revision(on),
-            code: CodeId(Uuid::from_u128(2)),
-            code_hash: Hash([0; 32]),
-            assets: Vec::new(),
-            verdict,
-            by: UserId(Uuid::from_u128(8)),
-            by_name: "Owner".into(),
-            on: Date::constant(2026, 11, 22),
-        }
-    }
-
-    const LOW: NodeId = NodeId(Uuid::from_u128(100));
-    const HIGH: NodeId = NodeId(Uuid::from_u128(101));
-
-    fn of(request: &Request, at: u64, decisions: &[(NodeId, Decision)]) -> Status {
-        status(
-            request,
-            revision(at),
-            decisions.iter().map(|(n, d)| (*n, d)),
-            |node| node == HIGH,
-        )
-    }
-
-    #[test]
-    fn another_revision_needs_another_decision() {
-        let made = [(HIGH, decision(1, 1, Verdict::Approve))];
-        assert_eq!(of(&request(), 1, &made), Status::Approved);
-        assert_eq!(of(&request(), 2, &made), Status::Pending);
-    }
-
-    #[test]
-    fn the_high_side_outweighs_whatever_the_order() {
-        let deny = Verdict::Deny { reason: "no".into() };
-        let made = [
-            (HIGH, decision(1, 1, deny.clone())),
-            (LOW, decision(1, 2, Verdict::Approve)),
-        ];
-        assert_eq!(of(&request(), 1, &made), Status::Denied { reason: "no".into() });
-        let mut changed = [
-            (HIGH, decision(1, 1, deny)),
-            (HIGH, decision(1, 2, Verdict::Approve)),
-        ];
-        assert_eq!(of(&request(), 1, &changed), Status::Approved);
-        changed.reverse();
-        assert_eq!(of(&request(), 1, &changed), Status::Approved);
-    }
-
-    #[test]
-    fn another_run_is_asked_for_once_approved_and_within_the_policy() {
-        let mut request = request();
-        let policy = OutputPolicy::ExecuteCount(2);
-        assert!(request.want_another_run(&Status::Pending, policy).is_err());
-        request.want_another_run(&Status::Approved, policy).unwrap();
-        assert_eq!(request.runs_wanted, 2);
-        let over = request.want_another_run(&Status::Approved, policy);
-        assert_eq!(over, Err(RequestError::NoFurtherRun { allowed: 2 }));
-        request.withdraw().unwrap();
-        assert_eq!(request.withdraw(), Err(RequestError::Withdrawn));
-    }
 }

@@ -14,7 +14,7 @@ use super::piece::status::{Tone, badge};
 use super::piece::text::{prose, reveal};
 use super::piece::time::time;
 use super::{Answer, Fields, Problem, Site, Visit};
-use crate::acts::{datasets, visible};
+use crate::acts::{Refusal, datasets, grants, visible};
 use crate::api::assets as rest;
 use crate::api::context::off_the_arbiter;
 use crate::domain::access::{Permission, Viewer};
@@ -129,17 +129,31 @@ fn shape_words(shape: &[u64]) -> String {
 
 async fn asset(visit: Visit, id: Path<Uuid>, query: Fields) -> Answer {
     let id = AssetId(*id);
-    let viewer = Viewer::Person(visit.actor.clone());
-    let (object, asset, dataset) = visit
+    let (viewer, now) = (Viewer::Person(visit.actor.clone()), visit.context.store.now());
+    let (object, asset, dataset, open) = visit
         .read(move |view| {
             let asset = visible::asset(view, &viewer, id)?;
             let dataset = visible::dataset(view, &viewer, asset.body.dataset)?.body;
-            Ok((asset.object, asset.body, dataset))
+            let open = match grants::may_have_mock(view, &viewer, now, id, &asset.body) {
+                Ok(()) => true,
+                Err(Refusal::Conflict { .. }) => false,
+                Err(other) => return Err(other),
+            };
+            Ok((asset.object, asset.body, dataset, open))
         })
         .await?;
     let path = format!("/assets/{id}");
     let mock = match &asset.mock {
-        Some(mock) => with_mock(&visit, &asset, mock, &path, &query).await?,
+        Some(mock) if open => with_mock(&visit, &asset, mock, &path, &query).await?,
+        Some(mock) => html! {
+            h2 { "What it looks like" }
+            (schema(&mock.schema))
+            h2 { "The mock" }
+            (empty(
+                "This mock is handed out on request.",
+                html! { "Ask for it with " code { (format!("poundlock request see {id} --reason …")) } "; whoever triages decides." },
+            ))
+        },
         None => empty(
             "This asset has no mock.",
             html! { "Code can still be written for it: its description says what it holds." },

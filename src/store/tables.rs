@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::table::Table;
+use crate::domain::access_rule::AccessRule;
 use crate::domain::account::Account;
 use crate::domain::group::Group;
 use crate::domain::job::Run;
@@ -131,3 +132,10 @@ pub const DIGESTS_DUE: Table<(u64, Uuid, u8), ()> = Table::new(90, "digests_due"
 pub const RATES_USED: Table<(Uuid, u8, u8), Used> = Table::new(91, "rates_used", 1);
 /// What was set about mail by the API.
 pub const MAIL_SETTINGS: Table<(), MailSettings> = Table::new(92, "mail_settings", 1);
+
+/// Rules that decide on requests to see, by their id.
+pub const ACCESS_RULES: Table<Uuid, AccessRule> = Table::new(80, "access_rules", 1);
+/// How often a rule has granted something: rule, person; in all under the nil id.
+pub const RULE_GRANTS: Table<(Uuid, Uuid), u32> = Table::new(81, "rule_grants", 1);
+/// The requests to see that were made here: person, object, the type of what was asked for, request.
+pub const ASKED_TO_SEE: Table<(Uuid, Uuid, u8, Uuid), ()> = Table::new(82, "asked_to_see", 1);

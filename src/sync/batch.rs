@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::object::{Body, Kind, Revision};
+use crate::domain::request::Subject;
 
 /// What a change is to the side that receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -54,22 +55,27 @@ pub struct Batch {
     pub needs: Vec<Uuid>,
 }
 
-/// The roots that a root needs: a request its project and the datasets of the assets that its code names, a job its request.
+/// The roots that a root needs: a request its project and the datasets of the assets that it or its code names, a job its
+/// request.
 /// Looks bodies up through `body`. An asset that cannot be found stands for itself: the batch waits for it.
 pub fn needs<'a>(root: &Body, body: impl Fn(Uuid) -> Option<std::borrow::Cow<'a, Body>>) -> Vec<Uuid> {
     let mut needs = BTreeSet::new();
     match root {
         Body::Request(request) => {
-            needs.insert(request.project.0);
-            if let Some(code) = body(request.code.0)
-                && let Body::Code(code) = code.as_ref()
-            {
-                for asset in code.input_policy.assets() {
-                    needs.insert(match body(asset.0).as_deref() {
-                        Some(Body::Asset(found)) => found.dataset.0,
-                        _ => asset.0,
-                    });
-                }
+            needs.extend(request.project().map(|project| project.0));
+            let assets = match request.subject {
+                Subject::Run { code, .. } => match body(code.0).as_deref() {
+                    Some(Body::Code(code)) => code.input_policy.assets(),
+                    _ => Vec::new(),
+                },
+                Subject::SeePrivate { asset, .. } => vec![asset],
+                Subject::SeeOpen(_) => Vec::new(),
+            };
+            for asset in assets {
+                needs.insert(match body(asset.0).as_deref() {
+                    Some(Body::Asset(found)) => found.dataset.0,
+                    _ => asset.0,
+                });
             }
             if let Some(predecessor) = request.predecessor {
                 needs.insert(predecessor.0);

@@ -2,8 +2,10 @@
 
 use uuid::Uuid;
 
+use crate::domain::decision::About;
 use crate::domain::id::NodeId;
 use crate::domain::object::{Body, Kind, Object};
+use crate::domain::request::{Sight, Subject};
 use crate::domain::side::Level;
 
 /// What the rule needs to know beyond the object itself.
@@ -18,7 +20,7 @@ pub struct Facts {
 /// Whether `peer` may receive the object from `this_node`, which stands on `level`. A sender sends only what it is the home of. A low node receives
 /// only answers to its own requests, and the datasets that were published to it.
 pub fn eligible(object: &Object, this_node: NodeId, level: Level, peer: NodeId, facts: Facts) -> bool {
-    if object.home != this_node {
+    if object.home != this_node || stays(&object.body) {
         return false;
     }
     match (level, object.kind()) {
@@ -27,6 +29,28 @@ pub fn eligible(object: &Object, this_node: NodeId, level: Level, peer: NodeId, 
         (Level::High, Kind::Decision | Kind::Job | Kind::Release) => facts.request_home == Some(peer),
         (Level::High, Kind::Dataset | Kind::Asset) => facts.published,
         (Level::High, Kind::User | Kind::Project | Kind::Code | Kind::Request) => false,
+    }
+}
+
+/// Whether a body is none of the other side's business: a request for bytes that are open here already, and what was
+/// decided on it.
+fn stays(body: &Body) -> bool {
+    match body {
+        Body::Request(request) => matches!(request.subject, Subject::SeeOpen(_)),
+        Body::Decision(decision) => matches!(
+            decision.about,
+            About::Sight {
+                sight: Sight::Mock(_) | Sight::Release(_),
+                ..
+            }
+        ),
+        Body::User(_)
+        | Body::Project(_)
+        | Body::Code(_)
+        | Body::Dataset(_)
+        | Body::Asset(_)
+        | Body::Job(_)
+        | Body::Release(_) => false,
     }
 }
 
@@ -47,7 +71,10 @@ pub fn root(id: Uuid, body: &Body) -> Option<Uuid> {
 pub fn companions(body: &Body) -> Vec<Uuid> {
     match body {
         Body::Project(project) => project.members.iter().map(|user| user.0).collect(),
-        Body::Request(request) => vec![request.code.0, request.requester.0],
+        Body::Request(request) => {
+            let code = request.code().map(|code| code.0);
+            code.into_iter().chain([request.requester.0]).collect()
+        }
         Body::User(_)
         | Body::Code(_)
         | Body::Decision(_)

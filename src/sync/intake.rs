@@ -191,10 +191,13 @@ pub fn references(body: &Body) -> Vec<Uuid> {
         Body::Project(project) => project.members.iter().map(|member| member.0).collect(),
         Body::Code(code) => vec![code.author.0],
         Body::Request(request) => {
-            let own = [request.project.0, request.code.0, request.requester.0];
-            own.into_iter()
-                .chain(request.predecessor.map(|earlier| earlier.0))
-                .collect()
+            let optional = [
+                request.project().map(|project| project.0),
+                request.code().map(|code| code.0),
+                request.predecessor.map(|earlier| earlier.0),
+            ];
+            let named = optional.into_iter().flatten();
+            named.chain([request.requester.0]).collect()
         }
         Body::Decision(decision) => vec![decision.request.0],
         Body::Asset(asset) => vec![asset.dataset.0],
@@ -241,7 +244,7 @@ fn made_again(body: &Body) -> Result<Body, Invalid> {
         }),
         Body::Code(code) => Body::Code(code_again(code)?),
         Body::Request(request) => {
-            if request.runs_wanted == 0 {
+            if request.runs_wanted() == Some(0) {
                 return Err(Invalid::new("runs_wanted", "must be at least 1"));
             }
             Body::Request(Request {
@@ -296,6 +299,7 @@ fn dataset_again(dataset: &Dataset) -> Result<Dataset, Invalid> {
         contributors: contributors.collect(),
         tags: dataset.tags.clone(),
         visibility: dataset.visibility.clone(),
+        mocks: dataset.mocks,
     })
 }
 

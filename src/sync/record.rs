@@ -6,6 +6,10 @@
 //!
 //! Records are encoded as deterministic CBOR by the transport, whose format they are part of.
 
+mod asked;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -16,19 +20,19 @@ use uuid::Uuid;
 
 use crate::domain::asset::{Asset, DataFormat, Mock};
 use crate::domain::code::Code;
-use crate::domain::dataset::{Contributor, Dataset, Visibility};
-use crate::domain::decision::{Decision, Verdict};
+use crate::domain::dataset::{Contributor, Dataset, MockAccess, Visibility};
 use crate::domain::hash::Hash;
-use crate::domain::id::{AssetId, CodeId, DatasetId, JobId, NodeId, ProjectId, RequestId, UserId};
+use crate::domain::id::{CodeId, DatasetId, JobId, NodeId, RequestId, UserId};
 use crate::domain::job::{self, Job};
-use crate::domain::object::{Body, Revision};
+use crate::domain::object::Body;
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use crate::domain::project::Project;
 use crate::domain::release::{OutputFormat, Part, Release};
-use crate::domain::request::Request;
 use crate::domain::schema::Schema;
 use crate::domain::signature::{Signature, VerifyKey};
 use crate::domain::user::{Email, User};
+
+pub use asked::{DecisionRecord, RequestRecord};
 
 /// One revision of an object, on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +62,7 @@ pub enum Upward {
     Project(ProjectRecord),
     /// Submitted code.
     Code(CodeRecord),
-    /// A request.
+    /// A request to run code, or to see private data. One for bytes that are open already has no record.
     Request(RequestRecord),
     /// A decision made on the low side; it authorises nothing on the high side.
     Decision(DecisionRecord),
@@ -122,37 +126,6 @@ pub struct CodeRecord {
     signature: Option<Signature>,
 }
 
-/// A request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RequestRecord {
-    project: ProjectId,
-    code: CodeId,
-    requester: UserId,
-    reason: String,
-    runs_wanted: u32,
-    withdrawn: bool,
-    predecessor: Option<RequestId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    signature: Option<Signature>,
-}
-
-/// A decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DecisionRecord {
-    request: RequestId,
-    number: u32,
-    request_revision: Revision,
-    code: CodeId,
-    code_hash: Hash,
-    assets: Vec<AssetId>,
-    verdict: Verdict,
-    by: UserId,
-    by_name: String,
-    on: Date,
-}
-
 /// A dataset's catalogue entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,6 +138,8 @@ pub struct DatasetRecord {
     tags: Vec<String>,
     #[serde(default, skip_serializing_if = "Visibility::is_default")]
     visibility: Visibility,
+    #[serde(default, skip_serializing_if = "MockAccess::is_default")]
+    mocks: MockAccess,
 }
 
 /// A contributor of a dataset.
@@ -202,7 +177,8 @@ pub struct MockRecord {
 #[serde(deny_unknown_fields)]
 pub struct JobRecord {
     request: RequestId,
-    code: CodeId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<CodeId>,
     verdict: job::Verdict,
     on: Date,
 }
@@ -231,7 +207,7 @@ pub trait Direction: Serialize + DeserializeOwned + Clone + std::fmt::Debug {
     /// Takes the fields that travel in this direction.
     ///
     /// # Errors
-    /// The body is of a kind that has no record in this direction.
+    /// The body has no record in this direction.
     fn of(body: &Body) -> Result<Self, DoesNotTravel>;
 
     /// The body as the receiver keeps it.
@@ -244,8 +220,8 @@ impl Direction for Upward {
             Body::User(user) => Self::User(user.into()),
             Body::Project(project) => Self::Project(project.into()),
             Body::Code(code) => Self::Code(code.into()),
-            Body::Request(request) => Self::Request(request.into()),
-            Body::Decision(decision) => Self::Decision(decision.into()),
+            Body::Request(request) => Self::Request(RequestRecord::of(request)?),
+            Body::Decision(decision) => Self::Decision(DecisionRecord::of(decision)?),
             Body::Dataset(dataset) => Self::Dataset(dataset.into()),
             Body::Asset(asset) => Self::Asset(asset.into()),
             Body::Job(_) | Body::Release(_) => return Err(DoesNotTravel(body.kind().word())),
@@ -268,7 +244,7 @@ impl Direction for Upward {
 impl Direction for Downward {
     fn of(body: &Body) -> Result<Self, DoesNotTravel> {
         Ok(match body {
-            Body::Decision(decision) => Self::Decision(decision.into()),
+            Body::Decision(decision) => Self::Decision(DecisionRecord::of(decision)?),
             Body::Dataset(dataset) => Self::Dataset(dataset.into()),
             Body::Asset(asset) => Self::Asset(asset.into()),
             Body::Job(job) => Self::Job(job.into()),
@@ -316,11 +292,12 @@ pub fn digest(id: Uuid, home: NodeId, deleted: bool, body: &Body) -> Result<Hash
             deleted,
             body,
         })?,
+        // What has no record stays here, and so does its digest: it covers all of the body.
         (Err(_), Err(_)) => cbor::to_deterministic_vec(&Digested {
             id,
             home,
             deleted,
-            body: (),
+            body,
         })?,
     };
     Ok(Hash::derive("poundlock revision 1", &bytes))
@@ -347,8 +324,6 @@ macro_rules! allow_list {
 allow_list! {
     User <=> UserRecord { name, email, institution, website, verify_key };
     Project <=> ProjectRecord { name, description, creator, members, started };
-    Request <=> RequestRecord { project, code, requester, reason, runs_wanted, withdrawn, predecessor, signature };
-    Decision <=> DecisionRecord { request, number, request_revision, code, code_hash, assets, verdict, by, by_name, on };
     Job <=> JobRecord { request, code, verdict, on };
     Release <=> ReleaseRecord { job, request, part, blob, length, format, by_name, on };
     Mock <=> MockRecord { blob, length, format, schema, is_real };
@@ -397,6 +372,7 @@ impl From<&Dataset> for DatasetRecord {
             contributors: dataset.contributors.iter().map(Into::into).collect(),
             tags: dataset.tags.clone(),
             visibility: dataset.visibility.clone(),
+            mocks: dataset.mocks,
         }
     }
 }
@@ -411,6 +387,7 @@ impl From<DatasetRecord> for Dataset {
             contributors: record.contributors.into_iter().map(Into::into).collect(),
             tags: record.tags,
             visibility: record.visibility,
+            mocks: record.mocks,
         }
     }
 }

@@ -4,7 +4,7 @@ use ciborium::Value as Cbor;
 use poundlock::domain::id::{CodeId, ProjectId, UserId};
 use poundlock::domain::object::Body;
 use poundlock::domain::project::Project;
-use poundlock::domain::request::Request;
+use poundlock::domain::request::{Request, Subject};
 use poundlock::sync::record::Upward;
 use poundlock_transport::{BlobHash, Direction, Side, craft};
 use serde_json::{Value, json};
@@ -122,11 +122,13 @@ fn refuses_anothers_things(stage: &Stage, stranger: &Outsider) {
     );
     let own = Uuid::now_v7();
     let asks = Request {
-        project: ProjectId(project),
-        code: CodeId(Uuid::parse_str(&stage.code).unwrap()),
+        subject: Subject::Run {
+            project: ProjectId(project),
+            code: CodeId(Uuid::parse_str(&stage.code).unwrap()),
+            runs_wanted: 1,
+        },
         requester: UserId(Uuid::now_v7()),
         reason: "to run what another wrote".to_owned(),
-        runs_wanted: 1,
         withdrawn: false,
         predecessor: None,
         signature: None,

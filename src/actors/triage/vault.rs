@@ -1,17 +1,20 @@
-//! Private bytes on their way: in as a deposit, out by a release. Blocks.
+//! Private bytes on their way: in as a deposit or as the answer to a request to see them, out by a release. Blocks.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Deposit, Release};
+use super::{Deposit, Fulfil, Release};
 use crate::actors::{ActError, StoreHandle};
 use crate::acts::{Refusal, releases, runs};
 use crate::clock;
+use crate::domain::id::JobId;
 use crate::domain::job::{Product, Run};
 use crate::domain::object::Object;
+use crate::domain::release::OutputFormat;
+use crate::runtime::ResultFile;
 use crate::runtime::format::{self, FormatError};
 use crate::store::attachments::{AttachmentError, Attachments, Role};
 use crate::store::blobs::{BlobError, Blobs, StagedBlob};
@@ -19,6 +22,44 @@ use crate::store::records::Here;
 
 /// Bytes that are copied at a time.
 const CHUNK: usize = 256 * 1024;
+
+/// Stores what was written again as the result of a run.
+fn attach(attachments: &Attachments, id: JobId, written: &ResultFile) -> Result<Product, ActError> {
+    let file = File::open(&written.path).map_err(ActError::internal)?;
+    attachments
+        .put(id.0, Role::Result, file, written.length)
+        .map_err(ActError::internal)?;
+    Ok(Product {
+        format: written.format,
+        length: written.length,
+        hash: written.hash,
+    })
+}
+
+/// Passes on what became of noting a result; if it was refused, nothing names the attachment, and it goes.
+fn unless_refused(
+    attachments: &Attachments,
+    id: JobId,
+    noted: Result<Run, ActError>,
+) -> Result<Run, ActError> {
+    if matches!(noted, Err(ActError::Refusal(_))) {
+        attachments
+            .remove(id.0, Role::Result)
+            .map_err(ActError::internal)?;
+    }
+    noted
+}
+
+/// Why private data cannot be written as a result. Nothing is said of what it holds.
+fn not_a_result(error: &FormatError) -> String {
+    match error {
+        FormatError::TooLong(most) => format!(
+            "the private data is longer than a result may be ({most} bytes); raise runtime.limits.output_bytes, or deposit \
+             a part of it"
+        ),
+        _ => "the private data is not what its format says any more; attach it again".to_owned(),
+    }
+}
 
 /// Moves private bytes.
 #[derive(Clone, Debug)]
@@ -77,52 +118,63 @@ impl Vault {
         let attachments = self.attachments()?;
         self.store
             .read_blocking(|view| runs::check_deposit(view, &ask.actor, &self.here(view)?, ask.request))?;
+        let product = self
+            .keep(attachments, ask.id, ask.format, &ask.file)?
+            .map_err(|refused| Refusal::conflict("unreadable_data", format!("the file is {refused}")))?;
+        let (actor, id, request) = (ask.actor.clone(), ask.id, ask.request);
+        let noted = self
+            .store
+            .act_blocking(move |tx, here| runs::deposit(tx, &actor, here, id, request, product));
+        unless_refused(attachments, id, noted)
+    }
+
+    /// Writes the values of private data again as the result of a request to see it. The result is an attachment as well:
+    /// to let it leave is another act.
+    pub(super) fn fulfil(&self, ask: Fulfil) -> Result<Run, ActError> {
+        let attachments = self.attachments()?;
+        let source = self
+            .store
+            .read_blocking(|view| runs::check_fulfilment(view, &ask.actor, &self.here(view)?, ask.request))?;
+        let private = attachments
+            .open_private(source.asset.0, Role::Data)
+            .map_err(ActError::internal)?;
+        let format = source.format().as_output();
+        let product = self
+            .keep(attachments, ask.id, format, private.path())?
+            .map_err(|refused| Refusal::conflict("unreadable_data", not_a_result(&refused)))?;
+        let id = ask.id;
+        let noted = self.store.act_blocking(move |tx, here| {
+            runs::fulfil(tx, &ask.actor, here, id, ask.request, (&source, product))
+        });
+        unless_refused(attachments, id, noted)
+    }
+
+    /// Writes the values of a file again, as the result of a run. The inner error is about the file.
+    fn keep(
+        &self,
+        attachments: &Attachments,
+        id: JobId,
+        format: OutputFormat,
+        file: &Path,
+    ) -> Result<Result<Product, FormatError>, ActError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.uploads)
             .map_err(ActError::internal)?;
-        let rewritten = self.uploads.join(ask.id.to_string());
-        let kept = self.keep_deposit(ask, &rewritten, attachments);
+        let rewritten = self.uploads.join(id.to_string());
+        let kept = match format::deposit(format, file, &rewritten, self.deposit_bytes) {
+            Ok(written) => attach(attachments, id, &written).map(Ok),
+            // Where a private file lies is nobody's business.
+            Err(FormatError::Io { source, .. }) => Err(ActError::internal(source)),
+            Err(refused) => Ok(Err(refused)),
+        };
         if let Err(error) = fs::remove_file(&rewritten)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(%error, "a rewritten deposit stays until the next start");
+            tracing::warn!(%error, "a rewritten file stays until the next start");
         }
-        let product = kept?;
-        let (actor, id, request) = (ask.actor.clone(), ask.id, ask.request);
-        let noted = self
-            .store
-            .act_blocking(move |tx, here| runs::deposit(tx, &actor, here, id, request, product));
-        if matches!(noted, Err(ActError::Refusal(_))) {
-            // Nothing names it.
-            attachments
-                .remove(id.0, Role::Result)
-                .map_err(ActError::internal)?;
-        }
-        noted
-    }
-
-    fn keep_deposit(
-        &self,
-        ask: &Deposit,
-        rewritten: &std::path::Path,
-        attachments: &Attachments,
-    ) -> Result<Product, ActError> {
-        let written = format::deposit(ask.format, &ask.file, rewritten, self.deposit_bytes);
-        let written = written.map_err(|error| match error {
-            FormatError::Io { .. } => ActError::internal(error),
-            refused => Refusal::conflict("unreadable_data", format!("the file is {refused}")).into(),
-        })?;
-        let file = File::open(&written.path).map_err(ActError::internal)?;
-        attachments
-            .put(ask.id.0, Role::Result, file, written.length)
-            .map_err(ActError::internal)?;
-        Ok(Product {
-            format: written.format,
-            length: written.length,
-            hash: written.hash,
-        })
+        kept
     }
 
     /// Copies an attachment into a blob, checking the hash of the very bytes that it copies, and releases it.

@@ -21,7 +21,10 @@ fn a_decision_is_told_to_the_requester_and_to_nobody_else() {
     match made.body {
         Body::Decision(made) => {
             assert_eq!((made.number, made.by_name.as_str()), (1, "Carl"));
-            assert_eq!(made.assets, [ASSET]);
+            match made.about {
+                About::Code { assets, .. } => assert_eq!(assets, [ASSET]),
+                other @ About::Sight { .. } => panic!("{other:?}"),
+            }
         }
         other => panic!("{other:?}"),
     }
@@ -71,7 +74,7 @@ fn another_revision_or_other_code_is_not_what_was_seen() {
         (seen, "revision"),
         (
             Seen {
-                code_hash: Hash([9; 32]),
+                shown: Shown::Code(Hash([9; 32])),
                 ..scene.seen(request)
             },
             "code_hash",

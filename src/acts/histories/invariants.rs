@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::node::Node;
+use crate::domain::decision::About;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::object::{Body, Kind, Object};
+use crate::domain::request::SightType;
 use crate::domain::side::Level;
 use crate::store::audit;
 use crate::store::tables::{INBOX, OWED, PUBLISHED};
@@ -45,7 +47,7 @@ pub fn check(node: &Node, high: NodeId, published: &Publications, numbers: &mut 
         *number = object.revision.number;
         if let Body::Request(request) = &object.body {
             assert!(
-                node.object(request.code.0).is_some(),
+                request.code().is_none_or(|code| node.object(code.0).is_some()),
                 "a request is here without its code"
             );
             assert!(
@@ -53,6 +55,10 @@ pub fn check(node: &Node, high: NodeId, published: &Publications, numbers: &mut 
                 "a request is here without its requester"
             );
         }
+        assert!(
+            object.home == node.id || !stays(&object),
+            "{object:?} was asked for elsewhere, and is nobody's business here"
+        );
         if let Body::Project(project) = &object.body {
             for member in &project.members {
                 assert!(
@@ -64,6 +70,18 @@ pub fn check(node: &Node, high: NodeId, published: &Publications, numbers: &mut 
     }
     if node.level == Level::Low {
         check_low(node, high, published);
+    }
+}
+
+/// Whether an object is a request for bytes that are open where it was made, or a decision on one; told apart from the rule
+/// itself.
+fn stays(object: &Object) -> bool {
+    match &object.body {
+        Body::Request(request) => request.project().is_none(),
+        Body::Decision(decision) => {
+            matches!(decision.about, About::Sight { sight, .. } if sight.kind() != SightType::PrivateData)
+        }
+        _ => false,
     }
 }
 
@@ -165,7 +183,7 @@ pub fn check_level(from: &Node, to: &Node) {
     let mut due = BTreeSet::new();
     for object in from.objects().into_iter().filter(|object| object.home == from.id) {
         let travels = match from.level {
-            Level::Low => !matches!(object.kind(), Kind::User | Kind::Code),
+            Level::Low => !matches!(object.kind(), Kind::User | Kind::Code) && !stays(&object),
             Level::High => may_have(from, to.id.0, &object),
         };
         if travels {

@@ -8,7 +8,7 @@ use crate::acts::Refusal;
 use crate::domain::asset::{Asset, DataFormat, Mock};
 use crate::domain::code::Code;
 use crate::domain::dataset::{Dataset, DatasetDraft};
-use crate::domain::decision::{Decision, Verdict};
+use crate::domain::decision::{About, Decision, Maker, Verdict};
 use crate::domain::hash::Hash;
 use crate::domain::id::{AssetId, CodeId, DatasetId, JobId, ProjectId, RequestId, UserId};
 use crate::domain::job::{self, Job};
@@ -16,7 +16,7 @@ use crate::domain::object::{Body, Kind};
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use crate::domain::project::Project;
 use crate::domain::release::{OutputFormat, Part, Release};
-use crate::domain::request::Request;
+use crate::domain::request::{Open, Request, Subject};
 use crate::domain::schema::Schema;
 use crate::domain::user::{Profile, User};
 use crate::store::read::Read;
@@ -55,6 +55,23 @@ impl Node {
     pub fn request(&self, project: Uuid, code: Uuid, requester: Uuid) -> Uuid {
         let (project, code, requester) = (ProjectId(project), CodeId(code), UserId(requester));
         let request = Request::new(project, code, requester, "to learn", None).unwrap();
+        self.write(Body::Request(request))
+    }
+
+    /// Asks to see the private data of an asset.
+    pub fn ask_for_data(&self, project: Uuid, asset: Uuid, requester: Uuid) -> Uuid {
+        let subject = Subject::SeePrivate {
+            project: ProjectId(project),
+            asset: AssetId(asset),
+        };
+        let request = Request::of(subject, UserId(requester), "to compare", None).unwrap();
+        self.write(Body::Request(request))
+    }
+
+    /// Asks to see a mock, which is nobody's business but this node's.
+    pub fn ask_for_mock(&self, asset: Uuid, requester: Uuid) -> Uuid {
+        let subject = Subject::SeeOpen(Open::Mock(AssetId(asset)));
+        let request = Request::of(subject, UserId(requester), "to begin", None).unwrap();
         self.write(Body::Request(request))
     }
 
@@ -126,8 +143,22 @@ impl Node {
         let Body::Request(body) = object.body else {
             panic!("no request")
         };
-        let Body::Code(code) = self.object(body.code.0).unwrap().body else {
-            panic!("no code")
+        let about = match (body.sight(), body.code()) {
+            (Some(sight), _) => About::Sight {
+                sight,
+                revision: self.object(sight.object()).map(|object| object.revision),
+            },
+            (None, Some(code)) => {
+                let Body::Code(body) = self.object(code.0).unwrap().body else {
+                    panic!("no code")
+                };
+                About::Code {
+                    code,
+                    hash: body.hash,
+                    assets: body.input_policy.assets(),
+                }
+            }
+            (None, None) => panic!("it asks for nothing"),
         };
         let earlier = records::children(&self.view(), request, Kind::Decision).unwrap();
         let by = self.owner();
@@ -135,13 +166,12 @@ impl Node {
             request: RequestId(request),
             number: u32::try_from(earlier.len()).unwrap() + 1,
             request_revision: object.revision,
-            code: body.code,
-            code_hash: code.hash,
-            assets: code.input_policy.assets(),
+            about,
             verdict,
-            by: by.user,
+            by: Maker::Person(by.user),
             by_name: by.name,
             on: DAY,
+            until: None,
         }))
     }
 
@@ -155,7 +185,7 @@ impl Node {
         };
         self.write(Body::Job(Job {
             request: RequestId(request),
-            code: body.code,
+            code: body.code(),
             verdict: job::Verdict::Succeeded,
             on: DAY,
         }))
@@ -196,7 +226,10 @@ pub fn rename(body: &mut Body, name: &str) {
         Body::Project(project) => project.description = name.to_owned(),
         Body::Dataset(dataset) => dataset.description = name.to_owned(),
         Body::Asset(asset) => asset.description = name.to_owned(),
-        Body::Request(request) => request.runs_wanted += 1,
+        Body::Request(request) => match &mut request.subject {
+            Subject::Run { runs_wanted, .. } => *runs_wanted += 1,
+            Subject::SeeOpen(_) | Subject::SeePrivate { .. } => request.reason = name.to_owned(),
+        },
         Body::Code(_) | Body::Decision(_) | Body::Job(_) | Body::Release(_) => {}
     }
 }

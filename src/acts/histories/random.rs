@@ -355,7 +355,7 @@ fn change_low(low: &Node, what: u8, pick: usize) {
     }
 }
 
-/// Makes a request in a project, with new code or code that another request names already.
+/// Makes a request in a project: for a run, with new code or code that another request names already; or to see something.
 fn ask(low: &Node, project: &Object, pick: usize) {
     let Body::Project(body) = &project.body else {
         return;
@@ -367,6 +367,17 @@ fn ask(low: &Node, project: &Object, pick: usize) {
         .filter(|_| pick.is_multiple_of(2))
         .collect();
     let requester = body.members[pick % body.members.len()].0;
+    match pick_of(&assets, pick) {
+        Some(asset) if pick.is_multiple_of(5) => {
+            low.ask_for_data(project.id, *asset, requester);
+            return;
+        }
+        Some(asset) if pick.is_multiple_of(7) => {
+            low.ask_for_mock(*asset, requester);
+            return;
+        }
+        _ => {}
+    }
     let code = match pick_of(&low.ids(Kind::Code), pick) {
         Some(code) if pick.is_multiple_of(3) => *code,
         _ => low.code(requester, &named),

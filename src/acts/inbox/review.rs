@@ -243,7 +243,7 @@ fn news(before: Option<&Body>, id: Uuid, body: &Body) -> Option<(Event, Uuid)> {
         }
         // Another run is wanted: as when it is asked for here.
         (Some(Body::Request(before)), Body::Request(request)) => {
-            (request.runs_wanted > before.runs_wanted).then_some((Event::RequestSubmitted, id))
+            (request.runs_wanted() > before.runs_wanted()).then_some((Event::RequestSubmitted, id))
         }
         (None, Body::Decision(decision)) => {
             let event = match decision.verdict {

@@ -222,9 +222,9 @@ fn what_is_submitted_with_a_signature_must_hold() {
     let seen = scene.look(&ada(), REQUEST).unwrap();
     assert!(matches!(seen.signed, Standing::Valid { .. }), "{}", seen.signed);
     assert!(
-        matches!(seen.code_signed, Standing::Valid { .. }),
-        "{}",
-        seen.code_signed
+        matches!(seen.code_signed(), Some(Standing::Valid { .. })),
+        "{:?}",
+        seen.code_signed()
     );
     // Taken back without a signature: the old one does not stay on.
     scene

@@ -1,5 +1,7 @@
 //! Calling code: the newest released result, or why there is none.
 
+use jiff::Timestamp;
+
 use crate::acts::Refusal;
 use crate::acts::requests::status_of;
 use crate::acts::visible::{self, Found};
@@ -10,8 +12,7 @@ use crate::domain::release::{Part, Release};
 use crate::domain::request::{Request, Status};
 use crate::domain::text::Invalid;
 use crate::store::read::Read;
-use crate::store::records::{self, RecordError};
-use crate::store::tables::NODE;
+use crate::store::records;
 
 /// What a call of code answers with.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ pub enum Answer {
 pub fn call<'a>(
     read: &impl Read,
     actor: &Actor,
+    now: Timestamp,
     code: CodeId,
     arguments: impl IntoIterator<Item = &'a str>,
 ) -> Result<Answer, Refusal> {
@@ -75,8 +77,7 @@ pub fn call<'a>(
     let Some(last) = last else {
         return Ok(Answer::NeverRequested);
     };
-    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
-    let status = status_of(read, node.id, node.side, &last.object, &last.body)?;
+    let status = status_of(read, now, &last)?;
     Ok(Answer::State(Box::new(last), status))
 }
 

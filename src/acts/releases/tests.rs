@@ -182,7 +182,7 @@ fn only_who_may_release_does_and_never_a_mock_run() {
 fn a_call_answers_with_the_result_the_reason_or_the_state() {
     let scene = Scene::new(Side::High);
     let code = scene.code(40, OutputPolicy::ExecuteCount(2));
-    let calling = |code: CodeId| call(&scene.view(), &ada(), code, ["n"]);
+    let calling = |code: CodeId| call(&scene.view(), &ada(), scene.now(), code, ["n"]);
     assert!(matches!(calling(code).unwrap(), Answer::NeverRequested));
     let denied = scene.request(50, code);
     assert!(matches!(
@@ -208,8 +208,8 @@ fn a_call_answers_with_the_result_the_reason_or_the_state() {
         Answer::Result(result) => assert_eq!(result.body.blob, Hash::of(BYTES)),
         other => panic!("{other:?}"),
     }
-    let unknown = call(&scene.view(), &ada(), code, ["m"]);
+    let unknown = call(&scene.view(), &ada(), scene.now(), code, ["m"]);
     assert!(matches!(unknown, Err(Refusal::Invalid(_))));
-    let foreign = call(&scene.view(), &eve(), code, []);
+    let foreign = call(&scene.view(), &eve(), scene.now(), code, []);
     assert!(matches!(foreign, Err(Refusal::NotFound { .. })));
 }

@@ -145,7 +145,7 @@ fn nobody_sees_the_request_of_another() {
         Err(Refusal::NotFound { .. })
     ));
     assert!(
-        list(&read, &eve(), &Filter::default(), None, 10)
+        list(&read, &eve(), scene.now(), &Filter::default(), None, 10)
             .unwrap()
             .0
             .is_empty()
@@ -176,7 +176,7 @@ fn lists_filter_by_project_and_state() {
         .unwrap();
     let read = scene.view();
     let ids = |filter: &Filter| -> Vec<Uuid> {
-        let (found, _) = list(&read, &ada(), filter, None, 10).unwrap();
+        let (found, _) = list(&read, &ada(), scene.now(), filter, None, 10).unwrap();
         found.iter().map(|listed| listed.request.object.id).collect()
     };
     assert_eq!(ids(&Filter::default()), [second.0, first.0]);
@@ -190,9 +190,9 @@ fn lists_filter_by_project_and_state() {
         ..Filter::default()
     };
     assert!(ids(&elsewhere).is_empty());
-    let (page, next) = list(&read, &ada(), &Filter::default(), None, 1).unwrap();
+    let (page, next) = list(&read, &ada(), scene.now(), &Filter::default(), None, 1).unwrap();
     assert_eq!(page[0].request.object.id, second.0);
-    let (page, next) = list(&read, &ada(), &Filter::default(), next, 1).unwrap();
+    let (page, next) = list(&read, &ada(), scene.now(), &Filter::default(), next, 1).unwrap();
     assert_eq!((page[0].request.object.id, next), (first.0, None));
 }
 

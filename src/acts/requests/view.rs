@@ -1,7 +1,9 @@
 //! Requests as people look at them: with their status, decisions, history, and how far they have travelled.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::described::{Described, described};
 use crate::acts::visible::{self, Found};
 use crate::acts::{Refusal, listing, signatures};
 use crate::domain::access::{Actor, Permission, Viewer};
@@ -11,7 +13,7 @@ use crate::domain::id::{NodeId, ProjectId, RequestId};
 use crate::domain::key_pins::Standing;
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::release::Part;
-use crate::domain::request::{self, Crossing, Progress, Request, Status};
+use crate::domain::request::{self, Crossing, Progress, Request, SightType, Status};
 use crate::domain::side::{NoBundles, Side};
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
@@ -22,8 +24,8 @@ use crate::store::tables::{CARRIED_IN, HISTORY, NODE, PEERS, SENT};
 pub struct View {
     /// The request.
     pub request: Found<Request>,
-    /// Its code.
-    pub code: Found<Code>,
+    /// What it asks for.
+    pub asked: Asked,
     /// What has become of it.
     pub status: Status,
     /// The decisions on it, in the order in which this node learnt of them.
@@ -38,8 +40,25 @@ pub struct View {
     pub history: Vec<Object>,
     /// How its requester's signature stands.
     pub signed: Standing,
-    /// How the author's signature on its code stands.
-    pub code_signed: Standing,
+}
+
+/// What a request asks for, as whoever looks at the request may know it.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// To run this code; and how its author's signature stands.
+    Code(Box<Found<Code>>, Standing),
+    /// To see this.
+    Sight(Described),
+}
+
+impl View {
+    /// How its author's signature on its code stands; none where it asks to see something.
+    pub fn code_signed(&self) -> Option<&Standing> {
+        match &self.asked {
+            Asked::Code(_, standing) => Some(standing),
+            Asked::Sight(_) => None,
+        }
+    }
 }
 
 /// A request in a list.
@@ -47,6 +66,10 @@ pub struct View {
 pub struct Listed {
     /// The request.
     pub request: Found<Request>,
+    /// What it asks to see, if it does.
+    pub sight: Option<Described>,
+    /// How whoever made it is called, if they are known here.
+    pub requester_name: Option<String>,
     /// What has become of it.
     pub status: Status,
     /// How its requester's signature stands.
@@ -58,6 +81,10 @@ pub struct Listed {
 pub struct Filter {
     /// Of one project.
     pub project: Option<ProjectId>,
+    /// Those that ask to see something, or those that ask for a run.
+    pub to_see: Option<bool>,
+    /// Those that ask to see things of one type.
+    pub of_type: Option<SightType>,
     /// In one state, by its word.
     pub state: Option<String>,
 }
@@ -91,20 +118,16 @@ pub(in crate::acts) fn with_homes(
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn status_of(
-    read: &impl Read,
-    node: NodeId,
-    side: Side,
-    object: &Object,
-    request: &Request,
-) -> Result<Status, Refusal> {
-    let decisions = decisions(read, RequestId(object.id))?;
-    let counting = counting(read, node, &decisions)?;
+pub fn status_of(read: &impl Read, now: Timestamp, request: &Found<Request>) -> Result<Status, Refusal> {
+    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+    let decisions = decisions(read, RequestId(request.object.id))?;
+    let counting = counting(read, node.id, &decisions)?;
     Ok(request::status(
-        request,
-        object.revision,
+        &request.body,
+        request.object.revision,
         counting,
-        holds_the_data(node, side),
+        holds_the_data(node.id, node.side),
+        now,
     ))
 }
 
@@ -133,18 +156,25 @@ fn holds_the_data(node: NodeId, side: Side) -> impl Fn(NodeId) -> bool {
     move |home| (home == node) == side.holds_private_data()
 }
 
-/// Shows a request.
+/// Shows a request, as it is at a moment.
 ///
 /// # Errors
 /// There is none that the actor may see.
 pub fn view(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Result<View, Refusal> {
     let request = visible::request(read, actor, id)?;
-    let code = visible::code_of(read, &request.body)?;
+    let asked = match request.body.sight() {
+        Some(sight) => Asked::Sight(described(read, actor, here.now, sight)?),
+        None => {
+            let code = visible::code_of(read, &request.body)?;
+            let signed = signatures::on_code(read, &code.object, &code.body)?;
+            Asked::Code(Box::new(code), signed)
+        }
+    };
     let decisions = decisions(read, id)?;
     let counting = counting(read, here.node, &decisions)?;
     let authority = holds_the_data(here.node, here.side);
     let (revision, counting) = (request.object.revision, counting.iter().copied());
-    let status = request::status(&request.body, revision, counting.clone(), &authority);
+    let status = request::status(&request.body, revision, counting.clone(), &authority, here.now);
     let standing = request::standing(revision, counting, &authority);
     let releases = records::children(read, id.0, Kind::Release)?;
     let jobs = told(actor, here, records::children(read, id.0, Kind::Job)?, &releases);
@@ -154,13 +184,11 @@ pub fn view(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Resu
         .into_iter()
         .map(|(_, before)| before)
         .collect();
-    let signed = signatures::on_request(read, &request.object, &request.body, &code.body)?;
-    let code_signed = signatures::on_code(read, &code.object, &code.body)?;
+    let signed = signatures::on_request(read, &request.object, &request.body)?;
     Ok(View {
         signed,
-        code_signed,
         request,
-        code,
+        asked,
         status,
         decisions,
         jobs,
@@ -237,42 +265,66 @@ fn crossing(
     Ok(Crossing { carried_in, received })
 }
 
-/// The requests that an actor may see, newest first. A page may come out short and still name a next one.
+/// The requests that an actor may see, newest first, as they are at a moment. A page may come out short and still name a
+/// next one.
 ///
 /// # Errors
 /// The store cannot be read.
 pub fn list(
     read: &impl Read,
     actor: &Actor,
+    now: Timestamp,
     filter: &Filter,
     before: Option<listing::Place>,
     limit: usize,
 ) -> Result<(Vec<Listed>, Option<listing::Place>), Refusal> {
-    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
     let viewer = Viewer::Person(actor.clone());
     let mut found = Vec::new();
     let page = listing::page(read, Kind::Request, before, limit, |object| {
-        let Body::Request(request) = &object.body else {
+        let Body::Request(body) = object.body.clone() else {
             return Ok(false);
         };
-        if !visible::may_see(read, &viewer, object)?
-            || filter.project.is_some_and(|project| project != request.project)
-        {
+        let request = Found {
+            object: object.clone(),
+            body,
+        };
+        if !visible::may_see(read, &viewer, object)? || !filter.fits(&request.body) {
             return Ok(false);
         }
-        let status = status_of(read, node.id, node.side, object, request)?;
+        let status = status_of(read, now, &request)?;
         let wanted = filter.state.as_deref().is_none_or(|state| state == status.word());
         if wanted {
+            let sight = request.body.sight();
+            let sight = sight
+                .map(|sight| described(read, actor, now, sight))
+                .transpose()?;
+            let requester = records::object(read, request.body.requester.0)?;
+            let requester_name = requester.and_then(|person| match person.body {
+                Body::User(user) => Some(user.name),
+                _ => None,
+            });
             found.push(Listed {
-                request: Found {
-                    object: object.clone(),
-                    body: request.clone(),
-                },
+                signed: signatures::on_listed(read, object, &request.body)?,
+                request,
+                sight,
+                requester_name,
                 status,
-                signed: signatures::on_listed(read, object, request)?,
             });
         }
         Ok(wanted)
     })?;
     Ok((found, page.next))
+}
+
+impl Filter {
+    fn fits(&self, request: &Request) -> bool {
+        self.project
+            .is_none_or(|project| request.project() == Some(project))
+            && self
+                .to_see
+                .is_none_or(|to_see| request.sight().is_some() == to_see)
+            && self
+                .of_type
+                .is_none_or(|of_type| request.sight().is_some_and(|sight| sight.kind() == of_type))
+    }
 }

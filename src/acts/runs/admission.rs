@@ -1,14 +1,17 @@
 //! Whether a run may take place.
 
-use crate::acts::Refusal;
+use jiff::Timestamp;
+
 use crate::acts::requests::{decisions, with_homes};
 use crate::acts::visible::{self, Found};
-use crate::domain::access::{Actor, Permission};
+use crate::acts::{Refusal, accounts, grants};
+use crate::domain::access::{Actor, Permission, Viewer};
+use crate::domain::asset::Asset;
 use crate::domain::code::Code;
-use crate::domain::id::{RequestId, UserId};
+use crate::domain::id::{AssetId, RequestId, UserId};
 use crate::domain::job::{Data, Run, State};
 use crate::domain::object::{Body, Kind};
-use crate::domain::request::{Approval, Request, authorise};
+use crate::domain::request::{Approval, Present, Request, authorise};
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
 use crate::store::tables::{PRIVATE_DATA, RUNS, RUNS_OF, RUNS_OPEN, SETTINGS};
@@ -61,22 +64,74 @@ pub(super) fn wrong_side() -> Refusal {
     )
 }
 
-/// The approval by this very node of this revision with this code.
+/// The approval by this very node of this revision, with the code or the asset as it is now.
 pub(super) fn approved(
     read: &impl Read,
     here: &Here,
     request: &Found<Request>,
-    code: &Found<Code>,
+    present: Present<'_>,
 ) -> Result<Approval, Refusal> {
     let made = decisions(read, RequestId(request.object.id))?;
     Ok(authorise(
         here.node,
         &request.object,
         &request.body,
-        request.object.revision,
-        &code.body,
+        present,
         with_homes(&made),
+        here.now,
     )?)
+}
+
+/// Whether whoever starts a run on mocks may have every mock that the code names.
+pub(super) fn may_have_mocks(
+    read: &impl Read,
+    actor: &Actor,
+    now: Timestamp,
+    code: &Code,
+) -> Result<(), Refusal> {
+    let viewer = Viewer::Person(actor.clone());
+    each_asset(read, code, |id, asset| {
+        grants::may_have_mock(read, &viewer, now, id, asset)
+    })
+}
+
+/// Whether whoever has started a run that is about to begin may still have every mock that the code names.
+pub(super) fn still_has_mocks(
+    read: &impl Read,
+    user: UserId,
+    now: Timestamp,
+    code: &Code,
+) -> Result<(), Refusal> {
+    if uploads_or_triages(read, user)? {
+        return Ok(());
+    }
+    each_asset(read, code, |id, asset| {
+        grants::was_given_mock(read, Some(user), now, id, asset)
+    })
+}
+
+fn each_asset(
+    read: &impl Read,
+    code: &Code,
+    check: impl Fn(AssetId, &Asset) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    for id in code.input_policy.assets() {
+        if let Some(Body::Asset(asset)) = records::object(read, id.0)?.map(|object| object.body) {
+            check(id, &asset)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a person may have mocks whoever's they are, as their account is now.
+fn uploads_or_triages(read: &impl Read, user: UserId) -> Result<bool, Refusal> {
+    let account = accounts::person(read, user)?.and_then(|person| person.account);
+    Ok(account.is_some_and(|account| {
+        let permissions = &account.role.1.permissions;
+        account.active
+            && (permissions.contains(&Permission::UploadData)
+                || permissions.contains(&Permission::TriageRequests))
+    }))
 }
 
 /// Whether one more run fits: the output policy bounds the runs of the code, the requester those of the request. Runs
@@ -102,13 +157,13 @@ pub(super) fn within_policy(
         Ok::<_, Refusal>(())
     })?;
     code.body.output_policy.admit(succeeded, under_way)?;
-    if for_request >= request.runs_wanted {
+    let runs_wanted = request.runs_wanted().unwrap_or(0);
+    if for_request >= runs_wanted {
         return Err(Refusal::conflict(
             "runs_used_up",
             format!(
-                "the requester has asked for {} successful run(s), and {for_request} took place or are under way; a \
-                 further run is theirs to ask for",
-                request.runs_wanted
+                "the requester has asked for {runs_wanted} successful run(s), and {for_request} took place or are under \
+                 way; a further run is theirs to ask for"
             ),
         ));
     }

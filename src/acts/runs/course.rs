@@ -14,7 +14,7 @@ use crate::domain::job::{Data, Job, Product, Run, State, Verdict};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind};
 use crate::domain::policy::Binding;
-use crate::domain::request::Request;
+use crate::domain::request::{Present, Request, RequestError};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::tables::{PRIVATE_DATA, RUNS, RUNS_OPEN};
@@ -107,23 +107,33 @@ type Parts = (String, String, Vec<(String, Input)>);
 
 fn plan(read: &impl Read, here: &Here, run: &Run) -> Result<Parts, Refusal> {
     let request = run.request.map(|id| request(read, id)).transpose()?;
-    let code = match (&request, records::object(read, run.code.0)?) {
-        (Some(request), _) => visible::code_of(read, &request.body)?,
-        (None, Some(object)) => match object.body.clone() {
-            Body::Code(body) => Found { object, body },
-            _ => return Err(Refusal::no(Kind::Code, run.code)),
-        },
-        (None, None) => return Err(Refusal::no(Kind::Code, run.code)),
+    let code = match &request {
+        Some(request) => visible::code_of(read, &request.body)?,
+        None => code(read, run)?,
     };
     if run.data == Data::Private {
         let Some(request) = &request else {
             return Err(Refusal::conflict("no_request", "private data answers a request"));
         };
-        admission::approved(read, here, request, &code)?;
+        admission::approved(read, here, request, Present::Code(&code.body))?;
     }
     admission::inputs_are_here(read, &code.body, run.data)?;
+    if run.data == Data::Mock {
+        admission::still_has_mocks(read, run.started_by, here.now, &code.body)?;
+    }
     let inputs = inputs(read, &code.body, run.data)?;
     Ok((code.body.source, code.body.entry_point, inputs))
+}
+
+/// The code of a run that answers no request.
+fn code(read: &impl Read, run: &Run) -> Result<Found<Code>, Refusal> {
+    let id = run.code.ok_or(RequestError::NotARun)?;
+    let missing = || Refusal::no(Kind::Code, id);
+    let object = records::object(read, id.0)?.ok_or_else(missing)?;
+    match object.body.clone() {
+        Body::Code(body) => Ok(Found { object, body }),
+        _ => Err(missing()),
+    }
 }
 
 fn request(read: &impl Read, id: RequestId) -> Result<Found<Request>, Refusal> {

@@ -24,8 +24,7 @@ pub fn check_deposit(
 ) -> Result<CodeId, Refusal> {
     admission::may_run_on_private_data(actor, here)?;
     let found = visible::request(read, actor, request)?;
-    let status = status_of(read, here.node, here.side, &found.object, &found.body)?;
-    releases::may_answer(&status)?;
+    releases::may_answer(&status_of(read, here.now, &found)?)?;
     let code = visible::code_of(read, &found.body)?;
     admission::within_policy(read, request, &found.body, &code)?;
     Ok(CodeId(code.object.id))
@@ -46,7 +45,7 @@ pub fn deposit(
     let code = check_deposit(tx, actor, here, request)?;
     let run = Run {
         request: Some(request),
-        code,
+        code: Some(code),
         data: Data::Private,
         origin: Origin::Deposit,
         started_by: actor.user,

@@ -10,6 +10,7 @@ use crate::acts::histories::node::{Node, pair};
 use crate::acts::requests;
 use crate::domain::id::ProjectId;
 use crate::domain::policy::Binding;
+use crate::domain::request::Subject;
 use crate::domain::side::Level;
 use crate::store::records::Here;
 
@@ -110,7 +111,7 @@ impl Lock {
     /// How a request that was applied stands, and its code.
     fn applied(&self, request: Uuid) -> (&'static str, &'static str) {
         let view = view(&self.high, request);
-        (view.signed.word(), view.code_signed.word())
+        (view.signed.word(), view.code_signed().map_or("-", Standing::word))
     }
 
     /// Has the low side lie, brings the lie up, and tells how it is shown before and after it is applied.
@@ -191,7 +192,9 @@ fn a_signature_that_is_moved_is_invalid() {
     assert_eq!(lock.pending(again), "invalid");
     let moved = lock.lie(lock.request, |body| {
         if let Body::Request(request) = body {
-            request.project = ProjectId(elsewhere);
+            if let Subject::Run { project, .. } = &mut request.subject {
+                *project = ProjectId(elsewhere);
+            }
         }
     });
     assert_eq!(moved.0, "invalid");
@@ -214,7 +217,9 @@ fn other_code_under_a_signed_request_is_invalid_even_if_it_is_signed_too() {
     // The request names the second code …
     let shown = lock.lie(lock.request, |body| {
         if let Body::Request(request) = body {
-            request.code = crate::domain::id::CodeId(second);
+            if let Subject::Run { code, .. } = &mut request.subject {
+                *code = crate::domain::id::CodeId(second);
+            }
         }
     });
     assert_eq!(shown, ("invalid", "invalid"));

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Envelope;
+use crate::api::access_requests::{ObjectShown, ObjectType};
 use crate::api::signed::SignedState;
 use crate::api::view::RevisionView;
 
@@ -106,8 +107,10 @@ pub struct CodeShown {
 pub enum RequestState {
     /// Nobody has decided.
     Pending,
-    /// A run may follow, or has.
+    /// A run may follow, or has; or what was asked for may be seen.
     Approved,
+    /// Approved, for a time that is over.
+    Expired,
     /// It may not.
     Denied,
     /// Taken back.
@@ -129,16 +132,19 @@ pub struct RequestListed {
     /// What every object bears.
     #[serde(flatten)]
     pub object: Envelope,
-    /// The project it is made in.
-    pub project: Uuid,
-    /// The code to run.
-    pub code: Uuid,
+    /// The project it is made in; none for what is open already.
+    pub project: Option<Uuid>,
+    /// The code to run, if it asks for a run.
+    pub code: Option<Uuid>,
+    /// What is to be seen, if it asks to see something.
+    #[serde(rename = "object")]
+    pub to_see: Option<ObjectShown>,
     /// Who asks.
     pub requester: Uuid,
     /// Why.
     pub reason: String,
-    /// How many successful runs are wanted so far.
-    pub runs_wanted: u32,
+    /// How many successful runs are wanted so far, if it asks for any.
+    pub runs_wanted: Option<u32>,
     /// Whether the requester has taken it back.
     pub withdrawn: bool,
     /// The request that this one takes up again.
@@ -171,8 +177,10 @@ pub struct ProgressShown {
 pub struct SeenShown {
     /// The request's revision.
     pub revision: RevisionView,
-    /// The hash of its code.
-    pub code_hash: String,
+    /// The hash of its code, if it asks for a run.
+    pub code_hash: Option<String>,
+    /// The revision of the object to see; for those who decide, and null if it is not here.
+    pub object_revision: Option<RevisionView>,
     /// The last decision on it.
     pub last_decision: Option<Uuid>,
 }
@@ -197,15 +205,15 @@ pub struct RequestShown {
     pub signed: SignedShown,
     /// What a decision must name, ready to be sent back.
     pub seen: SeenShown,
-    /// Its code.
-    pub submitted_code: CodeShown,
+    /// Its code, if it asks for a run.
+    pub submitted_code: Option<CodeShown>,
 }
 
 /// Approved or denied.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictShown {
-    /// The code may run on the private data.
+    /// The code may run on the private data, or what was asked for may be seen.
     Approve,
     /// It may not.
     Deny {
@@ -226,21 +234,40 @@ pub struct DecisionShown {
     pub number: u32,
     /// The revision that was seen.
     pub request_revision: RevisionView,
-    /// The code.
-    pub code: Uuid,
+    /// The code, if it is on a run.
+    pub code: Option<Uuid>,
     /// The hash of the code that was seen.
-    pub code_hash: String,
-    /// The assets that it names.
-    pub assets: Vec<Uuid>,
+    pub code_hash: Option<String>,
+    /// The assets that the code names.
+    pub assets: Option<Vec<Uuid>>,
+    /// What may be seen or not, if it is not on a run.
+    #[serde(rename = "object")]
+    pub to_see: Option<SightShown>,
+    /// The revision of that object that was seen; none of a decision that came from elsewhere.
+    pub object_revision: Option<RevisionView>,
     /// Approved or denied.
     pub verdict: VerdictShown,
-    /// Who decided.
-    pub by: Uuid,
-    /// How they were called then.
+    /// Who decided, if it was a person.
+    pub by: Option<Uuid>,
+    /// The rule that decided, if it was one.
+    pub by_rule: Option<Uuid>,
+    /// How they, or the rule, were called then.
     pub by_name: String,
     /// The date.
     #[schema(format = Date)]
     pub on: String,
+    /// When what it grants ends, if it does.
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
+}
+
+/// What may be seen or not.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SightShown {
+    /// What of the object.
+    pub r#type: ObjectType,
+    /// The object.
+    pub id: Uuid,
 }
 
 /// Whether a run worked.
@@ -253,7 +280,7 @@ pub enum JobVerdict {
     Failed,
 }
 
-/// That code ran.
+/// That code ran, or that private data was written as a result.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobShown {
     /// What every object bears.
@@ -261,8 +288,8 @@ pub struct JobShown {
     pub object: Envelope,
     /// The request that asked for it.
     pub request: Uuid,
-    /// The code that ran.
-    pub code: Uuid,
+    /// The code that ran, if any did.
+    pub code: Option<Uuid>,
     /// Whether it worked.
     pub verdict: JobVerdict,
     /// The date of the run.
@@ -367,6 +394,8 @@ pub enum RunOrigin {
     Sandbox,
     /// It was computed elsewhere.
     Deposit,
+    /// It is the private data that was asked for.
+    Fulfilment,
 }
 
 /// What a run left behind.
@@ -389,8 +418,8 @@ pub struct RunShown {
     pub id: Uuid,
     /// The request that it answers, if any.
     pub request: Option<Uuid>,
-    /// The code.
-    pub code: Uuid,
+    /// The code, if any ran.
+    pub code: Option<Uuid>,
     /// Mock or private data.
     pub data: RunData,
     /// Run here, or computed elsewhere and deposited.

@@ -35,6 +35,18 @@ pub struct DatasetShown {
     pub contributors: Vec<ContributorShown>,
     /// Words to find it by.
     pub tags: Vec<String>,
+    /// `on_request` if its mocks are handed out on request; left out if they go with the dataset.
+    pub mocks: Option<MocksShown>,
+}
+
+/// Who may have the mocks of a dataset, of those who may see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MocksShown {
+    /// Everybody.
+    WithDataset,
+    /// Those who upload or triage, and whom a request to see the mock was granted.
+    OnRequest,
 }
 
 /// A dataset, with its assets.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::request::Subject;
 
 fn signer() -> (tempfile::TempDir, Signer) {
     let folder = tempfile::tempdir().unwrap();
@@ -74,13 +75,16 @@ fn code_that_was_changed_on_the_node_is_not_signed_for() {
 fn nothing_is_signed_on_top_of_what_the_key_has_not_signed() {
     let (_folder, signer) = signer();
     let honest = shown(&signer);
-    let body = signer.next(signer.earlier(&honest).unwrap(), |request| {
-        request.runs_wanted += 1
-    });
+    let rerun = |request: &mut Request| {
+        if let Subject::Run { runs_wanted, .. } = &mut request.subject {
+            *runs_wanted += 1;
+        }
+    };
+    let body = signer.next(signer.earlier(&honest).unwrap(), rerun);
     let earlier = signer.earlier(&honest).unwrap();
     let (mut request, code) = (earlier.request, earlier.code);
-    request.runs_wanted = 2;
-    let statement = Statement::of_request(earlier.id, 2, &request, &code);
+    rerun(&mut request);
+    let statement = Statement::of_request(earlier.id, 2, &request, &code.unwrap());
     let bytes = serde_json::from_value(body["signature"].clone()).unwrap();
     assert!(signer.key.public().verifies(&statement, &bytes));
 
@@ -96,5 +100,39 @@ fn nothing_is_signed_on_top_of_what_the_key_has_not_signed() {
         let mut changed = honest.clone();
         change(&mut changed);
         assert!(signer.earlier(&changed).is_err(), "{changed:#}");
+    }
+}
+
+#[test]
+fn a_request_to_see_is_signed_and_taken_back_by_the_same_key() {
+    let (_folder, signer) = signer();
+    let [asset, project] = [5, 2].map(|id| Uuid::from_u128(id).to_string());
+    let asked = |of_type: &str, project: Option<&str>| {
+        signer.new_request_to_see(of_type, &asset, project, " to compare ", None)
+    };
+    assert!(asked("private_data", None).is_err(), "without a project");
+    assert!(asked("mock", Some(&project)).is_err(), "in a project");
+    assert!(asked("everything", None).is_err());
+    for (of_type, project) in [("mock", None), ("private_data", Some(project.as_str()))] {
+        let body = asked(of_type, project).unwrap();
+        assert_eq!(body["reason"], "to compare");
+        // As the node shows it then.
+        let mut honest = body.clone();
+        honest["requester"] = json!(signer.user);
+        honest["withdrawn"] = json!(false);
+        honest["signature"] = json!({"key": signer.key.public(), "bytes": body["signature"]});
+        honest["revision"] = json!({"number": 1, "digest": "00".repeat(32)});
+        honest["object"]["title"] = json!("women");
+        let earlier = signer.earlier(&honest).unwrap();
+        let (id, mut request) = (earlier.id, earlier.request.clone());
+        let next = signer.next(earlier, |request| request.withdrawn = true);
+        request.withdrawn = true;
+        let statement = Statement::of_request_to_see(id, 2, &request).unwrap();
+        let bytes = serde_json::from_value(next["signature"].clone()).unwrap();
+        assert!(signer.key.public().verifies(&statement, &bytes));
+
+        let mut other = honest.clone();
+        other["object"]["id"] = json!(Uuid::from_u128(9));
+        assert!(signer.earlier(&other).is_err(), "another object");
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{SignatureBytes, VerifyKey};
 use crate::domain::code::{self, Code};
 use crate::domain::id::{RequestId, UserId};
-use crate::domain::request::Request;
+use crate::domain::request::{Request, Sight, Subject};
 
 /// Over the claim of a key: user, key.
 pub const VERIFY_KEY: &str = "poundlock v1 verify key";
@@ -27,6 +27,10 @@ pub const CODE: &str = "poundlock v1 signed code";
 /// Over one revision of a request: id, revision, requester, project, code, the code's statement, reason, runs wanted, withdrawn,
 /// predecessor.
 pub const REQUEST: &str = "poundlock v1 signed request";
+
+/// Over one revision of a request to see something: id, revision, requester, project, type of what is to be seen, its object,
+/// reason, withdrawn, predecessor.
+pub const REQUEST_TO_SEE: &str = "poundlock v1 signed request to see";
 
 /// The bytes that are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +53,14 @@ impl Statement {
 
     fn id(&mut self, id: impl Into<Uuid>) -> &mut Self {
         self.part(id.into().hyphenated().to_string())
+    }
+
+    /// Nothing, of length 0, where there is no id.
+    fn optional(&mut self, id: Option<impl Into<Uuid>>) -> &mut Self {
+        match id {
+            Some(id) => self.id(id),
+            None => self.part(""),
+        }
     }
 
     /// That a key is a person's: they sign it with the key itself, which proves that they have it.
@@ -74,23 +86,50 @@ impl Statement {
         statement
     }
 
-    /// What a requester says with one revision of a request, whose number is `revision`.
+    /// What a requester says with one revision of a request, whose number is `revision`; `code` is what it asks to run, and
+    /// counts for nothing where it asks to see something.
     pub fn of_request(id: RequestId, revision: u64, request: &Request, code: &Code) -> Self {
+        let Subject::Run {
+            project,
+            code: code_id,
+            runs_wanted,
+        } = request.subject
+        else {
+            return Self::to_see(id, revision, request);
+        };
         let mut statement = Self::new(REQUEST);
         statement
             .id(id)
             .part(revision.to_string())
             .id(request.requester)
-            .id(request.project)
-            .id(request.code)
+            .id(project)
+            .id(code_id)
             .part(Self::of_code(code).as_bytes())
             .part(&request.reason)
-            .part(request.runs_wanted.to_string())
-            .part(if request.withdrawn { "yes" } else { "no" });
-        match request.predecessor {
-            Some(earlier) => statement.id(earlier),
-            None => statement.part(""),
-        };
+            .part(runs_wanted.to_string())
+            .part(if request.withdrawn { "yes" } else { "no" })
+            .optional(request.predecessor);
+        statement
+    }
+
+    /// What a requester says with one revision of a request to see something; none of one for a run.
+    pub fn of_request_to_see(id: RequestId, revision: u64, request: &Request) -> Option<Self> {
+        request.sight().map(|_| Self::to_see(id, revision, request))
+    }
+
+    fn to_see(id: RequestId, revision: u64, request: &Request) -> Self {
+        let sight = request.sight();
+        let mut statement = Self::new(REQUEST_TO_SEE);
+        statement
+            .id(id)
+            .part(revision.to_string())
+            .id(request.requester)
+            .optional(request.project())
+            .part(sight.map_or("", |sight| sight.kind().word()))
+            .optional(sight.map(Sight::object))
+            .part(&request.reason)
+            .part(if request.withdrawn { "yes" } else { "no" })
+            .optional(request.predecessor);
         statement
     }
 

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::code::Code;
-use crate::domain::id::{AssetId, CodeId, ProjectId, RequestId, UserId};
+use crate::domain::id::{AssetId, CodeId, ProjectId, ReleaseId, RequestId, UserId};
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
-use crate::domain::request::Request;
+use crate::domain::request::{Open, Request, Subject};
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../../../fixtures/signatures/vectors.json")).unwrap()
@@ -46,11 +46,13 @@ fn code_of(vector: &Value) -> Code {
 
 fn request_of(given: &Value) -> Request {
     Request {
-        project: text(&given["project"]).parse().unwrap(),
-        code: text(&given["code"]).parse().unwrap(),
+        subject: Subject::Run {
+            project: text(&given["project"]).parse().unwrap(),
+            code: text(&given["code"]).parse().unwrap(),
+            runs_wanted: u32::try_from(given["runs_wanted"].as_u64().unwrap()).unwrap(),
+        },
         requester: text(&given["requester"]).parse().unwrap(),
         reason: text(&given["reason"]).to_owned(),
-        runs_wanted: u32::try_from(given["runs_wanted"].as_u64().unwrap()).unwrap(),
         withdrawn: given["withdrawn"].as_bool().unwrap(),
         predecessor: given["predecessor"].as_str().map(|id| id.parse().unwrap()),
         signature: None,
@@ -256,6 +258,18 @@ fn a_request() -> Request {
     Request::new(ProjectId(id(2)), CodeId(id(3)), UserId(id(1)), "to learn", None).unwrap()
 }
 
+/// What only a request for a run has.
+fn run_of(request: &mut Request) -> (&mut ProjectId, &mut CodeId, &mut u32) {
+    match &mut request.subject {
+        Subject::Run {
+            project,
+            code,
+            runs_wanted,
+        } => (project, code, runs_wanted),
+        other => panic!("{other:?}"),
+    }
+}
+
 type Change = (
     &'static str,
     fn(&mut RequestId, &mut u64, &mut Request, &mut Code),
@@ -266,17 +280,17 @@ const CHANGES: &[Change] = &[
     ("the id", |id, _, _, _| id.0 = Uuid::from_u128(99)),
     ("the revision", |_, number, _, _| *number += 1),
     ("the project", |_, _, request, _| {
-        request.project.0 = Uuid::from_u128(99);
+        run_of(request).0.0 = Uuid::from_u128(99);
     }),
     ("the requester", |_, _, request, _| {
         request.requester.0 = Uuid::from_u128(99);
     }),
     ("the code's id", |_, _, request, _| {
-        request.code.0 = Uuid::from_u128(99);
+        run_of(request).1.0 = Uuid::from_u128(99);
     }),
     ("the reason", |_, _, request, _| request.reason.push('!')),
     ("the reason's end", |_, _, request, _| request.reason.clear()),
-    ("the runs", |_, _, request, _| request.runs_wanted += 1),
+    ("the runs", |_, _, request, _| *run_of(request).2 += 1),
     ("its withdrawal", |_, _, request, _| {
         request.withdrawn = !request.withdrawn;
     }),
@@ -333,6 +347,71 @@ fn any_change_breaks_the_signature() {
     }
 }
 
+/// Every part of a request to see, in its place, and any change of it breaks the signature.
+#[test]
+fn a_request_to_see_is_signed_under_a_context_of_its_own() {
+    let id = |number| Uuid::from_u128(number);
+    let subject = Subject::SeePrivate {
+        project: ProjectId(id(2)),
+        asset: AssetId(id(5)),
+    };
+    let request = Request::of(subject, UserId(id(1)), "to compare", Some(RequestId(id(6)))).unwrap();
+    let statement = Statement::of_request_to_see(RequestId(id(4)), 1, &request).unwrap();
+    let mut expected = b"poundlock v1 signed request to see\0".to_vec();
+    let ids = [4, 1, 2, 5, 6].map(|number| id(number).to_string());
+    for part in [
+        ids[0].as_str(),
+        "1",
+        &ids[1],
+        &ids[2],
+        "private_data",
+        &ids[3],
+        "to compare",
+        "no",
+        &ids[4],
+    ] {
+        expected.extend((part.len() as u64).to_le_bytes());
+        expected.extend(part.as_bytes());
+    }
+    assert_eq!(statement.as_bytes(), expected);
+    assert_eq!(
+        Statement::of_request(RequestId(id(4)), 1, &request, &a_code()),
+        statement,
+        "code counts for nothing"
+    );
+    assert_eq!(
+        Statement::of_request_to_see(RequestId(id(4)), 1, &a_request()),
+        None
+    );
+
+    let mut statements = vec![statement];
+    let changes: [fn(&mut Request); 7] = [
+        |request| request.reason.push('!'),
+        |request| request.withdrawn = true,
+        |request| request.predecessor = None,
+        |request| request.requester.0 = Uuid::from_u128(99),
+        |request| request.subject = Subject::SeeOpen(Open::Mock(AssetId(Uuid::from_u128(5)))),
+        |request| request.subject = Subject::SeeOpen(Open::Release(ReleaseId(Uuid::from_u128(5)))),
+        |request| {
+            request.subject = Subject::SeePrivate {
+                project: ProjectId(Uuid::from_u128(99)),
+                asset: AssetId(Uuid::from_u128(5)),
+            };
+        },
+    ];
+    for change in changes {
+        let mut changed = request.clone();
+        change(&mut changed);
+        statements.extend(Statement::of_request_to_see(RequestId(id(4)), 1, &changed));
+    }
+    statements.extend(Statement::of_request_to_see(RequestId(id(4)), 2, &request));
+    statements.extend(Statement::of_request_to_see(RequestId(id(9)), 1, &request));
+    for (at, one) in statements.iter().enumerate() {
+        assert!(!statements[..at].contains(one), "{at}");
+    }
+    assert_eq!(statements.len(), 10);
+}
+
 proptest! {
     /// No two lists of parts run together to the same bytes, whatever is in them.
     #[test]
@@ -341,9 +420,8 @@ proptest! {
         other in ("[a-z\u{0}ä ]{0,6}", "[a-z ]{0,6}", 1u32..12, any::<bool>(), 1u64..12),
     ) {
         let of = |(reason, name, runs, withdrawn, number): &(String, String, u32, bool, u64)| {
-            let request = Request {
-                reason: reason.clone(), runs_wanted: *runs, withdrawn: *withdrawn, ..a_request()
-            };
+            let mut request = Request { reason: reason.clone(), withdrawn: *withdrawn, ..a_request() };
+            *run_of(&mut request).2 = *runs;
             let code = Code { name: name.clone(), ..a_code() };
             Statement::of_request(RequestId(Uuid::from_u128(4)), *number, &request, &code)
         };

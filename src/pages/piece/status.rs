@@ -44,7 +44,7 @@ pub fn request(status: &Status) -> Markup {
         Status::Pending => (Tone::Waiting, Icon::Waiting),
         Status::Approved => (Tone::Good, Icon::Done),
         Status::Denied { .. } => (Tone::Bad, Icon::No),
-        Status::Withdrawn => (Tone::Plain, Icon::Back),
+        Status::Expired | Status::Withdrawn => (Tone::Plain, Icon::Back),
     };
     badge(tone, drawing, status.word())
 }

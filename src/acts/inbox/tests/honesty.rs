@@ -7,6 +7,7 @@ use crate::domain::decision::Verdict;
 use crate::domain::hash::Hash;
 use crate::domain::id::{NodeId, RequestId};
 use crate::domain::peer::Received;
+use crate::domain::request::Subject;
 use crate::sync::intake::Dishonest;
 use crate::sync::record::{Carried, Direction, Downward, Upward};
 
@@ -164,7 +165,9 @@ fn texts_must_be_as_their_home_would_have_written_them() {
                 let Body::Request(request) = body else {
                     panic!("no request")
                 };
-                request.runs_wanted = 0;
+                if let Subject::Run { runs_wanted, .. } = &mut request.subject {
+                    *runs_wanted = 0;
+                }
             }),
         ),
         (

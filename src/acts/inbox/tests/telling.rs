@@ -5,6 +5,7 @@ use crate::domain::decision::Verdict;
 use crate::domain::id::UserId;
 use crate::domain::job;
 use crate::domain::notification::{Audience, Event};
+use crate::domain::request::Subject;
 
 use crate::store::tables::OUTBOX;
 
@@ -68,7 +69,11 @@ fn a_request_that_arrives_is_told_to_those_who_triage() {
         });
         bring_twice(&low, &high);
     };
-    change(|request| request.runs_wanted += 1);
+    change(|request| {
+        if let Subject::Run { runs_wanted, .. } = &mut request.subject {
+            *runs_wanted += 1;
+        }
+    });
     assert_eq!(
         events(&high).last(),
         Some(&Event::RequestSubmitted),

@@ -1,0 +1,94 @@
+//! Results of requests that no code made here: computed elsewhere, or the private data itself that was asked for.
+
+use std::os::unix::fs::DirBuilderExt;
+
+use actix_web::{HttpResponse, post, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::context::off_the_arbiter;
+use super::{Answer, Context, Problem, Query, SignedIn, files, runs, schema};
+use crate::actors::ActError;
+use crate::actors::triage::{Deposit, Fulfil};
+use crate::acts::runs::check_deposit;
+use crate::clock;
+use crate::domain::id::{JobId, RequestId};
+use crate::domain::release::OutputFormat;
+use crate::store::records::Here;
+
+pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes.service(deposit).service(fulfil);
+}
+
+/// How a deposit is written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DepositQuery {
+    /// json, csv, npy, png, parquet, arrow, text or raw.
+    #[param(value_type = schema::OutputFormatWord, inline)]
+    format: OutputFormat,
+}
+
+/// Takes a result that was computed elsewhere, as a run of this request. It is parsed and written again without
+/// metadata, and is released like any other.
+#[utoipa::path(tag = "requests", security(("token" = [])), params(DepositQuery),
+    request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
+    (status = 201, description = "The run", body = schema::RunShown), (status = 409, description = "Denied, withdrawn, or its runs are used up"),
+    (status = 422, description = "The file is not of that format")))]
+#[post("/requests/{id}/deposits")]
+async fn deposit(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    Query(query): Query<DepositQuery>,
+    body: web::Payload,
+) -> Answer {
+    let request = RequestId(id.into_inner());
+    let (asking, now) = (actor.clone(), context.store.now());
+    context
+        .store
+        .read(move |view| {
+            let here = Here::at(view, now, clock::random_bytes())?;
+            check_deposit(view, &asking, &here, request)
+        })
+        .await?;
+    let id = JobId(context.new_id());
+    let folder = context.deposits.clone();
+    let file = folder.join(format!("{id}.upload"));
+    off_the_arbiter(move || {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(folder)
+    })
+    .await?
+    .map_err(|error| Problem::internal(&error))?;
+    let most = context.config.runtime.limits.output_bytes;
+    files::upload_to_file(body, most, &file).await?;
+    let deposit = Deposit {
+        actor,
+        id,
+        request,
+        format: query.format,
+        file,
+    };
+    let made = context.triage.send(deposit).await.map_err(ActError::from)??;
+    Ok(HttpResponse::Created().json(runs::run(id, &made, &[])))
+}
+
+/// Writes the private data that an approved request asks for as its result. Nothing leaves by that: the result is reviewed
+/// and released like any other. High side only.
+#[utoipa::path(tag = "requests", security(("token" = [])), responses(
+    (status = 201, description = "The run that holds the result", body = schema::RunShown), (status = 403, description = "Not allowed"),
+    (status = 404, description = "There is no such request"),
+    (status = 409, description = "Wrong side, not approved here, not a request for private data, no data attached, or \
+    done before"), (status = 422, description = "The data is longer than a result may be")))]
+#[post("/requests/{id}/fulfilments")]
+async fn fulfil(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let request = RequestId(id.into_inner());
+    let id = JobId(context.new_id());
+    let fulfil = Fulfil { actor, id, request };
+    let made = context.triage.send(fulfil).await.map_err(ActError::from)??;
+    Ok(HttpResponse::Created().json(runs::run(id, &made, &[])))
+}
