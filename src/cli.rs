@@ -39,6 +39,7 @@ mod request;
 mod restore;
 mod review;
 mod role;
+mod rule;
 mod run;
 mod sandbox;
 mod serve;
@@ -152,6 +153,9 @@ enum Command {
     /// Keys to sign code and requests with
     #[command(subcommand)]
     Key(key::Verb),
+    /// Rules that decide on requests to see
+    #[command(subcommand)]
+    Rule(rule::Verb),
     /// Runs of code
     #[command(subcommand)]
     Run(run::Verb),
@@ -250,6 +254,7 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
         Command::Code(verb) => code::run(&common.session()?, &verb),
         Command::Request(verb) => request::run(&common.session()?, &verb),
         Command::Key(verb) => key::run(common, &verb),
+        Command::Rule(verb) => rule::run(&common.session()?, &verb),
         Command::Run(verb) => run::run(&common.session()?, &verb),
         Command::Release(arguments) => release::release(&common.session()?, &arguments),
         Command::Download(arguments) => release::download(&common.session()?, &arguments),

@@ -11,6 +11,8 @@
     reason = "a test ends at the first thing that is not as it should be, and tells its story in one piece"
 )]
 
+#[path = "e2e/access.rs"]
+mod access;
 #[path = "e2e/accounts.rs"]
 mod accounts;
 #[path = "e2e/administering.rs"]

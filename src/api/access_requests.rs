@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::signed::Signed;
 use super::{Answer, Context, Page, Query, SignedIn, page, schema};
 use crate::acts::requests::{self, Described, Filter, Listed};
 use crate::domain::id::{AssetId, ReleaseId};
@@ -161,6 +162,8 @@ struct AccessRequest {
     project: Option<Uuid>,
     /// What has become of it.
     status: StatusShown,
+    /// How it is signed.
+    signed: Signed,
     /// When this node first had it.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -177,6 +180,7 @@ impl AccessRequest {
             requester: request.requester.0,
             requester_name: found.requester_name,
             status: StatusShown::from(&found.status),
+            signed: Signed::from(&found.signed),
             created_at: object.created_at,
         })
     }

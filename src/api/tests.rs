@@ -252,6 +252,7 @@ async fn answers_bear_the_headers_that_keep_browsers_safe() {
     assert_eq!(docs.headers().get_all("content-security-policy").count(), 1);
 }
 
+mod access;
 mod archives;
 mod notifications;
 mod permissions;

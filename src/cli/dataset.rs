@@ -2,7 +2,7 @@
 
 pub(super) mod archive;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::client::part;
@@ -40,6 +40,13 @@ pub(super) enum Verb {
         #[command(flatten)]
         to: SeenBy,
     },
+    /// Say who may have the mocks of a dataset
+    MockAccess {
+        /// Its id or name
+        dataset: String,
+        /// Whom they go to
+        to: Mocks,
+    },
     /// Hide a dataset; private data, decisions and jobs stay
     Delete {
         /// Its id or name
@@ -66,6 +73,27 @@ pub(super) enum Verb {
     },
 }
 
+/// Who may have the mocks of a dataset, of those who may see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mocks {
+    /// Everybody
+    #[value(alias = "with_dataset")]
+    WithDataset,
+    /// Those who upload or triage, and whom a request to see the mock was granted
+    #[value(alias = "on_request")]
+    OnRequest,
+}
+
+impl Mocks {
+    /// Its name in the REST contract.
+    fn word(self) -> &'static str {
+        match self {
+            Self::WithDataset => "with_dataset",
+            Self::OnRequest => "on_request",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Create {
     /// Its name; no other dataset has it
@@ -86,6 +114,9 @@ pub(super) struct Create {
     /// A tag
     #[arg(long)]
     tag: Vec<String>,
+    /// Who may have its mocks
+    #[arg(long, default_value = "with-dataset")]
+    mocks: Mocks,
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +168,7 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             let body = json!({
                 "name": create.name, "description": create.description, "citation": create.citation,
                 "url": create.url, "contributors": create.contributor, "tags": create.tag,
+                "mocks": create.mocks.word(),
             });
             session.out.show(&client.post("/datasets", &body)?, facts)
         }
@@ -150,6 +182,10 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             session
                 .out
                 .show(&client.patch(&path(session, dataset)?, &body)?, facts)
+        }
+        Verb::MockAccess { dataset, to } => {
+            let changed = client.patch(&path(session, dataset)?, &json!({"mocks": to.word()}))?;
+            session.out.show(&changed, facts)
         }
         Verb::Delete { dataset } => {
             client.delete(&path(session, dataset)?)?;
@@ -227,6 +263,7 @@ fn facts(dataset: &Value) -> String {
         other => print::of(other),
     };
     facts.push(("visible to", seen_by));
+    facts.push(("mocks", print::field(dataset, "mocks").replace('_', " ")));
     if dataset["deleted"] == true {
         facts.push(("deleted", "yes".to_owned()));
     }

@@ -1,5 +1,8 @@
 //! `poundlock request`: asked for by scientists, decided on by owners.
 
+mod see;
+mod shown;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,19 +12,32 @@ use super::client::part;
 use super::failure::Failure;
 use super::filters::query;
 use super::signing::SignWith;
-use super::{Session, code, input, names, print};
-use crate::domain::request::{Request, Subject};
+use super::{Session, input, names, print};
+use crate::domain::request::{self, Request};
+pub(super) use see::SightType;
+use shown::{facts, sentence, verdict, whole};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum State {
     /// Nobody has decided
     Pending,
-    /// A run may follow, or has
+    /// A run may follow, or has; or what was asked for may be seen
     Approved,
+    /// Approved, for a time that is over
+    Expired,
     /// It may not
     Denied,
     /// Taken back
     Withdrawn,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Subject {
+    /// That code be run
+    Run,
+    /// To see one object
+    See,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,18 +56,10 @@ pub(super) enum Verb {
         #[command(flatten)]
         sign: SignWith,
     },
+    /// Ask to see one object: a mock that is handed out on request, a release made for somebody else, or private data
+    See(see::Wanted),
     /// List the requests that you may see
-    List {
-        /// Only those in this state
-        #[arg(long)]
-        state: Option<State>,
-        /// Only those of this project: its id or name
-        #[arg(long)]
-        project: Option<String>,
-        /// The whole list, not its first page
-        #[arg(long)]
-        all: bool,
-    },
+    List(List),
     /// Show a request: its code, how far it has come, and what was decided, run and released
     Show {
         /// Its id
@@ -94,6 +102,11 @@ pub(super) enum Verb {
         #[command(flatten)]
         seen: SeenFile,
     },
+    /// Write the private data that an approved request asks for as its result, to be reviewed and released; on the high side
+    Fulfil {
+        /// Its id
+        request: String,
+    },
     /// Deny a request as you saw it
     Deny {
         /// Its id
@@ -104,6 +117,25 @@ pub(super) enum Verb {
         #[command(flatten)]
         seen: SeenFile,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only those in this state
+    #[arg(long)]
+    state: Option<State>,
+    /// Only those of this project: its id or name
+    #[arg(long, conflicts_with = "type")]
+    project: Option<String>,
+    /// Only those for runs, or those to see something
+    #[arg(long)]
+    subject: Option<Subject>,
+    /// Only those to see this type of thing, with its tags
+    #[arg(long)]
+    r#type: Option<SightType>,
+    /// The whole list, not its first page
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -130,7 +162,8 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             };
             session.out.show(&client.post("/requests", &body)?, facts)
         }
-        Verb::List { state, project, all } => list(session, *state, project.as_deref(), *all),
+        Verb::See(wanted) => see::ask(session, wanted),
+        Verb::List(wanted) => list(session, wanted),
         Verb::Show { request, hide_code } => {
             let request = client.get(&path(request))?;
             session.out.show(&request, |request| whole(request, *hide_code))
@@ -145,10 +178,14 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             sign,
         } => resubmit(session, request, code.as_deref(), reason.as_deref(), sign),
         Verb::Rerun { request, sign } => act(session, request, "runs-wanted", sign, |request| {
-            if let Subject::Run { runs_wanted, .. } = &mut request.subject {
+            if let request::Subject::Run { runs_wanted, .. } = &mut request.subject {
                 *runs_wanted = runs_wanted.saturating_add(1);
             }
         }),
+        Verb::Fulfil { request } => {
+            let run = client.act(&format!("{}/fulfilments", path(request)))?;
+            session.out.show(&run, super::run::facts)
+        }
         Verb::Approve { request, seen } => {
             let body = json!({"verdict": "approve", "seen": reviewed(session, request, seen)?});
             decide(session, request, &body)
@@ -201,6 +238,14 @@ fn resubmit(
 ) -> Result<(), Failure> {
     let before = session.client.get(&path(request))?;
     let text = |name: &str| before[name].as_str().unwrap_or_default();
+    if before["object"].is_object() {
+        if code.is_some() {
+            return Err(Failure::usage(
+                "the request asks to see something; it has no code",
+            ));
+        }
+        return see::again(session, &before, reason, sign);
+    }
     let code = code.unwrap_or(text("code"));
     let body = match sign.signer(session)? {
         Some(signer) => {
@@ -219,17 +264,26 @@ fn resubmit(
     session.out.show(&session.client.post("/requests", &body)?, facts)
 }
 
-fn list(session: &Session, state: Option<State>, project: Option<&str>, all: bool) -> Result<(), Failure> {
-    let mut wanted = Vec::new();
-    if let Some(state) = state.and_then(|state| state.to_possible_value()) {
-        wanted.push(("state", state.get_name().to_owned()));
+fn list(session: &Session, wanted: &List) -> Result<(), Failure> {
+    let mut pairs = Vec::new();
+    if let Some(state) = wanted.state.and_then(|state| state.to_possible_value()) {
+        pairs.push(("state", state.get_name().to_owned()));
     }
-    if let Some(project) = project {
-        wanted.push(("project", names::project(&session.client, project)?));
+    let to_see =
+        wanted.r#type.is_some() || (wanted.subject == Some(Subject::See) && wanted.project.is_none());
+    if to_see {
+        pairs.extend(wanted.r#type.map(|of_type| ("type", of_type.word().to_owned())));
+        return see::list(session, &query(&pairs), wanted.all);
+    }
+    if let Some(subject) = wanted.subject.and_then(|subject| subject.to_possible_value()) {
+        pairs.push(("subject", subject.get_name().to_owned()));
+    }
+    if let Some(project) = &wanted.project {
+        pairs.push(("project", names::project(&session.client, project)?));
     }
     let requests = session
         .client
-        .list(&format!("/requests{}", query(&wanted)), all)?;
+        .list(&format!("/requests{}", query(&pairs)), wanted.all)?;
     session.out.show(&requests, |requests| {
         let items = requests["items"].as_array().into_iter().flatten();
         let rows: Vec<_> = items
@@ -238,17 +292,26 @@ fn list(session: &Session, state: Option<State>, project: Option<&str>, all: boo
                     print::field(request, "id"),
                     state_of(request),
                     signed(request),
+                    asks_for(request),
                     print::field(request, "created_at"),
                     first_line(request["reason"].as_str().unwrap_or_default()),
                 ]
             })
             .collect();
-        let mut text = print::table(&["ID", "STATE", "SIGNED", "MADE", "REASON"], &rows);
+        let headings = ["ID", "STATE", "SIGNED", "ASKS FOR", "MADE", "REASON"];
+        let mut text = print::table(&headings, &rows);
         if !requests["next"].is_null() {
             text.push_str("\n(there is more: use --all)");
         }
         text
     })
+}
+
+fn asks_for(request: &Value) -> String {
+    match request["object"]["type"].as_str() {
+        Some(of_type) => print::plain(&of_type.replace('_', " ")),
+        None => "run".to_owned(),
+    }
 }
 
 fn first_line(text: &str) -> String {
@@ -294,139 +357,4 @@ fn decide(session: &Session, request: &str, body: &Value) -> Result<(), Failure>
     session
         .out
         .show(&decision, |decision| sentence(&verdict(&decision["verdict"])))
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
-}
-
-/// `approved`, or `denied: why`.
-fn verdict(verdict: &Value) -> String {
-    match verdict {
-        Value::Object(denied) => {
-            let reason = denied.get("deny").map(|deny| print::field(deny, "reason"));
-            format!("denied: {}", reason.unwrap_or_default())
-        }
-        approved if approved == "approve" => "approved".to_owned(),
-        other => print::of(other),
-    }
-}
-
-fn facts(request: &Value) -> String {
-    let mut facts = ["id", "project", "code", "requester", "predecessor"]
-        .map(|name| (name, print::field(request, name)))
-        .to_vec();
-    facts.push(("state", state_of(request)));
-    facts.push(("denied because", print::field(&request["status"], "reason")));
-    facts.push(("signature", print::field(&request["signed"], "says")));
-    if request["runs_wanted"].as_u64().unwrap_or_default() > 1 {
-        facts.push(("runs wanted", print::field(request, "runs_wanted")));
-    }
-    let progress = &request["progress"];
-    if progress.is_object() {
-        facts.push(("submitted", print::field(progress, "submitted")));
-        facts.push(("carried in bundle", print::field(progress, "carried_in")));
-        facts.push(("received", print::field(progress, "received")));
-        facts.push(("decided on", print::field(progress, "decided_on")));
-        facts.push(("released", print::field(progress, "released")));
-    }
-    let reason = request["reason"].as_str().unwrap_or_default();
-    format!("{}\n\n{}", print::facts(&facts), print::prose(reason))
-}
-
-/// All that there is to know before a decision.
-fn whole(request: &Value, hide_code: bool) -> String {
-    let mut text = facts(request);
-    let submitted = &request["submitted_code"];
-    if submitted.is_object() {
-        text.push_str(&format!("\n\nCODE\n{}", code::facts(submitted)));
-        if !hide_code {
-            let source = submitted["source"].as_str().unwrap_or_default();
-            text.push_str(&format!("\n\n{}", print::prose(source).trim_end()));
-        }
-    }
-    let rows = |name: &str, row: &dyn Fn(&Value) -> Vec<String>| {
-        let items = request[name].as_array().into_iter().flatten();
-        items.map(row).collect::<Vec<_>>()
-    };
-    let sections = [
-        (
-            "DECISIONS",
-            rows("decisions", &|decision| {
-                vec![
-                    print::field(decision, "on"),
-                    print::field(decision, "by_name"),
-                    verdict(&decision["verdict"]),
-                ]
-            }),
-        ),
-        (
-            "JOBS",
-            rows("jobs", &|job| {
-                ["on", "id", "verdict"]
-                    .map(|name| print::field(job, name))
-                    .to_vec()
-            }),
-        ),
-        (
-            "RELEASES",
-            rows("releases", &|release| {
-                let length = release["length"].as_u64().map(print::bytes).unwrap_or_default();
-                vec![
-                    print::field(release, "on"),
-                    print::field(release, "id"),
-                    print::field(release, "part"),
-                    print::field(release, "format"),
-                    length,
-                    print::field(release, "by_name"),
-                ]
-            }),
-        ),
-    ];
-    for (heading, rows) in sections {
-        if !rows.is_empty() {
-            let blank = vec![""; rows.iter().map(Vec::len).max().unwrap_or_default()];
-            text.push_str(&format!("\n\n{heading}{}", print::table(&blank, &rows)));
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_is_told_with_all_that_belongs_to_it() {
-        let request = json!({
-            "id": "r", "reason": "why\u{1b}[1m", "status": {"state": "denied", "reason": "too small"},
-            "progress": {"submitted": "now", "carried_in": [1, 2], "received": true, "decided_on": "2026-01-01", "released": false},
-            "submitted_code": {"id": "c", "source": "def f():\n\treturn 1\r\n"},
-            "decisions": [{"on": "2026-01-01", "by_name": "Olga", "verdict": {"deny": {"reason": "too small"}}}],
-            "jobs": [], "releases": [{"id": "x", "part": "result", "format": "json", "length": 3}],
-        });
-        let text = whole(&request, false);
-        for expected in [
-            "state              denied",
-            "carried in bundle  1, 2",
-            "why\\u{1b}[1m",
-            "def f():\n\treturn 1\\u{d}",
-            "Olga  denied: too small",
-            "result  json",
-        ] {
-            assert!(text.contains(expected), "{expected}\n{text}");
-        }
-        assert!(!text.contains("JOBS"), "{text}");
-        assert!(!whole(&request, true).contains("def f"));
-    }
-
-    #[test]
-    fn a_verdict_is_a_sentence() {
-        assert_eq!(sentence(&verdict(&json!("approve"))), "Approved");
-        assert_eq!(verdict(&json!({"deny": {"reason": "no"}})), "denied: no");
-    }
 }

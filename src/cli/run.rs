@@ -224,7 +224,7 @@ fn format_of(file: &std::path::Path, said: Option<OutputFormat>) -> Result<Strin
     })
 }
 
-fn facts(run: &Value) -> String {
+pub(super) fn facts(run: &Value) -> String {
     let names = [
         "id",
         "state",

@@ -97,6 +97,15 @@ fn a_choice_must_be_made_and_only_one() {
     assert!(!parses("settings set"));
     assert!(!parses("bundle verify f"));
     assert!(!parses("request deny r"));
+    assert!(!parses("request see a"));
+    assert!(!parses("request see a --type private-data --reason r"));
+    assert!(parses("request see a --type private-data --project p --reason r"));
+    assert!(!parses("rule add n --tag t"));
+    assert!(!parses("rule add n --accept mock"));
+    assert!(!parses("rule add n --deny mock"));
+    assert!(!parses("rule add n --accept mock --deny mock --tag t --reason r"));
+    assert!(!parses("rule add n --deny mock --reason r --days 3"));
+    assert!(parses("rule add n --deny mock --reason r"));
     assert!(!parses("release r result --hash abc"));
     assert!(!parses("bundle preview low --include decision"));
 }

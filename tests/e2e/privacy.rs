@@ -36,7 +36,7 @@ impl Sink for Clear {
     }
 }
 
-fn opened(world: &World, file: &Path) -> Vec<u8> {
+pub fn opened(world: &World, file: &Path) -> Vec<u8> {
     let low = NodeIdentity::load(&world.low.folder().join("keys/node.key")).unwrap();
     let high = String::from_utf8(world.owner.download("/node/identity")).unwrap();
     let high = PublicIdentity::from_text(&high).unwrap();
