@@ -78,7 +78,7 @@ async fn deposit(
 }
 
 /// Writes the private data that an approved request asks for as its result. Nothing leaves by that: the result is reviewed
-/// and released like any other. High side only.
+/// and released like any other. Only where private data is held.
 #[utoipa::path(tag = "requests", security(("token" = [])), responses(
     (status = 201, description = "The run that holds the result", body = schema::RunShown), (status = 403, description = "Not allowed"),
     (status = 404, description = "There is no such request"),

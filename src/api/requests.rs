@@ -174,7 +174,7 @@ async fn ask(
 
 /// Makes a request: for code of your own to be run, in a project that has been started; or to see one object. A request to
 /// see what is open here already, a mock or a release, is decided on this node, by a rule of it or by whoever triages; one
-/// for private data is made in a project and travels to where the data is.
+/// for private data is made in a project, and decided where the data is.
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = RequestBody, responses(
     (status = 201, description = "The request", body = schema::RequestShown), (status = 409, description = "The project has not been started, or \
     you are no member of it; the object is open to you, or asked for already; or you sign and have registered no key, or \

@@ -30,7 +30,7 @@ fn mock_of(asset: &str) -> Value {
 }
 
 fn id(made: &(u16, Value)) -> &str {
-    made.1["id"].as_str().unwrap()
+    made.1["id"].as_str().unwrap_or_else(|| panic!("{made:?}"))
 }
 
 #[actix_web::test]
@@ -236,7 +236,7 @@ async fn rules_are_made_changed_applied_and_removed_over_rest() {
 
 #[actix_web::test]
 async fn private_data_becomes_a_result_that_is_reviewed_and_released() {
-    let lab = lab(Side::High);
+    let lab = lab(Side::Solo);
     let app = served!(lab);
     let owner = owner!(app, lab);
     let sams = scientist!(app, "sam");
