@@ -150,7 +150,15 @@ fn table(requests: &Value) -> String {
         })
         .collect();
     let mut text = print::table(
-        &["ID", "STATE", "SIGNED", "ASKS TO SEE", "TAGS", "REQUESTER", "REASON"],
+        &[
+            "ID",
+            "STATE",
+            "SIGNED",
+            "ASKS TO SEE",
+            "TAGS",
+            "REQUESTER",
+            "REASON",
+        ],
         &rows,
     );
     if !requests["next"].is_null() {
