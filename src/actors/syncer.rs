@@ -15,7 +15,7 @@ use actix::{Actor, AtomicResponse, Context, Handler, Message, Supervised, WrapFu
 use poundlock_transport::{IdentityError, NodeIdentity, PublicIdentity};
 
 pub use export::Exported;
-pub use export::spooled;
+pub use export::{spooled, spooled_name};
 pub use import::Imported;
 pub use rotate::Rotate;
 

@@ -67,6 +67,28 @@ pub fn decide(
     write(tx, By::Person(actor), here, id, &found, verdict, &made)
 }
 
+/// Whether an actor may decide on a request as it is now.
+///
+/// # Errors
+/// They may not triage or made the request themselves, or it was withdrawn.
+pub fn may_decide(actor: &Actor, request: &Request) -> Result<(), Refusal> {
+    actor.require(Permission::TriageRequests)?;
+    if request.withdrawn {
+        return Err(RequestError::Withdrawn.into());
+    }
+    if request.requester == actor.user {
+        return Err(own_request());
+    }
+    Ok(())
+}
+
+fn own_request() -> Refusal {
+    Refusal::conflict(
+        "own_request",
+        "nobody decides on their own request; ask another reviewer",
+    )
+}
+
 /// What a decision on a request would be on now.
 fn about(read: &impl Read, request: &Request) -> Result<About, Refusal> {
     if let Some(sight) = request.sight() {
@@ -124,10 +146,7 @@ pub(super) fn write(
 ) -> Result<Object, Refusal> {
     let (maker, by_name, until) = by.maker();
     if maker == Maker::Person(found.body.requester) {
-        return Err(Refusal::conflict(
-            "own_request",
-            "nobody decides on their own request; ask another reviewer",
-        ));
+        return Err(own_request());
     }
     let about = about(tx, &found.body)?;
     if let About::Sight {

@@ -1,6 +1,7 @@
 //! What goes to a peer: the preview of what it is owed, and the parcel that a bundle is written from.
 
 mod preview;
+mod sent;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ use crate::sync::select::Filters;
 
 pub(super) use preview::requester_of;
 pub use preview::{Preview, delivered_body, preview};
+pub use sent::{Contents, carried, sent};
 
 /// Everything that a bundle to a peer holds, but for the bytes of its blobs.
 #[derive(Clone, Debug)]

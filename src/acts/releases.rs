@@ -1,6 +1,7 @@
 //! Releases: the explicit, audited act that lets one result, log or failure report leave.
 
 mod call;
+mod candidates;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use crate::store::records::{self, Here};
 use crate::store::transaction::Tx;
 
 pub use call::{Answer, call};
+pub use candidates::{Candidate, candidates};
 
 /// What shall be released: one part of one run, by the hash of the exact bytes that were reviewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

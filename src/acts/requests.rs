@@ -1,6 +1,7 @@
 //! Code is submitted, and requests are made, withdrawn, taken up again and looked at.
 
 mod described;
+mod review;
 mod see;
 mod submitted;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::store::records::{self, Here};
 use crate::store::transaction::Tx;
 
 pub use described::{Described, described};
+pub use review::{Bound, Possible, PossibleRuns, Review, approved_before, review};
 pub use see::{SightDraft, ask_to_see};
 pub use submitted::{Submission, SubmittedCode};
 pub use view::{Asked, Filter, Listed, View, list, status_of, view};

@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::Refusal;
 use super::listing::{EXAMINED_MAX, Place};
-use super::visible;
+use super::visible::{self, Found};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
+use crate::domain::code::Code;
 use crate::domain::id::{CodeId, JobId, RequestId};
 use crate::domain::job::{Data, Origin, Run, State};
 use crate::domain::request::Present;
@@ -39,39 +40,53 @@ pub enum Wanted {
     Code(CodeId),
 }
 
-/// Queues a run.
+/// Whether a run may be queued, and with what: its request, where it has one, its code, and its data.
 ///
 /// # Errors
-/// The actor may not, or may not have a mock that the code names; on private data also: this side holds none, this node has not approved exactly this revision and
-/// code, or the runs that the output policy allows or the requester asked for are used up; an asset lacks the data; or
-/// too many runs wait.
-pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wanted) -> Result<Run, Refusal> {
+/// The actor may not, or may not have a mock that the code names; on private data also: this side holds none, this node
+/// has not approved exactly this revision and code, or the runs that the output policy allows or the requester asked for
+/// are used up; an asset lacks the data; or too many runs wait.
+pub fn may_queue(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    wanted: Wanted,
+) -> Result<(Option<RequestId>, Found<Code>, Data), Refusal> {
     let (request, code, data) = match wanted {
         Wanted::Request(request, data) => {
-            let request = visible::request(tx, actor, request)?;
-            let code = visible::code_of(tx, &request.body)?;
+            let request = visible::request(read, actor, request)?;
+            let code = visible::code_of(read, &request.body)?;
             match data {
-                Data::Mock => admission::may_run_on_mocks(tx, actor, request.body.requester)?,
+                Data::Mock => admission::may_run_on_mocks(read, actor, request.body.requester)?,
                 Data::Private => {
                     admission::may_run_on_private_data(actor, here)?;
-                    let approval = admission::approved(tx, here, &request, Present::Code(&code.body))?;
-                    admission::within_policy(tx, approval.request(), &request.body, &code)?;
+                    let approval = admission::approved(read, here, &request, Present::Code(&code.body))?;
+                    admission::within_policy(read, approval.request(), &request.body, &code)?;
                 }
             }
             (Some(RequestId(request.object.id)), code, data)
         }
         Wanted::Code(code) => {
-            let code = visible::code(tx, actor, code)?;
-            admission::may_run_on_mocks(tx, actor, code.body.author)?;
+            let code = visible::code(read, actor, code)?;
+            admission::may_run_on_mocks(read, actor, code.body.author)?;
             (None, code, Data::Mock)
         }
     };
-    admission::inputs_are_visible(tx, actor, &code.body)?;
-    admission::inputs_are_here(tx, &code.body, data)?;
+    admission::inputs_are_visible(read, actor, &code.body)?;
+    admission::inputs_are_here(read, &code.body, data)?;
     if data == Data::Mock {
-        admission::may_have_mocks(tx, actor, here.now, &code.body)?;
+        admission::may_have_mocks(read, actor, here.now, &code.body)?;
     }
-    admission::room_in_queue(tx, actor)?;
+    admission::room_in_queue(read, actor)?;
+    Ok((request, code, data))
+}
+
+/// Queues a run.
+///
+/// # Errors
+/// See [`may_queue`].
+pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wanted) -> Result<Run, Refusal> {
+    let (request, code, data) = may_queue(tx, actor, here, wanted)?;
     let run = Run {
         request,
         code: Some(CodeId(code.object.id)),
@@ -85,6 +100,7 @@ pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wan
         result: None,
         log: None,
         failure_report: None,
+        used: None,
     };
     insert(tx, id, &run)?;
     tx.put(&RUNS_OPEN, &(records::milliseconds(run.queued_at), id.0), &())?;
@@ -218,6 +234,26 @@ pub fn list(
         Some(request) => visible::request(read, actor, request)?.object.id,
         None => Uuid::nil(),
     };
+    under_id(read, actor, under, before, limit)
+}
+
+/// The runs of some code that the actor may see, newest first, whether a request asked for them or not.
+///
+/// # Errors
+/// There is no such code that the actor may see.
+pub fn of_code(read: &impl Read, actor: &Actor, code: CodeId, limit: usize) -> Result<Listed, Refusal> {
+    let code = visible::code(read, actor, code)?;
+    under_id(read, actor, code.object.id, None, limit)
+}
+
+/// The runs that are listed under an id.
+fn under_id(
+    read: &impl Read,
+    actor: &Actor,
+    under: Uuid,
+    before: Option<Place>,
+    limit: usize,
+) -> Result<Listed, Refusal> {
     let (mut runs, mut place) = (Vec::new(), before);
     for _ in 0..EXAMINED_MAX.div_ceil(limit.max(1)) {
         let from = place.map(|(at, id)| (under, at, id));

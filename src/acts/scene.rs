@@ -327,6 +327,7 @@ pub(crate) fn succeeded(bytes: &[u8]) -> super::runs::Ended {
         result: Some(product(bytes)),
         log: Some(product(b"printed")),
         failure_report: None,
+        used: None,
     }
 }
 
@@ -384,7 +385,7 @@ pub(crate) fn outline(parameters: &[&str]) -> Outline {
             evaluated: Vec::new(),
             body: Vec::new(),
         }],
-        imports: Vec::new(),
+        ..Outline::default()
     }
 }
 

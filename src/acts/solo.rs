@@ -251,6 +251,7 @@ fn no_bundle_leaves_or_enters_a_solo_node_even_if_its_store_held_a_peer() {
         acknowledged: Received::default(),
         audit_head: Hash::of(b"head"),
         audit_echo: None,
+        size: 1,
         records: Vec::new(),
     };
     let acts: Vec<Act> = vec![

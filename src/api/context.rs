@@ -81,7 +81,7 @@ impl Context {
     ///
     /// # Errors
     /// This is a solo node.
-    pub(super) fn syncer(&self) -> Result<&Addr<Syncer>, Problem> {
+    pub fn syncer(&self) -> Result<&Addr<Syncer>, Problem> {
         let syncer = self.node.syncer.as_ref();
         syncer.ok_or_else(|| Refusal::from(NoBundles).into())
     }

@@ -15,7 +15,7 @@ use crate::actors::syncer::{Rotate, epoch_of, level_of, public_identity};
 use crate::acts::peers::{self, Introduction};
 use crate::acts::{Refusal, settings};
 use crate::clock;
-use crate::domain::access::Permission;
+use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::peer::Peer;
 use crate::store::records::{self, Here};
@@ -61,7 +61,15 @@ async fn own(context: &Context) -> Result<PublicIdentity, Problem> {
 async fn identity_file(context: web::Data<Context>, _who: SignedIn) -> Answer {
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
-        .body(own(&context).await?.to_text()))
+        .body(identity_text(&context).await?))
+}
+
+/// The text of the identity file to hand to a peer.
+///
+/// # Errors
+/// The node's keys cannot be read.
+pub async fn identity_text(context: &Context) -> Result<String, Problem> {
+    Ok(own(context).await?.to_text())
 }
 
 /// Text that is no identity, or none that this node can use.
@@ -69,7 +77,11 @@ fn wrong(error: &IdentityError) -> Problem {
     Refusal::conflict("identity_refused", error.to_string()).into()
 }
 
-fn text(body: &web::Bytes) -> Result<&str, Problem> {
+/// The text of an identity file or a rotation statement, of a length that one can have.
+///
+/// # Errors
+/// It is too long, or no text.
+pub fn text(body: &[u8]) -> Result<&str, Problem> {
     if body.len() > STATEMENT_MAX {
         return Err(Problem::too_large(
             u64::try_from(STATEMENT_MAX).unwrap_or(u64::MAX),
@@ -91,7 +103,16 @@ fn wrong_text() -> Problem {
     responses((status = 201, description = "The peer, unconfirmed, and the fingerprint to compare", body = schema::PeerShown)))]
 #[post("/peers")]
 async fn introduce(context: web::Data<Context>, who: SignedIn, body: web::Bytes) -> Answer {
-    let identity = PublicIdentity::from_text(text(&body)?).map_err(|error| wrong(&error))?;
+    let peer = read_in(&context, who.0, text(&body)?).await?;
+    Ok(HttpResponse::Created().json(view(&peer, &own(&context).await?)?))
+}
+
+/// Takes note of a peer by its identity file.
+///
+/// # Errors
+/// The text is no identity, or none that can be paired with; or the actor may not.
+pub async fn read_in(context: &Context, actor: Actor, text: &str) -> Result<Peer, Problem> {
+    let identity = PublicIdentity::from_text(text).map_err(|error| wrong(&error))?;
     let level = level_of(&identity).ok_or_else(|| {
         Problem::from(Refusal::conflict(
             "wrong_side",
@@ -105,11 +126,19 @@ async fn introduce(context: web::Data<Context>, who: SignedIn, body: web::Bytes)
         epoch: epoch_of(&identity),
         identity: identity.to_text(),
     };
-    let peer = context
+    Ok(context
         .store
-        .act(move |tx, here| peers::introduce(tx, &who.0, here, introduction))
-        .await?;
-    Ok(HttpResponse::Created().json(view(&peer, &own(&context).await?)?))
+        .act(move |tx, here| peers::introduce(tx, &actor, here, introduction))
+        .await?)
+}
+
+/// The fingerprint that this node and a peer have in common, in groups to be read out.
+///
+/// # Errors
+/// The node's keys cannot be read.
+pub async fn fingerprint_with(context: &Context, peer: &Peer) -> Result<String, Problem> {
+    let identity = public_identity(peer).map_err(|error| Problem::internal(&error))?;
+    Ok(Fingerprint::of_pair(&own(context).await?, &identity).groups())
 }
 
 /// A peer as it is shown.
@@ -175,20 +204,27 @@ async fn confirm(
     id: web::Path<Uuid>,
     Json(body): Json<Compared>,
 ) -> Answer {
-    let (id, own) = (id.into_inner(), own(&context).await?);
+    let confirmed = trust(&context, who.0, id.into_inner(), body.fingerprint).await?;
+    Ok(HttpResponse::Ok().json(view(&confirmed, &own(&context).await?)?))
+}
+
+/// Trusts a peer whose fingerprint two people have compared; `given` is what was typed.
+///
+/// # Errors
+/// The fingerprints differ, the keys have changed meanwhile, or the actor may not.
+pub async fn trust(context: &Context, actor: Actor, id: Uuid, given: String) -> Result<Peer, Problem> {
+    let own = own(context).await?;
     let peer = context.store.read(move |view| peers::peer(view, id)).await?;
     let identity = public_identity(&peer).map_err(|error| Problem::internal(&error))?;
-    let expected = Fingerprint::of_pair(&own, &identity).groups();
     let compared = peers::Compared {
-        given: body.fingerprint,
-        expected,
+        given,
+        expected: Fingerprint::of_pair(&own, &identity).groups(),
         identity: peer.identity,
     };
-    let confirmed = context
+    Ok(context
         .store
-        .act(move |tx, here| peers::confirm(tx, &who.0, here, id, &compared))
-        .await?;
-    Ok(HttpResponse::Ok().json(view(&confirmed, &own)?))
+        .act(move |tx, here| peers::confirm(tx, &actor, here, id, &compared))
+        .await?)
 }
 
 /// Reads in a statement by which a peer's old key hands over to new ones. Compare the new fingerprint by voice, then confirm it.
@@ -201,16 +237,23 @@ async fn propose_rotation(
     id: web::Path<Uuid>,
     body: web::Bytes,
 ) -> Answer {
-    let id = id.into_inner();
-    let statement = RotationStatement::from_text(text(&body)?).map_err(|error| wrong(&error))?;
+    let proposed = take_rotation(&context, who.0, id.into_inner(), text(&body)?).await?;
+    Ok(HttpResponse::Ok().json(view(&proposed, &own(&context).await?)?))
+}
+
+/// Takes note of a peer's new keys by the statement of its old ones.
+///
+/// # Errors
+/// The text is no statement of the keys that are known of the peer; or the actor may not.
+pub async fn take_rotation(context: &Context, actor: Actor, id: Uuid, text: &str) -> Result<Peer, Problem> {
+    let statement = RotationStatement::from_text(text).map_err(|error| wrong(&error))?;
     let peer = context.store.read(move |view| peers::peer(view, id)).await?;
     let known = public_identity(&peer).map_err(|error| Problem::internal(&error))?;
     let successor = statement.verify(&known).map_err(|error| wrong(&error))?;
-    let proposed = context
+    Ok(context
         .store
-        .act(move |tx, _| peers::propose_rotation(tx, &who.0, id, successor.to_text()))
-        .await?;
-    Ok(HttpResponse::Ok().json(view(&proposed, &own(&context).await?)?))
+        .act(move |tx, _| peers::propose_rotation(tx, &actor, id, successor.to_text()))
+        .await?)
 }
 
 /// Confirms a peer's new fingerprint; its old key is refused from now on.
@@ -222,7 +265,21 @@ async fn confirm_rotation(
     id: web::Path<Uuid>,
     Json(body): Json<Compared>,
 ) -> Answer {
-    let (id, own) = (id.into_inner(), own(&context).await?);
+    let confirmed = trust_successor(&context, who.0, id.into_inner(), body.fingerprint).await?;
+    Ok(HttpResponse::Ok().json(view(&confirmed, &own(&context).await?)?))
+}
+
+/// Trusts a peer's new keys, whose fingerprint two people have compared; `given` is what was typed.
+///
+/// # Errors
+/// No new keys wait, the fingerprints differ, or the actor may not.
+pub async fn trust_successor(
+    context: &Context,
+    actor: Actor,
+    id: Uuid,
+    given: String,
+) -> Result<Peer, Problem> {
+    let own = own(context).await?;
     let peer = context.store.read(move |view| peers::peer(view, id)).await?;
     let Some(successor) = peer.successor else {
         return Err(Refusal::conflict(
@@ -232,17 +289,15 @@ async fn confirm_rotation(
         .into());
     };
     let identity = PublicIdentity::from_text(&successor).map_err(|error| Problem::internal(&error))?;
-    let expected = Fingerprint::of_pair(&own, &identity).groups();
     let compared = peers::Compared {
-        given: body.fingerprint,
-        expected,
+        given,
+        expected: Fingerprint::of_pair(&own, &identity).groups(),
         identity: successor,
     };
-    let confirmed = context
+    Ok(context
         .store
-        .act(move |tx, here| peers::confirm_rotation(tx, &who.0, here, id, &compared))
-        .await?;
-    Ok(HttpResponse::Ok().json(view(&confirmed, &own)?))
+        .act(move |tx, here| peers::confirm_rotation(tx, &actor, here, id, &compared))
+        .await?)
 }
 
 /// An epoch that the peer's owner has vouched for.

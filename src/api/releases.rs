@@ -1,5 +1,7 @@
 //! Releases: what has left the high side, and its bytes.
 
+use std::fs::File;
+
 use actix_web::{HttpResponse, get, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -16,11 +18,9 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 }
 
 /// Answers with the bytes of a release.
-pub(super) async fn content(context: &Context, found: Found<Release>) -> Answer {
+pub async fn content(context: &Context, found: Found<Release>) -> Answer {
     let (id, release) = (found.object.id, found.body);
-    let (blobs, hash) = (context.blobs.clone(), release.blob);
-    let file =
-        off_the_arbiter(move || blobs.open_blob(&hash).map_err(|error| Problem::internal(&error))).await??;
+    let file = open(context, &release).await?;
     let name = format!("{}-{id}.{}", release.part.word(), release.format.extension());
     let mut answer = HttpResponse::Ok();
     answer.insert_header(("Poundlock-Result-Hash", release.blob.to_string()));
@@ -32,6 +32,15 @@ pub(super) async fn content(context: &Context, found: Found<Release>) -> Answer 
         release.format.media_type(),
         &name,
     ))
+}
+
+/// The bytes of a release, as a file.
+///
+/// # Errors
+/// They are not here.
+pub async fn open(context: &Context, release: &Release) -> Result<File, Problem> {
+    let (blobs, hash) = (context.blobs.clone(), release.blob);
+    off_the_arbiter(move || blobs.open_blob(&hash).map_err(|error| Problem::internal(&error))).await?
 }
 
 /// A release: what was released, by whom and when.

@@ -124,14 +124,9 @@ async fn cancel(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web:
     Ok(HttpResponse::Accepted().json(run(id, &cancelled, &[])))
 }
 
-async fn part(context: &Context, actor: Actor, id: JobId, part: Part) -> Answer {
-    let found = context
-        .store
-        .read(move |view| runs::get(view, &actor, id))
-        .await?;
-    let missing = || Problem::not_found(format!("the run {id} has no {}", part.word()));
-    let product = found.product(part).cloned().ok_or_else(missing)?;
-    let file = open(context, id, part, &product).await?;
+/// Answers with the bytes of a part of a run that the actor may see.
+pub async fn part(context: &Context, actor: Actor, id: JobId, part: Part) -> Answer {
+    let (product, file) = open_part(context, actor, id, part).await?;
     let name = format!("{}-{id}.{}", part.word(), product.format.extension());
     let mut answer = HttpResponse::Ok();
     answer.insert_header(("Poundlock-Result-Hash", product.hash.to_string()));
@@ -142,6 +137,26 @@ async fn part(context: &Context, actor: Actor, id: JobId, part: Part) -> Answer 
         product.format.media_type(),
         &name,
     ))
+}
+
+/// A part of a run that the actor may see, with its bytes.
+///
+/// # Errors
+/// There is no such run that the actor may see, or it left no such part.
+pub async fn open_part(
+    context: &Context,
+    actor: Actor,
+    id: JobId,
+    part: Part,
+) -> Result<(Product, File), Problem> {
+    let found = context
+        .store
+        .read(move |view| runs::get(view, &actor, id))
+        .await?;
+    let missing = || Problem::not_found(format!("the run {id} has no {}", part.word()));
+    let product = found.product(part).cloned().ok_or_else(missing)?;
+    let file = open(context, id, part, &product).await?;
+    Ok((product, file))
 }
 
 /// Where private data is held, a run's parts are attachments; elsewhere they come from mocks, and are blobs.

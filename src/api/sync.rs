@@ -30,7 +30,7 @@ use crate::sync::review::Seen;
 use crate::sync::select::Filters;
 
 /// The longest bundle that is taken in, in bytes.
-const BUNDLE_MAX: u64 = 64 << 30;
+pub const BUNDLE_MAX: u64 = 64 << 30;
 /// The longest list of seen objects, in bytes of JSON.
 const SEEN_MAX: usize = 16 * 1024 * 1024;
 

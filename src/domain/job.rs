@@ -153,6 +153,18 @@ pub struct Run {
     pub log: Option<Product>,
     /// Where it failed, as far as a failure report may say it.
     pub failure_report: Option<Product>,
+    /// What it used, where this node ran it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
+}
+
+/// What a run used of the machine. Tells of private data, as its duration does: for those who may see the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Processor time, of user and system together, in milliseconds.
+    pub cpu_milliseconds: u64,
+    /// The most memory resident at one time, in bytes.
+    pub peak_memory: u64,
 }
 
 /// A run cannot go from one state to another.

@@ -23,6 +23,50 @@ pub struct Outline {
     pub statements: Vec<Statement>,
     /// Every module imported anywhere in the source.
     pub imports: Vec<Import>,
+    /// Every name that is read anywhere; see [`Use`]. For people who review; no rule looks at it.
+    #[serde(default)]
+    pub uses: Vec<Use>,
+    /// Where a function returns one of its parameters as a whole, as far as can be told by looking. For people who review.
+    #[serde(default)]
+    pub returned: Vec<Returned>,
+    /// Literals that are too large to be read at a glance. For people who review.
+    #[serde(default)]
+    pub literals: Vec<Literal>,
+}
+
+/// A name that is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Use {
+    /// The line.
+    pub line: u32,
+    /// The dotted name, with what imports stand for put in: `np.save` is `numpy.save`. An attribute of something that is no
+    /// name has a dot before it: `f().save` is `.save`.
+    pub name: String,
+}
+
+/// A parameter that is returned as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Returned {
+    /// The line of the `return`.
+    pub line: u32,
+    /// The function.
+    pub function: String,
+    /// Its parameter.
+    pub parameter: String,
+}
+
+/// A large literal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Literal {
+    /// The line that it begins on.
+    pub line: u32,
+    /// Python's name of its type.
+    pub what: String,
+    /// Characters, bytes or items.
+    pub size: u64,
 }
 
 /// A function.

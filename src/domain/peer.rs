@@ -159,6 +159,26 @@ pub struct Arrived {
     pub at: Timestamp,
     /// How many records it held.
     pub records: u64,
+    /// What its header said, for whoever reviews it. Bundles that arrived before this was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<ArrivedHeader>,
+}
+
+/// What the header of a bundle said, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrivedHeader {
+    /// The size of the file, in bytes.
+    pub size: u64,
+    /// The number of the bundle that it builds on; 0 for none.
+    pub base: u64,
+    /// The newest bundle of this node that its sender had received; 0 for none.
+    pub acknowledges: u64,
+    /// The head of its sender's audit chain.
+    pub audit_head: Hash,
+    /// How many of its records wait for review that did not before.
+    pub brought: u64,
+    /// How many were known already.
+    pub known: u64,
 }
 
 /// An object that a peer is owed: its present revision has not been carried in an acknowledged bundle.

@@ -55,6 +55,47 @@ fn functions_are_told_with_their_parameters() {
 }
 
 #[test]
+fn reviewers_are_told_what_names_are_read_and_what_is_handed_back() {
+    let told = outline(
+        "import numpy as np\nfrom os import system as s\n\ndef run(x, y):\n    s('ls')\n    kept = x.copy()\n    \
+         np.save('f', y)\n    y.mean().to_csv('g').b\n    if y:\n        return {'all': kept}\n    return x.mean(), \
+         len(y)\n",
+    );
+    let uses: Vec<_> = told
+        .uses
+        .iter()
+        .map(|used| (used.line, used.name.as_str()))
+        .collect();
+    for expected in [
+        (5, "os.system"),
+        (6, "x.copy"),
+        (7, "numpy.save"),
+        (8, "y.mean"),
+        (8, ".to_csv"),
+        (8, ".b"),
+    ] {
+        assert!(uses.contains(&expected), "{expected:?} in {uses:?}");
+    }
+    let returned: Vec<_> = told
+        .returned
+        .iter()
+        .map(|one| (one.line, one.parameter.as_str()))
+        .collect();
+    assert_eq!(returned, [(10, "x")], "a mean is no copy");
+    let large = outline(&format!(
+        "def run(x):\n    return '{}', {:?}\n",
+        "a".repeat(501),
+        (0..101).collect::<Vec<_>>()
+    ));
+    let large: Vec<_> = large
+        .literals
+        .iter()
+        .map(|one| (one.what.as_str(), one.size))
+        .collect();
+    assert_eq!(large, [("str", 501), ("list", 101)]);
+}
+
+#[test]
 fn a_batch_is_answered_one_by_one() {
     let workshop = Workshop::bare();
     let deep = format!("x = {}1{}", "(".repeat(100_000), ")".repeat(100_000));

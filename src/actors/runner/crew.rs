@@ -13,7 +13,7 @@ use crate::actors::StoreHandle;
 use crate::acts::runs::{self, Ended, Input, Plan};
 use crate::domain::hash::Hash;
 use crate::domain::id::JobId;
-use crate::domain::job::{Product, State};
+use crate::domain::job::{Product, State, Used};
 use crate::domain::release::OutputFormat;
 use crate::runtime::{Argument, Cancel, FailureReport, Job, Limits, NotReady, Outcome, Runtime};
 use crate::store::attachments::{Attachments, Role};
@@ -128,6 +128,10 @@ impl Crew {
         };
         let run = self.runtime.run(&job, cancel)?;
         let mut ended = Ended::empty(State::Failed);
+        ended.used = Some(Used {
+            cpu_milliseconds: u64::try_from(run.used.cpu.as_millis()).unwrap_or(u64::MAX),
+            peak_memory: run.used.peak_memory,
+        });
         match run.outcome {
             Outcome::Succeeded(file) => {
                 let kept = self.keep(id, Role::Result, file.format, File::open(&file.path)?)?;

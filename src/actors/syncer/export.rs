@@ -110,13 +110,18 @@ impl Syncer {
                 std::fs::remove_file(entry.path())?;
             }
         }
-        Ok(spool.join(format!("{prefix}{:06}.bundle", parcel.sequence)))
+        Ok(spool.join(spooled_name(parcel.peer.node, parcel.sequence)))
     }
 }
 
 /// Names are lower-case letters, digits and dashes, as any file system takes them.
 fn file_prefix(peer: NodeId) -> String {
     format!("to-{}-", &peer.0.simple().to_string()[..8])
+}
+
+/// The name under which a bundle for a peer lies in the spool.
+pub fn spooled_name(peer: NodeId, sequence: u64) -> String {
+    format!("{}{sequence:06}.bundle", file_prefix(peer))
 }
 
 /// Finds an exported file by its name.

@@ -108,12 +108,16 @@ impl Syncer {
         }
         let unpacked = unpacked.map_err(not_unpacked)?;
         self.check_blobs(&staging, sender)?;
-        let delivery = delivery(
-            sender,
-            unpacked.header(),
-            Hash(*unpacked.hash().as_bytes()),
-            staging.records,
-        );
+        let size = std::fs::metadata(quarantined).map_err(ActError::internal)?.len();
+        let delivery = Delivery {
+            size,
+            ..delivery(
+                sender,
+                unpacked.header(),
+                Hash(*unpacked.hash().as_bytes()),
+                staging.records,
+            )
+        };
         let receipt = self.commit(delivery.clone(), staging.blobs.complete)?;
         let name = peers
             .iter()
@@ -265,6 +269,7 @@ fn delivery(sender: uuid::Uuid, header: &Header, hash: Hash, records: Vec<Record
         },
         audit_head: Hash(*outgoing.audit.own.as_bytes()),
         audit_echo: outgoing.audit.echo.map(|head| Hash(*head.as_bytes())),
+        size: 0,
         records,
     }
 }

@@ -62,6 +62,7 @@ impl Courier for ByHand {
             acknowledged: parcel.received,
             audit_head: parcel.audit_head,
             audit_echo: parcel.peer.audit_head,
+            size: 1,
             records: Vec::new(),
         };
         Ok(Bundle {

@@ -14,7 +14,7 @@ use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, Epoch, NodeId};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind, Revision};
-use crate::domain::peer::{Arrived, Peer, Pending, Received};
+use crate::domain::peer::{Arrived, ArrivedHeader, Peer, Pending, Received};
 use crate::domain::side::Level;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
@@ -57,6 +57,8 @@ pub struct Delivery {
     pub audit_head: Hash,
     /// The last head of this node's chain that the sender has received.
     pub audit_echo: Option<Hash>,
+    /// The size of the file, in bytes.
+    pub size: u64,
     /// The records, in order.
     pub records: Vec<Record>,
 }
@@ -250,6 +252,14 @@ fn note_arrival(
         file: arrival.hash,
         at: here.now,
         records: u64::try_from(delivery.records.len()).unwrap_or(u64::MAX),
+        header: Some(ArrivedHeader {
+            size: delivery.size,
+            base: arrival.base,
+            acknowledges: delivery.acknowledged.highest,
+            audit_head: delivery.audit_head,
+            brought: receipt.brought,
+            known: receipt.known,
+        }),
     };
     tx.put(
         &ARRIVED,

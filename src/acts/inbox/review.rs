@@ -56,18 +56,7 @@ pub fn apply(
     let pending = batches(tx, peer)?;
     let roots = still_to_do(tx, actor, peer, roots, &pending)?;
     let ignored = ignored(tx, peer, &pending)?;
-    let mut missing_from_store = BTreeSet::new();
-    for id in pending
-        .iter()
-        .flat_map(|batch| batch.needs.iter().chain([&batch.root]))
-    {
-        if records::object(tx, *id)?.is_none() {
-            missing_from_store.insert(*id);
-        }
-    }
-    let Plan { roots: order, also } =
-        rules::plan(&roots, &pending, &ignored, |id| !missing_from_store.contains(&id))
-            .map_err(refuse_plan)?;
+    let Plan { roots: order, also } = plan_of(tx, &roots, &pending, &ignored)?.map_err(refuse_plan)?;
     let by_root: BTreeMap<Uuid, &Batch> = pending.iter().map(|batch| (batch.root, batch)).collect();
     let planned: Vec<&Batch> = order
         .iter()
@@ -81,6 +70,27 @@ pub fn apply(
         records::notify(tx, here, Event::BundleApplied, Some(peer), None)?;
     }
     Ok(Applied { roots: order, also })
+}
+
+/// What applying batches does, or why it cannot be.
+pub(super) fn plan_of(
+    read: &impl Read,
+    roots: &[Uuid],
+    pending: &[Batch],
+    ignored: &BTreeSet<Uuid>,
+) -> Result<Result<Plan, PlanError>, Refusal> {
+    let mut missing_from_store = BTreeSet::new();
+    for id in pending
+        .iter()
+        .flat_map(|batch| batch.needs.iter().chain([&batch.root]))
+    {
+        if records::object(read, *id)?.is_none() {
+            missing_from_store.insert(*id);
+        }
+    }
+    Ok(rules::plan(roots, pending, ignored, |id| {
+        !missing_from_store.contains(&id)
+    }))
 }
 
 fn refuse_plan(error: PlanError) -> Refusal {

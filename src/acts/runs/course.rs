@@ -10,7 +10,7 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::code::Code;
 use crate::domain::hash::Hash;
 use crate::domain::id::{AssetId, JobId, RequestId};
-use crate::domain::job::{Data, Job, Product, Run, State, Verdict};
+use crate::domain::job::{Data, Job, Product, Run, State, Used, Verdict};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind};
 use crate::domain::policy::Binding;
@@ -55,6 +55,8 @@ pub struct Ended {
     pub log: Option<Product>,
     /// Where it failed.
     pub failure_report: Option<Product>,
+    /// What it used.
+    pub used: Option<Used>,
 }
 
 impl Ended {
@@ -65,6 +67,7 @@ impl Ended {
             result: None,
             log: None,
             failure_report: None,
+            used: None,
         }
     }
 }
@@ -180,6 +183,7 @@ pub fn finish(tx: &mut Tx<'_>, here: &Here, id: JobId, ended: Ended) -> Result<R
     run.result = ended.result;
     run.log = ended.log;
     run.failure_report = ended.failure_report;
+    run.used = ended.used;
     save(tx, id, &run)?;
     if run.data == Data::Private {
         let action = match run.state {

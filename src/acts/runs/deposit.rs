@@ -56,6 +56,7 @@ pub fn deposit(
         result: Some(result),
         log: None,
         failure_report: None,
+        used: None,
     };
     insert(tx, id, &run)?;
     let by = audit::Actor::User(actor.user.0);

@@ -121,6 +121,7 @@ pub fn fulfil(
         result: Some(result),
         log: None,
         failure_report: None,
+        used: None,
     };
     insert(tx, id, &run)?;
     let by = audit::Actor::User(actor.user.0);

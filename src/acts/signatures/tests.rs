@@ -191,10 +191,10 @@ fn a_signature_that_is_moved_is_invalid() {
     lock.bring();
     assert_eq!(lock.pending(again), "invalid");
     let moved = lock.lie(lock.request, |body| {
-        if let Body::Request(request) = body {
-            if let Subject::Run { project, .. } = &mut request.subject {
-                *project = ProjectId(elsewhere);
-            }
+        if let Body::Request(request) = body
+            && let Subject::Run { project, .. } = &mut request.subject
+        {
+            *project = ProjectId(elsewhere);
         }
     });
     assert_eq!(moved.0, "invalid");
@@ -216,10 +216,10 @@ fn other_code_under_a_signed_request_is_invalid_even_if_it_is_signed_too() {
     sign_code(&lock.low, second);
     // The request names the second code …
     let shown = lock.lie(lock.request, |body| {
-        if let Body::Request(request) = body {
-            if let Subject::Run { code, .. } = &mut request.subject {
-                *code = crate::domain::id::CodeId(second);
-            }
+        if let Body::Request(request) = body
+            && let Subject::Run { code, .. } = &mut request.subject
+        {
+            *code = crate::domain::id::CodeId(second);
         }
     });
     assert_eq!(shown, ("invalid", "invalid"));

@@ -40,6 +40,7 @@ fn outline() -> Outline {
             module: "os".to_owned(),
             line: 1,
         }],
+        ..Outline::default()
     }
 }
 

@@ -176,6 +176,120 @@ def _imports(tree):
     return sorted(found, key=lambda item: item["line"])
 
 
+# What a person who reviews code wants pointed out. None of it decides anything.
+_TOLD_MAX = 2000
+
+
+def _aliases(tree):
+    """What each imported name stands for."""
+    known = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                known[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                known[alias.asname or alias.name] = "." * node.level + (node.module or "") + "." + alias.name
+    return known
+
+
+def _uses(tree):
+    """Every name that is read, as far as its dots go, with what imports stand for put in; and attributes of anything else,
+    with a dot before them."""
+    known, found, inner = _aliases(tree), set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            inner.add(id(node.value))
+    for node in ast.walk(tree):
+        if id(node) in inner and isinstance(node, (ast.Name, ast.Attribute)):
+            continue
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            name = _dotted(node)
+            if name is None:
+                name = "." + node.attr
+            else:
+                first, dot, rest = name.partition(".")
+                name = known.get(first, first) + dot + rest
+            found.add((node.lineno, name[:200]))
+            # Each part of a chain on something that is no name: `x().a.b` reads `a` too.
+            part = node.value if isinstance(node, ast.Attribute) else None
+            while name.startswith(".") and isinstance(part, ast.Attribute):
+                found.add((part.lineno, ("." + part.attr)[:200]))
+                part = part.value
+    return [{"line": line, "name": name} for line, name in sorted(found)[:_TOLD_MAX]]
+
+
+# Methods and functions that give the whole of a value back, in another guise.
+_WHOLE_METHODS = {
+    "copy", "to_dict", "to_json", "to_csv", "to_numpy", "to_records", "to_string", "to_list", "tolist", "tobytes", "values",
+    "items", "reset_index", "sort_values", "sort_index", "astype", "T", "transpose", "ravel", "flatten", "reshape", "rename",
+}
+_WHOLE_FUNCTIONS = {
+    "list", "tuple", "dict", "set", "str", "repr", "sorted", "reversed", "bytes", "copy", "deepcopy", "dumps", "DataFrame",
+    "array", "asarray",
+}
+
+
+def _whole(node, names):
+    """Which of `names` an expression hands on as a whole, as far as can be told by looking."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute) and node.attr in _WHOLE_METHODS:
+        return _whole(node.value, names)
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _WHOLE_METHODS:
+            return _whole(node.func.value, names)
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+        if called in _WHOLE_FUNCTIONS and node.args:
+            return _whole(node.args[0], names)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return next((told for told in (_whole(item, names) for item in node.elts) if told), None)
+    if isinstance(node, ast.Dict):
+        return next((told for told in (_whole(item, names) for item in node.values) if told), None)
+    if isinstance(node, ast.IfExp):
+        return _whole(node.body, names) or _whole(node.orelse, names)
+    if isinstance(node, ast.NamedExpr):
+        return _whole(node.value, names)
+    return None
+
+
+def _returned(tree):
+    """Where a function returns one of its parameters as a whole."""
+    found = []
+    for function in ast.walk(tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        arguments = function.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        names = {item.arg: item.arg for item in every}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+                told = _whole(node.value, names)
+                if told:
+                    names[node.targets[0].id] = told
+        for node in ast.walk(function):
+            if isinstance(node, ast.Return) and node.value is not None:
+                told = _whole(node.value, names)
+                if told:
+                    found.append({"line": node.lineno, "function": function.name, "parameter": told})
+    return sorted(found, key=lambda item: item["line"])[:_TOLD_MAX]
+
+
+def _literals(tree):
+    """Literals that are too large to be read at a glance."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)) and len(node.value) > 500:
+            found.append({"line": node.lineno, "what": type(node.value).__name__, "size": len(node.value)})
+        elif isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) > 100:
+            found.append({"line": node.lineno, "what": type(node).__name__.lower(), "size": len(node.elts)})
+        elif isinstance(node, ast.Dict) and len(node.keys) > 100:
+            found.append({"line": node.lineno, "what": "dict", "size": len(node.keys)})
+        elif isinstance(node, ast.Constant) and type(node.value) is int and node.value.bit_length() > 256:
+            found.append({"line": node.lineno, "what": "int", "size": node.value.bit_length() // 8})
+    return sorted(found, key=lambda item: item["line"])[:_TOLD_MAX]
+
+
 def _outline(source):
     try:
         tree = ast.parse(source, "<code>")
@@ -186,6 +300,9 @@ def _outline(source):
             "functions": [_function(item) for item in functions],
             "statements": [_statement(item) for item in tree.body],
             "imports": _imports(tree),
+            "uses": _uses(tree),
+            "returned": _returned(tree),
+            "literals": _literals(tree),
         }
         return {"outline": outline}
     except SyntaxError as error:

@@ -1,0 +1,509 @@
+//! What a person who reviews code wants pointed out before they read it. A reading aid: it decides nothing, and code that
+//! wants to hide something from it can. What code may do is bounded by the sandbox, and what leaves by whoever releases it.
+
+use super::outline::Outline;
+use super::python::{self, Piece};
+use super::text::is_invisible;
+
+/// A line that is longer is pointed out: what stands at its end is easily overlooked.
+pub const LINE_MAX: usize = 200;
+
+/// What is pointed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// Modules that are imported.
+    Imports,
+    /// Files that are read or written.
+    Files,
+    /// The network.
+    Network,
+    /// Code that is made while it runs, other programs, and ways around what can be read.
+    Dynamic,
+    /// What prints: it goes to the log.
+    Prints,
+    /// A parameter that is returned as a whole.
+    Returns,
+    /// Literals that are too large to be read.
+    Literals,
+    /// Characters that are not seen, or that turn the direction of the text.
+    Hidden,
+    /// Names with letters beyond ASCII, which may look like others.
+    Names,
+    /// Lines that are too long to be seen whole.
+    Lines,
+}
+
+impl Topic {
+    /// Every topic, in the order in which they are read.
+    pub const ALL: [Self; 10] = [
+        Self::Returns,
+        Self::Dynamic,
+        Self::Network,
+        Self::Files,
+        Self::Prints,
+        Self::Hidden,
+        Self::Names,
+        Self::Literals,
+        Self::Lines,
+        Self::Imports,
+    ];
+
+    /// What the topic is called.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Imports => "Imports",
+            Self::Files => "Files",
+            Self::Network => "Network",
+            Self::Dynamic => "eval, pickle, ctypes and the like",
+            Self::Prints => "Prints to the log",
+            Self::Returns => "Returns its input",
+            Self::Literals => "Large literals",
+            Self::Hidden => "Invisible or turning characters",
+            Self::Names => "Names beyond ASCII",
+            Self::Lines => "Long lines",
+        }
+    }
+
+    /// Whether finding something asks for attention. Imports and prints are what most code has.
+    pub fn asks_for_attention(self) -> bool {
+        !matches!(self, Self::Imports | Self::Prints)
+    }
+
+    /// Whether it takes Python's own parser to tell.
+    pub fn needs_outline(self) -> bool {
+        !matches!(self, Self::Hidden | Self::Names | Self::Lines)
+    }
+}
+
+/// Something that is pointed out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fact {
+    /// What it is about.
+    pub topic: Topic,
+    /// The line, from 1.
+    pub line: u32,
+    /// What stands there.
+    pub what: String,
+}
+
+/// Facts of one source.
+pub const FACTS_MAX: usize = 2_000;
+
+/// What is to be pointed out in a source, by topic and line. Without an outline only what can be told from its characters.
+pub fn read(source: &str, outline: Option<&Outline>) -> Vec<Fact> {
+    let mut facts = characters(source);
+    facts.extend(names(source));
+    if let Some(outline) = outline {
+        facts.extend(structure(outline));
+    }
+    facts.sort();
+    facts.dedup();
+    facts.truncate(FACTS_MAX);
+    facts
+}
+
+fn fact(topic: Topic, line: u32, what: impl Into<String>) -> Fact {
+    Fact {
+        topic,
+        line,
+        what: what.into(),
+    }
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index + 1).unwrap_or(u32::MAX)
+}
+
+fn characters(source: &str) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for (index, (_, line)) in python::lines(source).into_iter().enumerate() {
+        for c in line
+            .chars()
+            .filter(|c| is_invisible(*c) || (c.is_control() && *c != '\t'))
+        {
+            facts.push(fact(
+                Topic::Hidden,
+                number(index),
+                format!("U+{:04X}", u32::from(c)),
+            ));
+        }
+        let length = line.chars().count();
+        if length > LINE_MAX {
+            facts.push(fact(Topic::Lines, number(index), format!("{length} characters")));
+        }
+    }
+    // A carriage return alone: editors show what follows it on the same line, Python does not.
+    let bare = source
+        .split("\r\n")
+        .map(|part| part.matches('\r').count())
+        .sum::<usize>();
+    if bare > 0 {
+        facts.push(fact(
+            Topic::Hidden,
+            1,
+            format!("{bare} carriage returns that end a line"),
+        ));
+    }
+    facts
+}
+
+fn names(source: &str) -> Vec<Fact> {
+    let lines = python::lines(source);
+    let spans = python::spans(source).into_iter();
+    let named = spans.filter(|span| matches!(span.piece, Piece::Name | Piece::Definition));
+    named
+        .filter_map(|span| {
+            let name = source.get(span.start..span.end).filter(|name| !name.is_ascii())?;
+            let line = lines.partition_point(|(start, _)| *start <= span.start);
+            Some(fact(Topic::Names, u32::try_from(line).unwrap_or(u32::MAX), name))
+        })
+        .collect()
+}
+
+fn structure(outline: &Outline) -> Vec<Fact> {
+    let imports = outline
+        .imports
+        .iter()
+        .map(|import| fact(Topic::Imports, import.line, &import.module));
+    let from_imports = outline.imports.iter().filter_map(|import| {
+        Some(fact(
+            topic_of(&import.module)?,
+            import.line,
+            format!("import {}", import.module),
+        ))
+    });
+    let uses = outline
+        .uses
+        .iter()
+        .filter_map(|used| Some(fact(topic_of(&used.name)?, used.line, &used.name)));
+    let returned = outline.returned.iter().map(|told| {
+        let what = format!("{} returns its parameter {}", told.function, told.parameter);
+        fact(Topic::Returns, told.line, what)
+    });
+    let literals = outline.literals.iter().map(|literal| {
+        let what = format!("{} of {} {}", literal.what, literal.size, unit(&literal.what));
+        fact(Topic::Literals, literal.line, what)
+    });
+    imports
+        .chain(from_imports)
+        .chain(uses)
+        .chain(returned)
+        .chain(literals)
+        .collect()
+}
+
+fn unit(what: &str) -> &'static str {
+    match what {
+        "str" => "characters",
+        "bytes" | "int" => "bytes",
+        _ => "items",
+    }
+}
+
+/// Modules, each with all that lies below it.
+const MODULES: [(Topic, &[&str]); 4] = [
+    (
+        Topic::Network,
+        &[
+            "socket",
+            "ssl",
+            "http",
+            "urllib",
+            "requests",
+            "httpx",
+            "aiohttp",
+            "ftplib",
+            "smtplib",
+            "poplib",
+            "imaplib",
+            "telnetlib",
+            "xmlrpc",
+            "socketserver",
+            "websockets",
+            "paramiko",
+            "urllib3",
+            "asyncio",
+            "select",
+            "selectors",
+            "webbrowser",
+            "boto3",
+            "dns",
+        ],
+    ),
+    (
+        Topic::Dynamic,
+        &[
+            "eval",
+            "exec",
+            "compile",
+            "__import__",
+            "getattr",
+            "setattr",
+            "delattr",
+            "globals",
+            "locals",
+            "vars",
+            "breakpoint",
+            "builtins",
+            "importlib",
+            "runpy",
+            "code",
+            "codeop",
+            "ctypes",
+            "cffi",
+            "pickle",
+            "cPickle",
+            "_pickle",
+            "dill",
+            "cloudpickle",
+            "marshal",
+            "shelve",
+            "joblib",
+            "subprocess",
+            "multiprocessing",
+            "threading",
+            "_thread",
+            "concurrent",
+            "signal",
+            "inspect",
+            "gc",
+            "sys.modules",
+            "sys.settrace",
+            "sys.setprofile",
+            "sys._getframe",
+            "os.system",
+            "os.popen",
+            "os.fork",
+            "os.environ",
+            "os.getenv",
+            "os.kill",
+            "numba",
+            "base64.b64decode",
+            "zlib.decompress",
+            "codecs.decode",
+            "bytes.fromhex",
+            "ast",
+            "types",
+            "pty",
+            "mmap",
+            "resource",
+            "platform",
+        ],
+    ),
+    (
+        Topic::Files,
+        &[
+            "open",
+            "io",
+            "os.open",
+            "os.listdir",
+            "os.scandir",
+            "os.walk",
+            "os.remove",
+            "os.unlink",
+            "os.rename",
+            "os.path",
+            "os.stat",
+            "os.chdir",
+            "os.mkdir",
+            "os.makedirs",
+            "os.link",
+            "os.symlink",
+            "os.readlink",
+            "pathlib",
+            "shutil",
+            "tempfile",
+            "glob",
+            "fileinput",
+            "zipfile",
+            "tarfile",
+            "sqlite3",
+            "h5py",
+            "dbm",
+            "csv",
+            "numpy.load",
+            "numpy.save",
+            "numpy.savez",
+            "numpy.savez_compressed",
+            "numpy.savetxt",
+            "numpy.loadtxt",
+            "numpy.genfromtxt",
+            "numpy.fromfile",
+            "numpy.memmap",
+            "pandas.read_csv",
+            "pandas.read_parquet",
+            "pandas.read_json",
+            "pandas.read_excel",
+            "pandas.read_pickle",
+            "pandas.read_sql",
+            "pandas.read_table",
+            "pandas.read_hdf",
+            "pandas.read_feather",
+            "pandas.read_html",
+            "pandas.read_xml",
+            "pandas.ExcelWriter",
+            "pandas.HDFStore",
+        ],
+    ),
+    (
+        Topic::Prints,
+        &[
+            "print",
+            "sys.stdout",
+            "sys.stderr",
+            "logging",
+            "warnings",
+            "traceback",
+            "pprint",
+        ],
+    ),
+];
+
+/// Attributes, whatever they are of.
+const ATTRIBUTES: [(Topic, &[&str]); 2] = [
+    (
+        Topic::Files,
+        &[
+            "to_csv",
+            "to_parquet",
+            "to_excel",
+            "to_hdf",
+            "to_feather",
+            "to_sql",
+            "to_stata",
+            "to_orc",
+            "tofile",
+            "savefig",
+            "read_text",
+            "write_text",
+            "read_bytes",
+            "write_bytes",
+        ],
+    ),
+    (
+        Topic::Dynamic,
+        &[
+            "to_pickle",
+            "read_pickle",
+            "query",
+            "eval",
+            "__class__",
+            "__bases__",
+            "__mro__",
+            "__subclasses__",
+            "__globals__",
+            "__builtins__",
+            "__code__",
+            "__closure__",
+            "__dict__",
+            "__getattribute__",
+            "__reduce__",
+            "__reduce_ex__",
+            "__import__",
+            "__loader__",
+            "__spec__",
+            "f_back",
+            "f_globals",
+            "f_locals",
+            "gi_frame",
+            "tb_frame",
+        ],
+    ),
+];
+
+/// What a name is about, if it is to be pointed out.
+fn topic_of(name: &str) -> Option<Topic> {
+    let below = |module: &&str| {
+        name.strip_prefix(*module)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let attributes = || name.split('.').skip(1);
+    let by_module = MODULES.iter().find(|(_, modules)| modules.iter().any(below));
+    let by_attribute = ATTRIBUTES
+        .iter()
+        .find(|(_, known)| attributes().any(|attribute| known.contains(&attribute)));
+    by_module
+        .map(|(topic, _)| *topic)
+        .or(by_attribute.map(|(topic, _)| *topic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outline::{Import, Literal, Returned, Use};
+
+    fn told(source: &str, outline: Option<&Outline>) -> Vec<(Topic, u32, String)> {
+        let facts = read(source, outline).into_iter();
+        facts.map(|fact| (fact.topic, fact.line, fact.what)).collect()
+    }
+
+    #[test]
+    fn characters_are_told_without_any_parser() {
+        let source = format!(
+            "a = 1\nb = '\u{202E}'\nvаlue = 2 # а is Cyrillic\n{}\n",
+            "x".repeat(201)
+        );
+        assert_eq!(
+            told(&source, None),
+            [
+                (Topic::Hidden, 2, "U+202E".to_owned()),
+                (Topic::Names, 3, "vаlue".to_owned()),
+                (Topic::Lines, 4, "201 characters".to_owned()),
+            ]
+        );
+        assert_eq!(told("x = 1 # a\rexec(y)\n", None)[0].0, Topic::Hidden);
+    }
+
+    #[test]
+    fn what_a_name_is_about_is_told_whatever_it_was_imported_as() {
+        for (name, topic) in [
+            ("os.system", Some(Topic::Dynamic)),
+            ("socket.socket", Some(Topic::Network)),
+            ("numpy.save", Some(Topic::Files)),
+            (".to_csv", Some(Topic::Files)),
+            ("women.to_pickle", Some(Topic::Dynamic)),
+            ("x.__class__.__mro__", Some(Topic::Dynamic)),
+            ("print", Some(Topic::Prints)),
+            ("printer", None),
+            ("women.mean", None),
+            ("numpy.mean", None),
+        ] {
+            assert_eq!(topic_of(name), topic, "{name}");
+        }
+    }
+
+    #[test]
+    fn structure_is_told_by_line() {
+        let outline = Outline {
+            imports: vec![Import {
+                module: "pickle".into(),
+                line: 1,
+            }],
+            uses: vec![Use {
+                line: 4,
+                name: "eval".into(),
+            }],
+            returned: vec![Returned {
+                line: 5,
+                function: "f".into(),
+                parameter: "women".into(),
+            }],
+            literals: vec![Literal {
+                line: 6,
+                what: "str".into(),
+                size: 900,
+            }],
+            ..Outline::default()
+        };
+        assert_eq!(
+            told("", Some(&outline)),
+            [
+                (Topic::Imports, 1, "pickle".to_owned()),
+                (Topic::Dynamic, 1, "import pickle".to_owned()),
+                (Topic::Dynamic, 4, "eval".to_owned()),
+                (Topic::Returns, 5, "f returns its parameter women".to_owned()),
+                (Topic::Literals, 6, "str of 900 characters".to_owned()),
+            ]
+        );
+    }
+}
