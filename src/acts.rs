@@ -36,6 +36,7 @@ pub mod signatures;
 #[cfg(test)]
 mod solo;
 pub mod visible;
+pub mod waiting;
 
 use serde_json::Value;
 use uuid::Uuid;

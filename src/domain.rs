@@ -27,6 +27,7 @@ pub mod policy;
 pub mod private_data;
 pub mod project;
 pub mod python;
+pub mod reading;
 pub mod release;
 pub mod request;
 pub mod role;

@@ -17,32 +17,44 @@ use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{HttpResponse, web};
 
 mod account;
+mod audit;
+mod body;
 mod catalogue;
-#[allow(dead_code, reason = "used by the pages that follow")]
+mod code;
 mod confirm;
 mod cookies;
 mod dataset;
+mod export;
 mod failure;
-#[allow(dead_code, reason = "used by the pages that follow")]
 mod fields;
-#[allow(dead_code, reason = "used by the pages that follow")]
 mod form;
+mod groups;
 mod home;
-#[allow(dead_code, reason = "used by the pages that follow")]
+mod import;
+mod inbox;
 mod layout;
-#[allow(dead_code, reason = "pieces for the pages that follow")]
+mod notifications;
+mod peers;
 mod piece;
+mod projects;
+mod reading;
+mod request;
+mod requests;
+mod roles;
+mod run;
+mod settings;
 mod setup;
 mod sign_in;
 mod site;
 mod statics;
-#[allow(dead_code, reason = "used by the pages that follow")]
+mod submitting;
 mod upload;
+mod user;
+mod users;
 mod visit;
 
 use crate::api::extract::path_config;
 use crate::api::{Context, Problem};
-#[allow(unused_imports, reason = "used by the pages that follow")]
 use confirm::Confirm;
 use fields::{Field, Fields, Filled};
 use form::{Form, OpenForm};
@@ -56,11 +68,28 @@ type Answer = Result<HttpResponse, Problem>;
 /// Every page, each in a file of its own.
 fn every_page(site: &mut Site<'_>) {
     home::routes(site);
+    inbox::routes(site);
+    import::routes(site);
+    export::routes(site);
     setup::routes(site);
     sign_in::routes(site);
     account::routes(site);
     catalogue::routes(site);
     dataset::routes(site);
+    requests::routes(site);
+    request::routes(site);
+    run::routes(site);
+    notifications::routes(site);
+    projects::routes(site);
+    submitting::routes(site);
+    code::routes(site);
+    users::routes(site);
+    user::routes(site);
+    roles::routes(site);
+    groups::routes(site);
+    peers::routes(site);
+    settings::routes(site);
+    audit::routes(site);
     statics::routes(site);
 }
 
@@ -70,6 +99,7 @@ pub fn routes(application: &mut web::ServiceConfig) {
     let pages = web::scope("")
         .configure(|configuration| every_page(&mut Site::new(configuration)))
         .app_data(path_config())
+        .app_data(web::Data::new(reading::Readings::default()))
         .default_service(web::to(nothing_here))
         .wrap(from_fn(failure::as_pages))
         .wrap(headers());

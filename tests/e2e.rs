@@ -20,7 +20,6 @@ mod administering;
 #[path = "e2e/archives.rs"]
 mod archives;
 #[path = "e2e/browser.rs"]
-#[allow(dead_code, reason = "used by the pages that follow")]
 mod browser;
 #[path = "e2e/bundles.rs"]
 mod bundles;
@@ -46,6 +45,14 @@ mod openapi;
 mod pages_catalogue;
 #[path = "e2e/pages_entry.rs"]
 mod pages_entry;
+#[path = "e2e/pages_hostile.rs"]
+mod pages_hostile;
+#[path = "e2e/pages_loop.rs"]
+mod pages_loop;
+#[path = "e2e/pages_node.rs"]
+mod pages_node;
+#[path = "e2e/pages_review.rs"]
+mod pages_review;
 #[path = "e2e/pairing.rs"]
 mod pairing;
 #[path = "e2e/person.rs"]

@@ -5,10 +5,11 @@ use maud::{Markup, html};
 
 use super::piece::list::{empty, pager};
 use super::piece::text::reveal;
-use super::{Answer, Field, Fields, Filled, Site, Visit};
+use super::visit::Shell;
+use super::{Answer, Anyone, Field, Fields, Filled, Site};
 use crate::acts::datasets::{self, Wanted};
 use crate::api::page;
-use crate::domain::access::{Permission, Viewer};
+use crate::domain::access::Permission;
 use crate::domain::object::{Body, Object};
 
 /// Datasets on a page.
@@ -18,14 +19,14 @@ pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/datasets", list);
 }
 
-async fn list(visit: Visit, query: Fields) -> Answer {
+async fn list(Anyone(visit): Anyone, query: Fields) -> Answer {
     let wanted = Wanted {
         search: query.given("search").map(str::to_owned),
         tag: query.given("tag").map(str::to_owned),
         name: None,
     };
     let before = page::Page::new(None, query.given("cursor").map(str::to_owned)).after()?;
-    let viewer = Viewer::Person(visit.actor.clone());
+    let viewer = visit.viewer()?;
     let listed = visit
         .read(move |view| datasets::list(view, &viewer, &wanted, before, PAGE))
         .await?;
@@ -33,7 +34,7 @@ async fn list(visit: Visit, query: Fields) -> Answer {
     Ok(shown(&visit, &query, &listed.objects, next.as_deref()))
 }
 
-fn shown(visit: &Visit, query: &Fields, datasets: &[Object], next: Option<&str>) -> HttpResponse {
+fn shown(visit: &Shell, query: &Fields, datasets: &[Object], next: Option<&str>) -> HttpResponse {
     let narrowed = query.given("search").is_some() || query.given("tag").is_some();
     visit.page("Datasets").body(html! {
         (search(query))
@@ -59,7 +60,7 @@ fn search(query: &Fields) -> Markup {
     }
 }
 
-fn nothing(visit: &Visit, narrowed: bool, more: bool) -> Markup {
+fn nothing(visit: &Shell, narrowed: bool, more: bool) -> Markup {
     if narrowed {
         let to_do = if more {
             html! { "Older ones may: go on below." }

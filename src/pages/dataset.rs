@@ -13,11 +13,12 @@ use super::piece::number::{bytes, count};
 use super::piece::status::{Tone, badge};
 use super::piece::text::{prose, reveal};
 use super::piece::time::time;
-use super::{Answer, Fields, Problem, Site, Visit};
+use super::visit::Shell;
+use super::{Answer, Anyone, Fields, Problem, Site};
 use crate::acts::{Refusal, datasets, grants, visible};
 use crate::api::assets as rest;
 use crate::api::context::off_the_arbiter;
-use crate::domain::access::{Permission, Viewer};
+use crate::domain::access::Permission;
 use crate::domain::asset::{Asset, Mock};
 use crate::domain::dataset::Dataset;
 use crate::domain::id::{AssetId, DatasetId};
@@ -31,9 +32,9 @@ pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/assets/{id}/mock", download);
 }
 
-async fn show(visit: Visit, id: Path<Uuid>) -> Answer {
+async fn show(Anyone(visit): Anyone, id: Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
-    let viewer = Viewer::Person(visit.actor.clone());
+    let viewer = visit.viewer()?;
     let found = visit.read(move |view| datasets::show(view, &viewer, id)).await?;
     let Body::Dataset(dataset) = &found.dataset.body else {
         return Err(Problem::not_found("there is no such dataset"));
@@ -82,7 +83,7 @@ fn about(dataset: &Dataset, object: &Object) -> Markup {
     }
 }
 
-fn assets_of(visit: &Visit, assets: &[Object]) -> Markup {
+fn assets_of(visit: &Shell, assets: &[Object]) -> Markup {
     if assets.is_empty() {
         let to_do = if visit.may(Permission::UploadData) {
             html! { "Add the first table or tensor with " code { "poundlock asset add" } "." }
@@ -127,9 +128,9 @@ fn shape_words(shape: &[u64]) -> String {
     }
 }
 
-async fn asset(visit: Visit, id: Path<Uuid>, query: Fields) -> Answer {
+async fn asset(Anyone(visit): Anyone, id: Path<Uuid>, query: Fields) -> Answer {
     let id = AssetId(*id);
-    let (viewer, now) = (Viewer::Person(visit.actor.clone()), visit.context.store.now());
+    let (viewer, now) = (visit.viewer()?, visit.context.store.now());
     let (object, asset, dataset, open) = visit
         .read(move |view| {
             let asset = visible::asset(view, &viewer, id)?;
@@ -168,12 +169,13 @@ async fn asset(visit: Visit, id: Path<Uuid>, query: Fields) -> Answer {
         .body(html! {
             @if !asset.description.is_empty() { div.card { (prose(&asset.description)) } }
             (mock)
+            @if visit.side.takes_scientists() && visit.may(Permission::SubmitRequests) { div.actions { a.button.primary href=(format!("/codes/new?asset={id}")) { "Write code for it" } } }
             details { summary { "For programs" } (facts([("Identifier", html! { code { (object.id) } })])) }
         }))
 }
 
 async fn with_mock(
-    visit: &Visit,
+    visit: &Shell,
     asset: &Asset,
     mock: &Mock,
     path: &str,
@@ -221,6 +223,6 @@ pub fn schema(schema: &Schema) -> Markup {
     }
 }
 
-async fn download(visit: Visit, id: Path<Uuid>) -> Answer {
-    rest::mock_of(&visit.context, Viewer::Person(visit.actor.clone()), AssetId(*id)).await
+async fn download(Anyone(visit): Anyone, id: Path<Uuid>) -> Answer {
+    rest::mock_of(&visit.context, visit.viewer()?, AssetId(*id)).await
 }

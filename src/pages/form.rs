@@ -20,8 +20,11 @@ use crate::api::extract::read_bounded;
 
 /// The field that carries the token.
 pub const TOKEN: &str = "form_token";
-/// The longest form where a handler names no other bound, in bytes.
-pub const FORM_MAX: usize = 128 * 1024;
+/// The longest form where a handler names no other bound, in bytes. Far more than any field may hold, so that what is too
+/// long comes back to whoever has typed it, with what is wrong said beside it.
+pub const FORM_MAX: usize = 512 * 1024;
+/// The longest form of somebody who is not signed in, in bytes.
+pub const OPEN_FORM_MAX: usize = 32 * 1024;
 
 /// A form that somebody who is signed in has sent, of at most `MOST` bytes.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub struct Form<const MOST: usize = FORM_MAX> {
 
 /// A form that anybody may send: to sign in, say. Its token is that of their browser.
 #[derive(Debug)]
-pub struct OpenForm<const MOST: usize = FORM_MAX> {
+pub struct OpenForm<const MOST: usize = OPEN_FORM_MAX> {
     /// Who sent it.
     pub shell: Shell,
     /// What they filled in.

@@ -1,5 +1,7 @@
 //! Where somebody begins: data owners with what waits for them, scientists with the catalogue.
 
+use crate::domain::access::Permission;
+
 use super::{Answer, Site, Visit};
 
 pub(super) fn routes(site: &mut Site<'_>) {
@@ -7,5 +9,6 @@ pub(super) fn routes(site: &mut Site<'_>) {
 }
 
 async fn home(visit: Visit) -> Answer {
-    Ok(visit.go("/datasets"))
+    let looks_after_data = visit.may(Permission::TriageRequests) || visit.may(Permission::Sync);
+    Ok(visit.go(if looks_after_data { "/inbox" } else { "/datasets" }))
 }

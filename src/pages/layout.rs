@@ -16,6 +16,7 @@ use super::piece::text::reveal;
 use super::statics;
 use super::visit::Shell;
 use crate::domain::hash::Hash;
+use crate::domain::notification::letter::INBOX_PATH;
 use crate::domain::side::Side;
 
 /// How a notice is meant.
@@ -87,7 +88,6 @@ fn mark(text: &[u8], secret: &str) -> String {
 pub struct Page<'a> {
     shell: &'a Shell,
     title: String,
-    heading: Option<Markup>,
     trail: Vec<(String, String)>,
     aside: Option<Markup>,
     status: StatusCode,
@@ -100,7 +100,6 @@ impl<'a> Page<'a> {
         Self {
             shell,
             title,
-            heading: None,
             trail: Vec::new(),
             aside: None,
             status: StatusCode::OK,
@@ -122,14 +121,6 @@ impl<'a> Page<'a> {
     pub fn aside(self, aside: Markup) -> Self {
         Self {
             aside: Some(aside),
-            ..self
-        }
-    }
-
-    /// Another heading than the title.
-    pub fn heading(self, heading: Markup) -> Self {
-        Self {
-            heading: Some(heading),
             ..self
         }
     }
@@ -162,7 +153,7 @@ impl<'a> Page<'a> {
             }
             @if let Some(notice) = shell.notice() { (notice.shown()) }
             div.heading {
-                h1 { @if let Some(heading) = &self.heading { (heading) } @else { (reveal(&self.title)) } }
+                h1 { (reveal(&self.title)) }
                 @if let Some(aside) = &self.aside { div.aside { (aside) } }
             }
             (content)
@@ -173,8 +164,8 @@ impl<'a> Page<'a> {
             &html! {
                 a.skip href="#main" { "Skip to the page" }
                 (header(shell))
-                div.frame.alone[shell.actor.is_none()] {
-                    (navigation::shown(shell))
+                div.frame.alone[!navigation::is_shown(shell)] {
+                    (navigation::shown(shell, self.trail.first().map(|(_, address)| address.as_str())))
                     main #main tabindex="-1" class=[self.wide.then_some("wide")] { (main) }
                 }
                 (footer(shell))
@@ -247,10 +238,11 @@ fn header(shell: &Shell) -> Markup {
             p.side { strong { (icon(Icon::Lock)) " " (side_title(shell.side)) } span { (side_meaning(shell.side)) } }
             @if let Some(actor) = &shell.actor {
                 div.who {
+                    a.bell href=(INBOX_PATH) { "Notifications" @if shell.unread > 0 { " " span.count { (shell.unread) span.only-heard { " unread" } } } }
                     a href="/account" { (reveal(&actor.name)) }
                     (shell.form("/sign-out", html! { button.quiet { "Sign out" } }))
                 }
-            }
+            } @else if shell.guests && shell.path() != "/sign-in" { div.who { a href="/sign-in" { "Sign in" } } }
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod hash;
 pub mod icon;
 pub mod list;
 pub mod number;
+pub mod signature;
 pub mod status;
 pub mod text;
 pub mod time;

@@ -47,6 +47,7 @@ fn page(shell: &Shell, filled: &Filled, signed_out: bool) -> Answer {
                 div.actions { button.primary { "Sign in" } }
             }))
         }
+        @if shell.guests { p { "Without an account you can " a href="/datasets" { "browse the datasets" } " that are open to everybody." } }
     }))
 }
 

@@ -14,10 +14,12 @@ use zeroize::Zeroizing;
 use super::cookies::{Cookie, Jar};
 use super::layout::{Notice, Page};
 use super::{Context, Problem};
+use crate::acts::notices::inbox;
 use crate::acts::{Refusal, accounts, settings};
+use crate::api::permissions::{self, Needs};
 use crate::api::sessions::agent;
 use crate::clock;
-use crate::domain::access::{Actor, Permission};
+use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::hash::Hash;
 use crate::domain::session;
 use crate::domain::side::Side;
@@ -33,6 +35,10 @@ pub struct Shell {
     pub node_name: String,
     /// Its side.
     pub side: Side,
+    /// How many of their notifications whoever looks has not read.
+    pub unread: u64,
+    /// Whether people without an account may browse.
+    pub guests: bool,
     /// The address of this page, with its query.
     pub address: String,
     /// The browser, as it calls itself.
@@ -72,14 +78,18 @@ impl Shell {
             session.as_ref().map(|token| session::token_hash(token)),
             context.store.now(),
         );
-        let (actor, settings) = context
+        let (actor, settings, unread) = context
             .store
             .read(move |view| {
                 let actor = match &hash {
                     Some(hash) => accounts::signed_in(view, hash, now)?,
                     None => None,
                 };
-                Ok((actor, settings::current(view)?))
+                let unread = match &actor {
+                    Some(actor) => inbox::unread(view, actor)?,
+                    None => 0,
+                };
+                Ok((actor, settings::current(view)?, unread))
             })
             .await?;
         let known = match &actor {
@@ -97,6 +107,8 @@ impl Shell {
             from: context.address(request),
             context,
             actor,
+            unread,
+            guests: settings.allow_guests,
             node_name: settings.name,
             address: request
                 .uri()
@@ -107,6 +119,18 @@ impl Shell {
             secret_is_new,
             notice,
         })
+    }
+
+    /// Who looks, for the catalogue: a guest where the owner lets guests in.
+    ///
+    /// # Errors
+    /// Nobody is signed in, and guests do not browse here.
+    pub fn viewer(&self) -> Result<Viewer, Problem> {
+        match &self.actor {
+            Some(actor) => Ok(Viewer::Person(actor.clone())),
+            None if self.guests => Ok(Viewer::Guest),
+            None => Err(Problem::not_signed_in()),
+        }
     }
 
     /// Whether whoever looks may do something. For what a page offers; what they do is judged again when they do it.
@@ -233,6 +257,19 @@ impl Visit {
     pub fn signed_in(shell: Shell) -> Result<Self, Problem> {
         let actor = shell.actor.clone().ok_or_else(Problem::not_signed_in)?;
         Ok(Self { actor, shell })
+    }
+
+    /// Demands what the API demands of whoever calls one of its routes: both ask one table. For pages that show more than
+    /// an act guards.
+    ///
+    /// # Errors
+    /// The person may not call the route, or there is none of that name.
+    pub fn demand(&self, method: &str, path: &str) -> Result<(), Problem> {
+        match permissions::needs(method, path) {
+            Some(Needs::May(permission)) => Ok(self.actor.require(permission).map_err(Refusal::from)?),
+            Some(Needs::Nothing | Needs::Catalogue | Needs::SignedIn) => Ok(()),
+            None => Err(Problem::not_found("there is no page at this address")),
+        }
     }
 }
 

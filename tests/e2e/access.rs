@@ -291,6 +291,10 @@ fn private_data_that_was_asked_for_crosses_by_its_release_alone() {
 }
 
 #[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a rule ends by the node's clock, which is the one that is read here"
+)]
 fn a_rule_grants_by_tags_within_its_quota_and_until_its_end() {
     let world = World::new();
     let asset = restricted_pima(&world, &json!(["health", "open"]));

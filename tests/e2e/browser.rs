@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ use crate::node::PASSWORD;
 /// The widths, in pixels, at which every page must be usable.
 pub const WIDTHS: [u32; 2] = [1280, 390];
 /// How long a condition may take to come true. Generous: the machine may be busy.
-const PATIENCE_MILLISECONDS: u64 = 60_000;
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How WebDriver names an element in JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -227,6 +227,16 @@ impl Browser {
             .unwrap_or_else(|| panic!("there is no {what} on {}:\n{}", self.path(), self.text()))
     }
 
+    /// Clicks an element, in the middle of the window: at its edge a bar that stays in view may lie over it.
+    #[track_caller]
+    fn press(&self, element: &str) {
+        self.run(
+            "arguments[0].scrollIntoView({block: 'center'})",
+            &json!([{ELEMENT: element}]),
+        );
+        self.ask("POST", &format!("/element/{element}/click"), &json!({}));
+    }
+
     /// Clicks a link or button by what it says, and waits for the page that this leads to.
     #[track_caller]
     pub fn click(&self, label: &str) {
@@ -244,7 +254,7 @@ impl Browser {
                 self.text()
             )
         });
-        self.ask("POST", &format!("/element/{element}/click"), &json!({}));
+        self.press(&element);
     }
 
     /// Clicks a link or button within the part of the page that holds some text: a row, an item of a list, a card.
@@ -257,7 +267,7 @@ impl Browser {
             quoted(label)
         );
         let element = self.one(&format!("{label:?} beside {text:?}"), &xpath);
-        self.ask("POST", &format!("/element/{element}/click"), &json!({}));
+        self.press(&element);
     }
 
     /// The control under a label.
@@ -311,7 +321,7 @@ impl Browser {
     #[track_caller]
     pub fn check_box(&self, label: &str) {
         let control = self.labelled(label);
-        self.ask("POST", &format!("/element/{control}/click"), &json!({}));
+        self.press(&control);
     }
 
     /// Names a file in the field under a label.
@@ -332,29 +342,21 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until some text can be read on the page.
+    /// Waits until some text can be read on the page, or on the one that comes in its place. The driver is asked again and
+    /// again: a script that waited in the page would be lost with it.
     #[track_caller]
     pub fn see(&self, text: &str) {
-        let awaited = self.ask(
-            "POST",
-            "/execute/async",
-            &json!({"args": [text, PATIENCE_MILLISECONDS], "script": "
-                const [text, patience, done] = arguments;
-                const until = Date.now() + patience;
-                const look = () => {
-                    const here = document.body && document.body.innerText.includes(text);
-                    if (here || Date.now() > until) done(!!here); else setTimeout(look, 50);
-                };
-                look();
-            "}),
-        );
-        assert_eq!(
-            awaited,
-            json!(true),
-            "{text:?} is not on {}:\n{}",
-            self.path(),
-            self.text()
-        );
+        let until = Instant::now() + PATIENCE;
+        let body = json!({"args": [text], "script": "return !!document.body && document.body.innerText.includes(arguments[0])"});
+        while self.try_ask("POST", "/execute/sync", &body) != Ok(json!(true)) {
+            assert!(
+                Instant::now() < until,
+                "{text:?} is not on {}:\n{}",
+                self.path(),
+                self.text()
+            );
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
 
     /// That some text cannot be read on the page.

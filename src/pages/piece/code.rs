@@ -10,8 +10,8 @@ use crate::domain::python::{self, Piece, Span};
 /// Lines around a change.
 const CONTEXT: usize = 4;
 
-/// Source with its line numbers, each a target for links: `#line-3`. `marked` lines stand out.
-pub fn source(label: &str, source: &str, marked: &[u32]) -> Markup {
+/// Source with its line numbers, each line a target for links: `#line-3`, if the anchor is `line`. `marked` lines stand out.
+pub fn source(label: &str, anchor: &str, source: &str, marked: &[u32]) -> Markup {
     let lines = Highlighted::new(source);
     html! {
         div.source role="region" aria-label=(label) tabindex="0" {
@@ -20,8 +20,8 @@ pub fn source(label: &str, source: &str, marked: &[u32]) -> Markup {
                     @for (at, line) in lines.lines().enumerate() {
                         @let number = at + 1;
                         @let mark = marked.iter().any(|marked| *marked as usize == number);
-                        tr id=(format!("line-{number}")) class=[mark.then_some("marked")] {
-                            td.number { a href=(format!("#line-{number}")) { (number) } }
+                        tr id=(format!("{anchor}-{number}")) class=[mark.then_some("marked")] {
+                            td.number { (number) }
                             td.line { (line) }
                         }
                     }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_line_is_highlighted_and_escaped() {
-        let shown = source("Code", "def f(x):\n    return '<b>' # \u{202E}x\n", &[2]).into_string();
+        let shown = source("Code", "line", "def f(x):\n    return '<b>' # \u{202E}x\n", &[2]).into_string();
         assert!(
             shown.contains("<span class=\"k\">def</span> <span class=\"d\">f</span>(x):"),
             "{shown}"
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_string_over_lines_is_a_string_on_each() {
-        let shown = source("Code", "x = '''a\nb''' + y\n", &[]).into_string();
+        let shown = source("Code", "line", "x = '''a\nb''' + y\n", &[]).into_string();
         assert_eq!(shown.matches("class=\"s\"").count(), 2, "{shown}");
     }
 

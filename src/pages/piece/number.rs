@@ -12,9 +12,13 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
-/// So many of something, whose plural ends in an s.
+/// So many of something. Of most words the plural ends in an s.
 pub fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
+    let plural = match what {
+        _ if number == 1 => "",
+        what if what.ends_with("ch") => "es",
+        _ => "s",
+    };
     format!("{number} {what}{plural}")
 }
 
@@ -27,6 +31,6 @@ mod tests {
         assert_eq!(bytes(999), "999 bytes");
         assert_eq!(bytes(1_950), "1.9 kB");
         assert_eq!(bytes(64 << 20), "67.1 MB");
-        assert_eq!(count(1, "row"), "1 row");
+        assert_eq!([count(1, "row"), count(2, "batch")], ["1 row", "2 batches"]);
     }
 }

@@ -1,0 +1,144 @@
+//! The inbox of somebody who looks after data: what waits, whose it is, which data it touches, how old it is, and what is
+//! next. Filters stand in the address.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::piece::icon::Icon;
+use super::piece::list::{empty, table};
+use super::piece::status::{Tone, badge};
+use super::piece::text::reveal;
+use super::piece::time::age;
+use super::{Answer, Field, Fields, Filled, Site, Visit};
+use crate::acts::waiting::{Entry, Matter, Waiting, waiting};
+use crate::clock;
+use crate::domain::access::Permission;
+use crate::store::records::Here;
+
+pub(super) fn routes(site: &mut Site<'_>) {
+    site.get("/inbox", show);
+}
+
+async fn show(visit: Visit, query: Fields) -> Answer {
+    let (actor, now) = (visit.actor.clone(), visit.context.store.now());
+    let found = visit
+        .read(move |view| waiting(view, &actor, &Here::at(view, now, clock::random_bytes())?))
+        .await?;
+    let fits = |entry: &&Entry| {
+        query.given("kind").is_none_or(|kind| entry.matter.word() == kind)
+            && query
+                .given("whose")
+                .is_none_or(|whose| holds(&entry.whose, whose))
+            && query
+                .given("dataset")
+                .is_none_or(|dataset| entry.datasets.iter().any(|name| holds(name, dataset)))
+    };
+    let shown: Vec<_> = found.entries.iter().filter(fits).collect();
+    Ok(visit.page("Inbox").body(html! {
+        (kinds(&query, &found))
+        @if !found.entries.is_empty() { (filters(&query)) }
+        @if shown.is_empty() { (nothing(&visit, &found)) }
+        @else { (table("What waits", &["What", "Kind", "Whose", "Data", "Waits for", "Next"], shown.into_iter().map(|entry| row(entry, now)))) }
+        @if found.more { p.soft { "More waits than is shown here. It appears as you go through these." } }
+    }))
+}
+
+fn holds(text: &str, part: &str) -> bool {
+    text.to_lowercase().contains(&part.to_lowercase())
+}
+
+fn kinds(query: &Fields, found: &Waiting) -> Markup {
+    let chosen = query.get("kind");
+    html! {
+        nav aria-label="Kind" {
+            ul.tabs {
+                li { a href=(query.address("/inbox", "kind", None)) aria-current=[chosen.is_empty().then_some("page")] { "All " span.count { (found.entries.len()) } } }
+                @for matter in Matter::ALL {
+                    @let here = chosen == matter.word();
+                    li { a href=(query.address("/inbox", "kind", Some(matter.word()))) aria-current=[here.then_some("page")] { (title(matter)) " " span.count { (found.count(matter)) } } }
+                }
+            }
+        }
+    }
+}
+
+fn filters(query: &Fields) -> Markup {
+    let filled = Filled::with(["whose", "dataset"].map(|name| (name, query.get(name))));
+    html! {
+        form.filters method="get" action="/inbox" {
+            @if let Some(kind) = query.given("kind") { input type="hidden" name="kind" value=(kind); }
+            (filled.input(&Field::new("whose", "Whose").kind("search").optional()))
+            (filled.input(&Field::new("dataset", "Dataset").kind("search").optional()))
+            button { "Filter" }
+            @if query.given("whose").is_some() || query.given("dataset").is_some() { a.button.quiet href="/inbox" { "Show all" } }
+        }
+    }
+}
+
+fn nothing(visit: &Visit, found: &Waiting) -> Markup {
+    if !found.entries.is_empty() {
+        return empty(
+            "Nothing of this waits.",
+            html! { a href="/inbox" { "Show all that waits" } },
+        );
+    }
+    let to_do = if visit.side.level().is_ok() && visit.may(Permission::Sync) {
+        html! { "When a stick arrives, import its bundle; when one leaves, export what is owed." }
+    } else {
+        html! { "Requests appear here as soon as scientists make them." }
+    };
+    empty("Nothing waits for you.", to_do)
+}
+
+fn title(matter: Matter) -> &'static str {
+    match matter {
+        Matter::Import => "Imports",
+        Matter::Code => "Code",
+        Matter::Access => "Access",
+        Matter::Run => "Runs",
+        Matter::Result => "Results",
+    }
+}
+
+fn row(entry: &Entry, now: Timestamp) -> Vec<Markup> {
+    let (drawing, kind, address, next) = match entry.matter {
+        Matter::Import => (
+            Icon::In,
+            "import",
+            format!("/peers/{}/import", entry.about),
+            "Look, then apply or ignore",
+        ),
+        Matter::Code => (
+            Icon::Note,
+            "code",
+            format!("/requests/{}", entry.about),
+            "Read the code and decide",
+        ),
+        Matter::Access => (
+            Icon::Lock,
+            "access",
+            format!("/requests/{}", entry.about),
+            "Decide who may see it",
+        ),
+        Matter::Run => (
+            Icon::Running,
+            "run",
+            format!("/requests/{}", entry.about),
+            "Run it on the private data",
+        ),
+        Matter::Result => (
+            Icon::Out,
+            "result",
+            format!("/runs/{}/parts/result", entry.about),
+            "Look, then release or keep it",
+        ),
+    };
+    vec![
+        html! { a href=(address) { (reveal(&entry.title)) } },
+        badge(Tone::Plain, drawing, kind),
+        html! { (reveal(&entry.whose)) },
+        html! { @for (at, name) in entry.datasets.iter().enumerate() { @if at > 0 { ", " } (reveal(name)) } },
+        html! { @if let Some(since) = entry.since { (age(since, now)) } @else { span.none { "–" } } },
+        html! { (next) },
+    ]
+}

@@ -1,0 +1,154 @@
+//! What is pointed out in code beside its source. Python's own parser takes a process in the sandbox, so what it tells is
+//! kept for a while: code never changes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use maud::{Markup, html};
+use tokio::sync::Semaphore;
+
+use super::Context;
+use super::piece::icon::Icon;
+use super::piece::status::{Tone, badge};
+use super::piece::text::reveal;
+use crate::api::context::off_the_arbiter;
+use crate::domain::code::Code;
+use crate::domain::hash::Hash;
+use crate::domain::outline::Outline;
+use crate::domain::reading::{self, Fact, Topic};
+
+/// Readings that are kept.
+const KEPT: usize = 200;
+/// Lines that are named for one topic.
+const LINES_SHOWN: usize = 12;
+
+/// What has been read.
+#[derive(Debug)]
+pub struct Readings {
+    kept: Mutex<BTreeMap<Hash, Arc<Reading>>>,
+    /// One parser at a time: a page is patient, and runs are more important.
+    turn: Semaphore,
+}
+
+impl Default for Readings {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::new(BTreeMap::new()),
+            turn: Semaphore::new(1),
+        }
+    }
+}
+
+/// What is pointed out in one source.
+#[derive(Debug)]
+pub struct Reading {
+    facts: Vec<Fact>,
+    /// Why Python's parser could not be asked, if it could not.
+    unparsed: Option<String>,
+}
+
+impl Readings {
+    /// Reads code, or remembers what was read. A node that cannot sandbox tells what can be told without a parser.
+    pub async fn read(&self, context: &Context, code: &Code) -> Arc<Reading> {
+        let known = || {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.get(&code.hash).cloned()
+        };
+        if let Some(known) = known() {
+            return known;
+        }
+        let _turn = self.turn.acquire().await;
+        if let Some(known) = known() {
+            return known;
+        }
+        let outlined = outline(context, code.source.clone()).await;
+        let reading = Arc::new(Reading {
+            facts: reading::read(&code.source, outlined.as_ref().ok()),
+            unparsed: outlined.err(),
+        });
+        if reading.unparsed.is_none() {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() >= KEPT {
+                kept.pop_first();
+            }
+            kept.insert(code.hash, Arc::clone(&reading));
+        }
+        reading
+    }
+}
+
+async fn outline(context: &Context, source: String) -> Result<Outline, String> {
+    let runtime = Arc::clone(&context.runtime);
+    let outlined = off_the_arbiter(move || runtime.outline(&[source])).await;
+    let outlined = outlined.map_err(|problem| problem.detail().to_owned())?;
+    let outlined = outlined.map_err(|error| error.to_string())?;
+    match outlined.into_iter().next() {
+        Some(Ok(outline)) => Ok(outline),
+        Some(Err(problem)) => Err(format!("it is not Python: {problem}")),
+        None => Err("the parser gave no answer".to_owned()),
+    }
+}
+
+impl Reading {
+    /// The lines that ask for attention.
+    pub fn marked(&self) -> Vec<u32> {
+        let marked = self.facts.iter().filter(|fact| fact.topic.asks_for_attention());
+        marked.map(|fact| fact.line).collect()
+    }
+
+    /// What is pointed out, by topic; what was looked for and not found is said too. Links lead to lines by their anchor.
+    pub fn shown(&self, anchor: &str) -> Markup {
+        html! {
+            @if let Some(why) = &self.unparsed {
+                p { (badge(Tone::Warning, Icon::Warning, "not parsed")) " " (reveal(why)) }
+            }
+            dl.facts.reading {
+                @for topic in Topic::ALL { @if self.has(topic) { (self.topic(topic, anchor)) } }
+                @let absent = self.absent();
+                @if !absent.is_empty() { div { dt { "Looked for and not seen" } dd { (absent.join("; ")) } } }
+            }
+            p.hint { "A reading aid. It finds what is written plainly, and code can be written to hide from it: read the source." }
+        }
+    }
+
+    fn has(&self, topic: Topic) -> bool {
+        self.facts.iter().any(|fact| fact.topic == topic)
+    }
+
+    /// What was looked for and not found. What could not be looked for is not among it.
+    fn absent(&self) -> Vec<&'static str> {
+        let looked_for = |topic: &Topic| self.unparsed.is_none() || !topic.needs_outline();
+        let absent = Topic::ALL
+            .into_iter()
+            .filter(|topic| looked_for(topic) && !self.has(*topic));
+        absent.map(Topic::title).collect()
+    }
+
+    fn topic(&self, topic: Topic, anchor: &str) -> Markup {
+        let found: Vec<_> = self.facts.iter().filter(|fact| fact.topic == topic).collect();
+        let mut by_what: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        for fact in &found {
+            by_what.entry(fact.what.as_str()).or_default().push(fact.line);
+        }
+        html! {
+            div {
+                dt {
+                    (topic.title())
+                    @if topic.asks_for_attention() { " " (badge(Tone::Warning, Icon::Warning, "look")) }
+                }
+                dd {
+                    ul.plain {
+                        @for (what, lines) in by_what.iter().take(LINES_SHOWN) {
+                            li {
+                                code { (reveal(what)) } " "
+                                @for line in lines.iter().take(LINES_SHOWN) { a.line-link href=(format!("#{anchor}-{line}")) { "line " (line) } " " }
+                                @if lines.len() > LINES_SHOWN { "and " (lines.len() - LINES_SHOWN) " more" }
+                            }
+                        }
+                        @if by_what.len() > LINES_SHOWN { li { "and " (by_what.len() - LINES_SHOWN) " more" } }
+                    }
+                }
+            }
+        }
+    }
+}
