@@ -29,7 +29,7 @@ pub(super) fn routes(site: &mut Site<'_>) {
 }
 
 async fn list(visit: Visit, query: Fields) -> Answer {
-    visit.demand("POST", "/users")?;
+    visit.demand("GET", "/users")?;
     let before = page::Page::new(None, query.given("cursor").map(str::to_owned)).after()?;
     let wanted = Wanted {
         search: query.given("search").map(str::to_owned),
