@@ -6,11 +6,14 @@ mod second_factor;
 mod set_up;
 mod sign_in;
 
+use std::collections::BTreeMap;
+
 use super::Refusal;
 use super::roles;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::account::{self, Account, AccountError};
 use crate::domain::id::{GroupId, NodeId, RoleId, UserId};
+use crate::domain::notification::ChannelKind;
 use crate::domain::object::{Kind, Object};
 use crate::domain::role::Role;
 use crate::domain::session::Credentials;
@@ -69,6 +72,8 @@ pub struct AccountView {
     pub groups: Vec<(GroupId, String)>,
     /// Whether they have a second factor.
     pub second_factor: bool,
+    /// The channels over which they want to be told of things.
+    pub notifications_enabled: BTreeMap<ChannelKind, bool>,
 }
 
 /// A person who is not deleted, whoever asks.
@@ -94,6 +99,7 @@ fn with_account(read: &impl Read, object: Object) -> Result<Person, Refusal> {
                 role: (account.role, roles::find(read, account.role)?),
                 groups: groups.into_iter().map(|(id, group)| (id, group.name)).collect(),
                 second_factor: credentials.is_some_and(|held| has_second_factor(&held)),
+                notifications_enabled: super::notices::choices::of(read, user)?.enabled(),
             })
         }
         None => None,

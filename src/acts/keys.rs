@@ -11,6 +11,7 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::id::UserId;
 use crate::domain::key_pins::{Acceptor, Carrier, KeyPins, NotAccepted, Seen};
+use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind};
 use crate::domain::signature::{SignatureBytes, Statement, VerifyKey};
 use crate::domain::user::User;
@@ -145,6 +146,9 @@ pub(super) fn saw(
         ("pinned", told(pinned.as_ref())),
     ];
     let details = &details[..if seen == Seen::Pinned { 1 } else { 2 }];
+    if seen == Seen::Changed {
+        records::notify(tx, here, Event::VerifyKeyChanged, Some(id.0), None)?;
+    }
     Ok(records::audit(tx, here, by, action, &[id.0], details)?)
 }
 

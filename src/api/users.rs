@@ -1,5 +1,7 @@
 //! People with an account.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,9 @@ pub struct UserView {
     groups: Vec<Named>,
     /// Whether they have a second factor.
     second_factor: bool,
+    /// Over which channels they want to be told of things: `EMAIL`, `SMS`, `SLACK` and `APP`, which is the inbox on the node.
+    /// Empty for a person of another node.
+    notifications_enabled: BTreeMap<&'static str, bool>,
 }
 
 /// A role or a group.
@@ -113,6 +118,11 @@ impl UserView {
                 })
                 .collect(),
             second_factor: account.is_some_and(|account| account.second_factor),
+            notifications_enabled: account
+                .into_iter()
+                .flat_map(|account| &account.notifications_enabled)
+                .map(|(channel, on)| (channel.word(), *on))
+                .collect(),
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn told(read: &impl Read, event: Event, about: Option<Uuid>) -> Result<Told,
         return Ok(Told::default());
     };
     Ok(match object.body {
-        Body::User(user) if event == Event::UserRegistered => Told {
+        Body::User(user) if matches!(event, Event::UserRegistered | Event::VerifyKeyChanged) => Told {
             who: Some(user.name),
             target: Some(Target::User(id)),
             reason: None,

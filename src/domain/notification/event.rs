@@ -70,6 +70,8 @@ events! {
     BundleApplied = 12, "bundle_applied", "Batches of a bundle were applied";
     /// Somebody asked for a new password.
     PasswordReset = 13, "password_reset", "A new password for your account";
+    /// Somebody's verify key is another than this node knew: what they sign waits until a reviewer has asked them.
+    VerifyKeyChanged = 14, "verify_key_changed", "Somebody signs with another key";
 }
 
 impl Event {
@@ -77,7 +79,7 @@ impl Event {
     pub fn audience(self, person: Option<UserId>) -> Option<Audience> {
         match self {
             Self::UserRegistered => Some(Audience::Holders(Permission::CreateUsers)),
-            Self::RequestSubmitted | Self::RequestWithdrawn => {
+            Self::RequestSubmitted | Self::RequestWithdrawn | Self::VerifyKeyChanged => {
                 Some(Audience::Holders(Permission::TriageRequests))
             }
             Self::Welcome
@@ -135,7 +137,9 @@ mod tests {
         for event in Event::ALL {
             let expected = match event.word() {
                 "user_registered" => Audience::Holders(Permission::CreateUsers),
-                "request_submitted" | "request_withdrawn" => Audience::Holders(Permission::TriageRequests),
+                "request_submitted" | "request_withdrawn" | "verify_key_changed" => {
+                    Audience::Holders(Permission::TriageRequests)
+                }
                 "result_awaits_release" => Audience::Holders(Permission::Release),
                 "bundle_arrived" | "bundle_refused" | "bundle_applied" => Audience::Holders(Permission::Sync),
                 _ => Audience::Person(sam),

@@ -81,6 +81,9 @@ pub fn sentence(event: Event, told: &Told) -> String {
             "Somebody asked for a new password for your account. If it was not you, there is nothing to do."
                 .to_owned()
         }
+        Event::VerifyKeyChanged => {
+            format!("{somebody} signs with another key than this node knew; ask them before you accept it.")
+        }
     }
 }
 

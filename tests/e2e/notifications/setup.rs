@@ -204,3 +204,48 @@ fn what_is_off_at_the_node_or_at_a_person_stays_in_the_inbox() {
         sms.stderr
     );
 }
+
+#[test]
+fn a_forgotten_password_is_mended_by_mail() {
+    let server = MailServer::open();
+    let (node, _owner) = node_with_mail(&server);
+    let sam = register(&node, "sam");
+    let before = Person::sign_in(node.address(), &sam, PASSWORD);
+    let nobody = Person::nobody(node.address());
+    let ask = |email: &str| nobody.post("/password-resets", &json!({ "email": email }));
+    assert_eq!(
+        ask("nobody@example.org"),
+        ask(&sam),
+        "the answer must not tell who has an account"
+    );
+    let mail = until("a mail with a token", || {
+        server
+            .mails()
+            .into_iter()
+            .find(|mail| mail.subject == "A new password for your account")
+    });
+    assert_eq!(mail.to, sam, "{mail:?}");
+    let token = mail
+        .text
+        .split_whitespace()
+        .max_by_key(|word| word.len())
+        .unwrap_or_default();
+    assert!(mail.html.contains(token), "both parts say the same");
+    assert!(
+        !is_anywhere(&node, token),
+        "nothing of the token stays on the node"
+    );
+
+    let chosen = "sixteen new and unlikely words";
+    let choose = json!({ "token": token, "password": chosen });
+    nobody.post("/password-resets/use", &choose);
+    assert_eq!(before.try_get("/users/me").0, 401, "earlier sessions have ended");
+    let old = nobody.try_post("/sessions", &json!({ "email": sam, "password": PASSWORD }));
+    assert_eq!(old.0, 401);
+    Person::sign_in(node.address(), &sam, chosen).get("/users/me");
+    assert_eq!(
+        nobody.try_post("/password-resets/use", &choose).0,
+        401,
+        "it works once"
+    );
+}

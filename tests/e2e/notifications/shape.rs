@@ -203,3 +203,38 @@ fn a_node_without_mail_tells_by_digest_on_the_command_line() {
     node.run(OWNER, &["notifications", "clear", "--all"]).json();
     assert!(items(&node.run(OWNER, &["notifications", "list"]).json()).is_empty());
 }
+
+#[test]
+fn a_digest_gathers_what_happened_into_one_mail() {
+    let server = MailServer::open();
+    let (node, owner) = node_with_mail(&server);
+    // The next full minute that leaves time for what is to be gathered.
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(75);
+    let time = soon.to_string()[11..16].to_owned();
+    let wanted = json!({ "events": { "user_registered": { "frequency": "daily" } }, "digest_time": time });
+    owner.try_patch("/notifications/preferences", &wanted);
+    for name in ["sam", "eve", "ida"] {
+        register(&node, name);
+    }
+    until("three notices", || {
+        (owner.get("/notifications/unread")["unread"] == 3).then_some(())
+    });
+    let gathered = owner.get("/notifications/settings");
+    assert_eq!(gathered["waiting"]["gathered"], 3);
+    let to_owner = || {
+        let mails = server.mails().into_iter();
+        mails.filter(|mail| mail.to == OWNER).collect::<Vec<_>>()
+    };
+    assert!(to_owner().is_empty(), "nothing comes before its time");
+    let mail = until("the digest", || to_owner().pop());
+    assert_eq!(mail.subject, "What is new");
+    for name in ["sam", "eve", "ida"] {
+        let line = format!("{name} has registered an account.");
+        assert!(mail.text.contains(&line) && mail.html.contains(&line), "{mail:?}");
+    }
+    let settings = until_quiet(&owner);
+    assert_eq!(
+        (to_owner().len(), &settings["waiting"]["gathered"]),
+        (1, &json!(0))
+    );
+}
