@@ -40,7 +40,7 @@ pub fn create(
 ///
 /// # Errors
 /// There is none.
-pub fn find(read: &impl Read, id: AssetId) -> Result<(Object, Asset), Refusal> {
+pub(super) fn find(read: &impl Read, id: AssetId) -> Result<(Object, Asset), Refusal> {
     match records::object(read, id.0)?.filter(|object| !object.deleted) {
         Some(object) => match object.body.clone() {
             Body::Asset(asset) => Ok((object, asset)),
@@ -212,16 +212,16 @@ pub fn may_attach(read: &impl Read, actor: &Actor, here: &Here, id: AssetId) -> 
     at_home(&find(read, id)?.0, here.node)
 }
 
-/// Whether private data may stand behind an asset with its present mock.
+/// Whether private data may stand behind an asset with its present mock, which is returned.
 ///
 /// # Errors
 /// The mock has other columns or types.
-pub fn check_against_mock(read: &impl Read, id: AssetId, private: &Schema) -> Result<(), Refusal> {
+pub fn check_against_mock(read: &impl Read, id: AssetId, private: &Schema) -> Result<Option<Mock>, Refusal> {
     let (_, asset) = find(read, id)?;
-    match &asset.mock {
-        Some(mock) => check_mock(private, &mock.schema).map_err(|error| differs(&error)),
-        None => Ok(()),
+    if let Some(mock) = &asset.mock {
+        check_mock(private, &mock.schema).map_err(|error| differs(&error))?;
     }
+    Ok(asset.mock)
 }
 
 /// Takes note that what is attached is about to be replaced. Until [`attach`] the asset counts as without private data, so

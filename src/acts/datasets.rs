@@ -68,7 +68,7 @@ pub fn delete(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: DatasetId) -> Res
 ///
 /// # Errors
 /// There is none.
-pub fn find(read: &impl Read, id: DatasetId) -> Result<(Object, Dataset), Refusal> {
+pub(super) fn find(read: &impl Read, id: DatasetId) -> Result<(Object, Dataset), Refusal> {
     match records::object(read, id.0)?.filter(|object| !object.deleted) {
         Some(object) => match object.body.clone() {
             Body::Dataset(dataset) => Ok((object, dataset)),

@@ -131,10 +131,9 @@ pub(super) fn private(
     })?;
     let staged = writer.stage()?;
     let schema = inspect(staged.path(), upload.format)?;
-    let mock = context.store.read_blocking(|view| {
-        assets::check_against_mock(view, id, &schema)?;
-        Ok(assets::find(view, id)?.1.mock)
-    })?;
+    let mock = context
+        .store
+        .read_blocking(|view| assets::check_against_mock(view, id, &schema))?;
     let rows_shared = match mock.filter(|mock| !mock.is_real) {
         Some(mock) => {
             let blob = context.blobs.path(&mock.blob);

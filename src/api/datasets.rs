@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::{Answer, Context, Json, Page, Query, SignedIn, Visitor, page, schema, view};
 use crate::acts::datasets::{self, Shown, Wanted};
+use crate::acts::visible;
+use crate::domain::access::Viewer;
 use crate::domain::dataset::{Dataset, DatasetDraft, MockAccess, Visibility};
 use crate::domain::id::DatasetId;
 
@@ -247,7 +249,8 @@ async fn change(
     let dataset = context
         .store
         .act(move |tx, here| {
-            let draft = body.of(datasets::find(tx, id)?.1);
+            let viewer = Viewer::Person(actor.clone());
+            let draft = body.of(visible::dataset(tx, &viewer, id)?.body);
             datasets::change(tx, &actor, here, id, &draft)
         })
         .await?;
