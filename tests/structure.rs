@@ -48,6 +48,31 @@ fn is_test(path: &Path) -> bool {
 }
 
 #[test]
+fn links_between_documents_lead_somewhere() {
+    let mut documents = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
+    for folder in ["docs", "transport"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        documents.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let found = document.parent().unwrap().join(target);
+            assert!(
+                found.try_exists().unwrap(),
+                "{}: {target} is not there",
+                document.display()
+            );
+        }
+    }
+}
+
+#[test]
 fn dependencies_point_one_way() {
     let rooms = [
         (
