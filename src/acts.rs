@@ -33,6 +33,7 @@ pub mod runs;
 pub(crate) mod scene;
 pub mod settings;
 pub mod signatures;
+pub mod snapshots;
 #[cfg(test)]
 mod solo;
 pub mod visible;

@@ -51,6 +51,7 @@ pub mod settings;
 pub mod setup;
 pub mod sign_in;
 pub mod signed;
+mod snapshots;
 pub mod sync;
 pub mod throttles;
 pub mod users;
@@ -81,6 +82,7 @@ fn resources(side: Side) -> impl FnOnce(&mut ServiceConfig<'_>) {
             .configure(groups::configure)
             .configure(settings::configure)
             .configure(node::configure)
+            .configure(snapshots::configure)
             .configure(archives::configure)
             .configure(datasets::configure)
             .configure(assets::configure)

@@ -11,6 +11,7 @@ use clap::{Args, FromArgMatches, Parser, Subcommand};
 mod account;
 mod asset;
 mod audit;
+mod backup;
 mod bundle;
 mod call;
 pub mod client;
@@ -95,8 +96,12 @@ enum Command {
     Init(init::Arguments),
     /// Run a node until it is told to stop
     Serve(serve::Arguments),
-    /// Give a stopped node's store a new epoch, after its folder was put back from a copy
+    /// Copy a node, while it runs or not, into a folder that it can be restored from
+    Backup(backup::BackupArguments),
+    /// Put a node back from a backup; or tell a node that its folder was put back from a copy
     Restore(restore::Arguments),
+    /// Look whether a backup, or a node that does not run, is whole
+    Check(backup::CheckArguments),
     /// Set a new node up: make its owner's account
     Setup(setup::Arguments),
     /// Sign in, and remember the session
@@ -233,7 +238,9 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(arguments) => init::run(common, &arguments),
         Command::Serve(arguments) => serve::run(common, &arguments),
+        Command::Backup(arguments) => backup::backup(common, &arguments),
         Command::Restore(arguments) => restore::run(common, &arguments),
+        Command::Check(arguments) => backup::run_check(common, &arguments),
         Command::Setup(arguments) => setup::run(common, &arguments),
         Command::Login(arguments) => session::login(common, &arguments),
         Command::Logout => session::logout(&common.session()?),

@@ -7,6 +7,7 @@ pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod domain;
+pub mod failpoint;
 pub mod node;
 pub mod pages;
 pub mod runtime;

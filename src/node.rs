@@ -1,6 +1,8 @@
 //! A node while it runs: what handlers and actors share, how it starts and how it stops.
 
+pub mod backup;
 pub mod chain;
+pub mod check;
 mod config;
 pub mod make;
 pub mod restore;
@@ -195,7 +197,8 @@ pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
     })
 }
 
-fn private_data(side: Side) -> PrivateData {
+/// Whether a node of a side has the folder for private data.
+pub fn private_data(side: Side) -> PrivateData {
     if side.holds_private_data() {
         PrivateData::Held
     } else {
@@ -227,9 +230,11 @@ impl Opened {
             Err(NoBundles) => None,
         };
         let deposits = self.folder.spool().join(DEPOSITS);
-        match std::fs::remove_dir_all(&deposits) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
+        for left in [&deposits, &self.folder.snapshots()] {
+            match std::fs::remove_dir_all(left) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
         }
         let notifier = Notifier::start(Means {
             store: store.clone(),

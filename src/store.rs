@@ -9,6 +9,8 @@
 pub mod attachments;
 pub mod audit;
 pub mod blobs;
+pub mod check;
+pub mod dump;
 pub mod engine;
 mod folder_lock;
 pub mod key;

@@ -19,12 +19,19 @@ mod accounts;
 mod administering;
 #[path = "e2e/archives.rs"]
 mod archives;
+#[path = "e2e/backups.rs"]
+mod backups;
 #[path = "e2e/browser.rs"]
 mod browser;
 #[path = "e2e/bundles.rs"]
 mod bundles;
 #[path = "e2e/catalogue.rs"]
 mod catalogue;
+#[path = "e2e/crashes.rs"]
+mod crashes;
+#[cfg(feature = "failpoints")]
+#[path = "e2e/failpoints.rs"]
+mod failpoints;
 #[path = "e2e/forge.rs"]
 mod forge;
 #[path = "e2e/forgeries.rs"]

@@ -203,6 +203,14 @@ impl StoreHandle {
         Ok(reading(&view)?)
     }
 
+    /// One committed state, for what reads all of it. Blocks while it is read.
+    ///
+    /// # Errors
+    /// The engine has failed.
+    pub fn view(&self) -> Result<View, ActError> {
+        self.shared.writer.view().map_err(ActError::internal)
+    }
+
     /// Writes what waits and ends the committing thread. Later writes get [`ActError::Stopping`].
     pub fn close_blocking(&self) {
         self.shared.writer.close();

@@ -178,6 +178,8 @@ pub struct NewPrivateData {
     pub format: DataFormat,
     /// Their number.
     pub length: u64,
+    /// Their hash.
+    pub hash: Hash,
     /// What they hold.
     pub schema: Schema,
     /// How many rows of the mock stand in them, where there is one.
@@ -189,6 +191,7 @@ impl NewPrivateData {
         PrivateData {
             format: self.format,
             length: self.length,
+            hash: Some(self.hash),
             schema: self.schema.clone(),
             attached_at: here.now,
             attached_by: actor.user,

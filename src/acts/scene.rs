@@ -418,6 +418,7 @@ fn furnish(tx: &mut Tx<'_>, here: &Here) -> Result<(), Refusal> {
         let private = PrivateData {
             format: DataFormat::Parquet,
             length: 9,
+            hash: None,
             schema: Schema::Table {
                 columns: Vec::new(),
                 rows: 0,

@@ -139,6 +139,7 @@ fn shelve<S: Shelf>(
 impl File<StagedAttachment> {
     /// An asset with private data, whose bytes are put to those that will be placed.
     fn private(self, mock: Option<NewFile>, staged: &mut StagedFiles) -> NewAsset {
+        let hash = self.data.bytes.hash();
         staged.private.push(self.data.bytes);
         NewAsset {
             id: self.asset,
@@ -146,6 +147,7 @@ impl File<StagedAttachment> {
             private: Some(NewPrivateData {
                 format: self.data.format,
                 length: self.data.length,
+                hash,
                 schema: self.data.schema,
                 rows_shared: mock.as_ref().map_or(0, |mock| mock.rows_shared),
             }),

@@ -16,6 +16,7 @@ use crate::domain::mock::MockPlan;
 use crate::domain::object::Object;
 use crate::domain::private_data::PrivateData;
 use crate::domain::schema::Schema;
+use crate::failpoint::failpoint;
 use crate::runtime::format::{DataFile, FormatError, inspect, shared_rows};
 use crate::store::attachments::{AttachmentError, Attachments, Role};
 use crate::store::blobs::{BlobError, StagedBlob};
@@ -152,6 +153,7 @@ pub(super) fn private(
     let new = NewPrivateData {
         format: upload.format,
         length,
+        hash: staged.hash(),
         schema,
         rows_shared,
     };
@@ -160,7 +162,9 @@ pub(super) fn private(
     context
         .store
         .act_blocking(move |tx, here| assets::detach(tx, &actor, here, id))?;
+    failpoint!("attach.detached");
     attachments.publish(staged)?;
+    failpoint!("attach.published");
     let actor = upload.actor.clone();
     let attached = context
         .store

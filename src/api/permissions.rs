@@ -68,6 +68,8 @@ pub const TABLE: &[Row] = &[
     row("POST", "/setup", Nothing),
     row("GET", "/node", SignedIn),
     row("GET", "/sandbox", May(TriageRequests)),
+    row("POST", "/snapshots", May(ManageInfrastructure)),
+    row("DELETE", "/snapshots/{id}", May(ManageInfrastructure)),
     // Sessions, passwords and second factors: each for oneself.
     row("POST", "/sessions", Nothing),
     row("GET", "/sessions", SignedIn),

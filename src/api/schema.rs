@@ -22,7 +22,7 @@ pub use catalogue::{
 pub use crossing::{
     Applied, Exported, Ignored, Imported, Inbox, Outgoing, PeerShown, PublicationShown, Unignored,
 };
-pub use node::{NodeShown, SandboxShown, Told};
+pub use node::{NodeShown, SandboxShown, SnapshotShown, Told};
 
 /// What every object bears, beside the fields of its kind.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,6 +1,6 @@
-//! `poundlock restore`: tells a node that its folder was put back from a copy.
+//! `poundlock restore`: puts a node back from a backup, and tells it that it was.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -8,16 +8,34 @@ use serde_json::json;
 use super::Common;
 use super::failure::Failure;
 use super::print;
+use crate::node::backup::{self, Manifest};
 use crate::node::restore;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder that was put back; its node must not run
+    /// The folder that was put back, and whose node does not run; with --from, the folder to make, empty or absent
     folder: PathBuf,
+    /// The backup to put back
+    #[arg(long, value_name = "BACKUP")]
+    from: Option<PathBuf>,
+}
+
+/// Makes the node's folder of a backup.
+fn put_back(backup: &Path, folder: &Path) -> Result<(), Failure> {
+    let backup = backup
+        .canonicalize()
+        .map_err(|error| Failure::file(backup, &error))?;
+    Manifest::read(&backup).map_err(|error| Failure::chain(&error))?;
+    let config = super::serve::load(&backup, None)?;
+    backup::put_back(&backup, &config, folder).map_err(|error| Failure::chain(&error))?;
+    Ok(())
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
     super::make_files_private();
+    if let Some(backup) = &arguments.from {
+        put_back(backup, &arguments.folder)?;
+    }
     let folder = arguments
         .folder
         .canonicalize()

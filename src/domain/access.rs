@@ -25,7 +25,7 @@ pub enum Permission {
     CreateGroups,
     /// Make, change and delete roles.
     EditRoles,
-    /// Pair with other nodes, rotate keys, revoke.
+    /// Pair with other nodes, rotate keys, revoke; have the store copied for a backup.
     ManageInfrastructure,
     /// Create datasets, upload mocks and private data, publish and adopt.
     UploadData,

@@ -134,6 +134,7 @@ actions! {
     NODE_STOPPED = "node.stopped";
     STORE_RESTORED = "store.restored";
     STORE_MIGRATED = "store.migrated";
+    SNAPSHOT_TAKEN = "snapshot.taken";
     SETTING_CHANGED = "setting.changed";
     DEAD_LETTERS_CHANGED = "dead_letters.changed";
     LOGIN = "login";

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::asset::DataFormat;
+use super::hash::Hash;
 use super::id::UserId;
 use super::schema::Schema;
 
@@ -14,6 +15,9 @@ pub struct PrivateData {
     pub format: DataFormat,
     /// Their number.
     pub length: u64,
+    /// Their hash, by which damage is noticed; none where they were attached before hashes were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Hash>,
     /// Columns and types, or element type and shape.
     pub schema: Schema,
     /// When they were attached.

@@ -19,6 +19,9 @@ pub enum Part {
 }
 
 impl Part {
+    /// Every part.
+    pub const ALL: [Self; 3] = [Self::Result, Self::Log, Self::FailureReport];
+
     /// The word used in addresses and on screens.
     pub fn word(self) -> &'static str {
         match self {

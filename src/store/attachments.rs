@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::check::measured;
 use super::whole_file::{Complete, OpenFolderError, Unfinished, WholeFiles};
+use crate::domain::hash::Hash;
 use crate::domain::release::Part;
 
 /// What the bytes are to their object.
@@ -120,6 +122,7 @@ impl Attachments {
             object,
             role,
             unfinished,
+            hasher: blake3::Hasher::new(),
             left: limit,
             over: false,
         })
@@ -153,6 +156,14 @@ impl Attachments {
     /// As [`Self::open_private`].
     pub fn open_for_release(&self, object: Uuid, role: Role) -> Result<File, AttachmentError> {
         Ok(self.open_private(object, role)?.file)
+    }
+
+    /// The length and hash of private bytes as they are on the disk: for finding damage. Must not reach a log or an answer.
+    ///
+    /// # Errors
+    /// As [`Self::open_private`], and when the file cannot be read.
+    pub fn measure(&self, object: Uuid, role: Role) -> Result<(u64, Hash), AttachmentError> {
+        Ok(measured(self.open_private(object, role)?)?)
     }
 
     /// Whether the object has bytes in this role.
@@ -223,6 +234,7 @@ pub struct AttachmentWriter<'attachments> {
     object: Uuid,
     role: Role,
     unfinished: Unfinished,
+    hasher: blake3::Hasher,
     left: u64,
     over: bool,
 }
@@ -248,6 +260,7 @@ impl AttachmentWriter<'_> {
         Ok(StagedAttachment {
             object: self.object,
             role: self.role,
+            hash: Hash(*self.hasher.finalize().as_bytes()),
             complete: self.unfinished.complete()?,
         })
     }
@@ -266,6 +279,7 @@ impl Write for AttachmentWriter<'_> {
         match u64::try_from(bytes.len()) {
             Ok(len) if len <= self.left && !self.over => {
                 let written = self.unfinished.write(bytes)?;
+                self.hasher.update(bytes.get(..written).unwrap_or_default());
                 self.left -= u64::try_from(written).unwrap_or(len);
                 Ok(written)
             }
@@ -297,6 +311,7 @@ impl Debug for AttachmentWriter<'_> {
 pub struct StagedAttachment {
     object: Uuid,
     role: Role,
+    hash: Hash,
     complete: Complete,
 }
 
@@ -304,6 +319,11 @@ impl StagedAttachment {
     /// The object that they will belong to, and what they will be to it.
     pub(super) fn place(&self) -> (Uuid, Role) {
         (self.object, self.role)
+    }
+
+    /// The hash of the bytes: for the record beside them. Must not reach a log or an answer.
+    pub fn hash(&self) -> Hash {
+        self.hash
     }
 
     /// Where the bytes are for now: for looking into them inside the node. Must not reach a log or an answer.

@@ -56,7 +56,9 @@ const STORE: &str = "store";
 const BLOBS: &str = "blobs";
 const PRIVATE: &str = "private";
 const QUARANTINE: &str = "quarantine";
+const TEMPLATES: &str = "templates";
 const SPOOL: &str = "spool";
+const SNAPSHOTS: &str = "snapshots";
 
 impl NodeFolder {
     /// Makes the folders of a new node, all 0700. The folder itself may exist if it is empty. It becomes a node once
@@ -155,6 +157,12 @@ impl NodeFolder {
         root.join(STORE)
     }
 
+    /// Texts of mails that the administrator has written in place of the program's own; need not exist.
+    #[must_use]
+    pub fn templates(&self) -> PathBuf {
+        self.root.join(TEMPLATES)
+    }
+
     /// The engine's files.
     #[must_use]
     pub fn store(&self) -> PathBuf {
@@ -193,6 +201,12 @@ impl NodeFolder {
     #[must_use]
     pub fn spool(&self) -> PathBuf {
         self.root.join(SPOOL)
+    }
+
+    /// Copies of the store that wait to be taken into a backup; emptied when the node starts.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.spool().join(SNAPSHOTS)
     }
 
     /// How many bytes uploads may take of the disk: what is free, but for a reserve, without which the store could not go on.

@@ -21,6 +21,7 @@ use super::tables::{HISTORY, INBOX, INBOX_SUPERSEDED, OBJECTS, PRIVATE_DATA};
 use super::whole_file::{OpenFolderError, WholeFiles};
 use crate::domain::hash::Hash;
 use crate::domain::object::Body;
+use crate::failpoint::failpoint;
 
 /// Where notes of placements under way lie.
 #[derive(Debug)]
@@ -109,6 +110,7 @@ impl Placements {
         unfinished.write_all(note.as_bytes())?;
         self.notes
             .publish(unfinished.complete()?, Path::new(&ticket.to_string()))?;
+        failpoint!("placement.noted");
         let mut placed = Placed {
             placements: Arc::clone(self),
             ticket,
@@ -125,6 +127,7 @@ impl Placements {
             placed.private.push(attachment.place());
             attachments.publish(attachment)?;
         }
+        failpoint!("placement.placed");
         Ok(placed)
     }
 }

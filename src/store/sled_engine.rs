@@ -27,6 +27,7 @@ use super::engine::{
 };
 use super::folder_lock::FolderLock;
 use super::snapshots::{Snapshot, Snapshots};
+use crate::failpoint::failpoint;
 
 /// sled's data file within its folder.
 const DATA_FILE: &str = "db";
@@ -59,6 +60,10 @@ pub trait Barrier: Send + Sync + std::fmt::Debug {
     /// When the disk reports that they are not.
     fn sync(&self, file: &File) -> io::Result<()>;
 }
+
+/// Holds a store against other processes while a copy of it is looked at.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "held, never used")] FolderLock);
 
 /// `fdatasync`.
 #[derive(Debug, Clone, Copy)]
@@ -135,6 +140,29 @@ impl SledEngine {
         Ok(engine)
     }
 
+    /// Opens a copy of the store in `folder`, made in `copy`, so that looking changes nothing; opening a damaged store can.
+    /// The original is held as long as the second thing that this gives.
+    ///
+    /// # Errors
+    /// As [`Self::open`], but that no store is made where there is none.
+    pub fn open_copy(folder: &Path, copy: &Path) -> Result<(Self, Held), EngineError> {
+        let lock = FolderLock::take(folder)?.ok_or_else(|| EngineError::InUse(folder.to_path_buf()))?;
+        DirBuilder::new().mode(0o700).create(copy)?;
+        if !folder.join(DATA_FILE).try_exists()? {
+            return Err(EngineError::Damaged {
+                folder: folder.to_path_buf(),
+                reason: "its data file is missing".to_owned(),
+            });
+        }
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                std::fs::copy(entry.path(), copy.join(entry.file_name()))?;
+            }
+        }
+        Ok((Self::open(copy)?, Held(lock)))
+    }
+
     /// The bytes that the engine takes on disk.
     ///
     /// # Errors
@@ -200,7 +228,10 @@ impl SledEngine {
         self.db
             .apply_batch(writes)
             .map_err(|error| from_sled(&self.folder, error))?;
-        self.make_durable(revision)
+        failpoint!("store.applied");
+        self.make_durable(revision)?;
+        failpoint!("store.durable");
+        Ok(())
     }
 }
 

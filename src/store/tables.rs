@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use super::key::Key;
+use super::read::Record;
 use super::table::Table;
 use crate::domain::access_rule::AccessRule;
 use crate::domain::account::Account;
@@ -139,3 +141,100 @@ pub const ACCESS_RULES: Table<Uuid, AccessRule> = Table::new(80, "access_rules",
 pub const RULE_GRANTS: Table<(Uuid, Uuid), u32> = Table::new(81, "rule_grants", 1);
 /// The requests to see that were made here: person, object, the type of what was asked for, request.
 pub const ASKED_TO_SEE: Table<(Uuid, Uuid, u8, Uuid), ()> = Table::new(82, "asked_to_see", 1);
+
+/// Something that is done with one table after the other, whatever each holds.
+pub trait Visitor {
+    /// Does it with one.
+    fn visit<K: Key, V: Record>(&mut self, table: &Table<K, V>);
+}
+
+/// Goes through every table of this file.
+pub fn visit_all(visitor: &mut impl Visitor) {
+    visitor.visit(&NODE);
+    visitor.visit(&SETTINGS_CHANGED);
+    visitor.visit(&SETTINGS);
+    visitor.visit(&RESET_OF);
+    visitor.visit(&OBJECTS);
+    visitor.visit(&HISTORY);
+    visitor.visit(&BY_KIND);
+    visitor.visit(&CHILDREN);
+    visitor.visit(&NAMES);
+    visitor.visit(&JOURNAL);
+    visitor.visit(&CREDENTIALS);
+    visitor.visit(&SESSIONS);
+    visitor.visit(&SESSIONS_OF);
+    visitor.visit(&ACCOUNTS);
+    visitor.visit(&ROLES);
+    visitor.visit(&HOLDERS);
+    visitor.visit(&GROUPS);
+    visitor.visit(&MEMBERS);
+    visitor.visit(&MEMBER_OF);
+    visitor.visit(&RESETS);
+    visitor.visit(&RUNS);
+    visitor.visit(&RUNS_OF);
+    visitor.visit(&RUNS_OPEN);
+    visitor.visit(&PRIVATE_DATA);
+    visitor.visit(&PEERS);
+    visitor.visit(&PUBLISHED);
+    visitor.visit(&OWED);
+    visitor.visit(&DELIVERED);
+    visitor.visit(&SENT);
+    visitor.visit(&CARRIED);
+    visitor.visit(&CARRIED_IN);
+    visitor.visit(&HELD);
+    visitor.visit(&ARRIVED);
+    visitor.visit(&INBOX);
+    visitor.visit(&INBOX_SUPERSEDED);
+    visitor.visit(&IGNORED);
+    visitor.visit(&REVIEWED);
+    visitor.visit(&HAS_BLOB);
+    visitor.visit(&KEY_PINS);
+    visitor.visit(&OUTBOX);
+    visitor.visit(&FANNED_OUT);
+    visitor.visit(&NOTICES);
+    visitor.visit(&UNREAD);
+    visitor.visit(&MAILBOXES);
+    visitor.visit(&PREFERENCES);
+    visitor.visit(&DELIVERIES);
+    visitor.visit(&DELIVERIES_DUE);
+    visitor.visit(&DEAD_LETTERS);
+    visitor.visit(&GATHERED);
+    visitor.visit(&DIGESTS_DUE);
+    visitor.visit(&RATES_USED);
+    visitor.visit(&MAIL_SETTINGS);
+    visitor.visit(&ACCESS_RULES);
+    visitor.visit(&RULE_GRANTS);
+    visitor.visit(&ASKED_TO_SEE);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Prefixes(BTreeSet<u8>, usize);
+
+    impl Visitor for Prefixes {
+        fn visit<K: Key, V: Record>(&mut self, table: &Table<K, V>) {
+            self.0.insert(table.prefix());
+            self.1 += 1;
+        }
+    }
+
+    #[test]
+    fn every_table_is_visited_once_and_has_a_number_of_its_own() {
+        let mut visited = Prefixes::default();
+        visit_all(&mut visited);
+        assert_eq!(
+            visited.0.len(),
+            visited.1,
+            "two tables share a number, or one was visited twice"
+        );
+        let declared = include_str!("tables.rs")
+            .lines()
+            .filter(|line| line.starts_with("pub const "));
+        assert_eq!(visited.1, declared.count(), "a table is missing in visit_all");
+    }
+}

@@ -13,6 +13,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::folder_lock::FolderLock;
+use crate::failpoint::failpoint;
 
 const INCOMING: &str = "incoming";
 
@@ -68,6 +69,7 @@ impl WholeFiles {
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
+        failpoint!("file.begun");
         Ok(Unfinished {
             file,
             path: Some(path),
@@ -90,6 +92,7 @@ impl WholeFiles {
             complete.path = Some(path);
             return Err(error);
         }
+        failpoint!("file.named");
         self.sync_up(folder)
     }
 
@@ -131,6 +134,7 @@ impl Unfinished {
     pub(super) fn complete(mut self) -> io::Result<Complete> {
         self.file.flush()?;
         self.file.sync_all()?;
+        failpoint!("file.complete");
         Ok(Complete {
             path: self.path.take(),
         })

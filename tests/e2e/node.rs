@@ -239,6 +239,11 @@ impl Node {
         }
     }
 
+    /// Waits until the process has ended by itself.
+    pub fn died(&mut self) -> ExitStatus {
+        self.process.take().unwrap().wait().unwrap()
+    }
+
     /// Sends a request as it stands, and reads what comes back until the node closes the connection.
     pub fn raw(&self, request: &[u8]) -> String {
         let address = self.address.strip_prefix("http://").unwrap();

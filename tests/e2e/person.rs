@@ -106,6 +106,55 @@ impl Person {
         answer(request.content_type(kind).send(body))
     }
 
+    /// Sends a document, or nothing, to a node that may die over it: no answer then.
+    pub fn attempt(&self, method: &str, path: &str, body: &Value) -> Option<Answer> {
+        let bytes = if body.is_null() {
+            Vec::new()
+        } else {
+            serde_json::to_vec(body).unwrap()
+        };
+        self.attempt_bytes(method, path, "application/json", &bytes)
+    }
+
+    /// As [`Self::attempt`], with bytes of a kind.
+    pub fn attempt_bytes(&self, method: &str, path: &str, kind: &str, bytes: &[u8]) -> Option<Answer> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(self.url(path))
+            .header("Authorization", self.authorization())
+            .header("Content-Type", kind)
+            // A connection of a node that has died since would look like a node that dies now.
+            .header("Connection", "close")
+            .body(bytes)
+            .unwrap();
+        let mut response = self.agent.run(request).ok()?;
+        let status = response.status().as_u16();
+        let read = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_vec()
+            .ok()?;
+        Some((status, serde_json::from_slice(&read).unwrap_or(Value::Null)))
+    }
+
+    /// Fetches bytes of a node that may die over it.
+    pub fn attempt_download(&self, path: &str) -> Option<Vec<u8>> {
+        let asked = self
+            .agent
+            .get(self.url(path))
+            .header("Authorization", self.authorization())
+            .header("Connection", "close");
+        let mut response = asked.call().ok()?;
+        let read = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 32)
+            .read_to_vec()
+            .ok()?;
+        (response.status() == 200).then_some(read)
+    }
+
     pub fn get(&self, path: &str) -> Value {
         expect(self.try_get(path), path)
     }

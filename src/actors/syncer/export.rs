@@ -16,6 +16,7 @@ use crate::acts::outgoing::{self, Parcel};
 use crate::clock;
 use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, NodeId};
+use crate::failpoint::failpoint;
 
 /// A bundle that lies in the spool, read back and verified, ready to be carried.
 #[derive(Clone, Debug, Serialize)]
@@ -56,11 +57,14 @@ impl Syncer {
         let parcel = self
             .store
             .act_blocking(move |tx, here| outgoing::pack(tx, &actor, here, peer.0, &filters, full, bundle))?;
+        failpoint!("export.reserved");
         let written = self.write(&parcel)?;
+        failpoint!("export.written");
         let file = Hash(*written.hash.as_bytes());
         let sequence = parcel.sequence;
         self.store
             .act_blocking(move |tx, here| outgoing::written(tx, here, peer.0, sequence, file))?;
+        failpoint!("export.noted");
         Ok(Exported {
             bundle,
             peer,

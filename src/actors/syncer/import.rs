@@ -21,6 +21,7 @@ use crate::domain::id::{BundleId, Epoch, NodeId};
 use crate::domain::object::BODY_MAX;
 use crate::domain::peer::{Peer, Received, Trust};
 use crate::domain::side::Level;
+use crate::failpoint::failpoint;
 use crate::store::blobs::{BlobWriter, Blobs, StagedBlob};
 use crate::store::read::Read;
 use crate::store::records;
@@ -84,6 +85,7 @@ impl Syncer {
 
     fn take_in(&self, quarantined: &Path, seen: &mut Seen) -> Result<Imported, ActError> {
         let limits = limits();
+        failpoint!("import.quarantined");
         let copied = Copied::open(quarantined, &limits).map_err(not_received)?;
         let peers = self.store.read_blocking(|view| Ok(records::peers(view)?))?;
         let mut identities = Vec::new();
@@ -107,6 +109,7 @@ impl Syncer {
             seen.epoch = Some(Epoch(header.outgoing.sender_epoch));
         }
         let unpacked = unpacked.map_err(not_unpacked)?;
+        failpoint!("import.unpacked");
         self.check_blobs(&staging, sender)?;
         let size = std::fs::metadata(quarantined).map_err(ActError::internal)?.len();
         let delivery = Delivery {
@@ -204,6 +207,7 @@ impl Syncer {
             (Err(error), _) => return Err(error),
             (Ok(()), _) => return Err(ActError::internal(anyhow::anyhow!("a rehearsal was kept"))),
         };
+        failpoint!("import.rehearsed");
         if receipt.place == Place::Repeated {
             return Ok(receipt);
         }
@@ -211,7 +215,8 @@ impl Syncer {
         for blob in blobs {
             brought.push(self.blobs.publish(blob).map_err(ActError::internal)?.hash);
         }
-        self.store.act_blocking(move |tx, here| {
+        failpoint!("import.published");
+        let received = self.store.act_blocking(move |tx, here| {
             let receipt = inbox::receive(tx, here, &delivery)?;
             if level == Level::High {
                 for hash in brought {
@@ -219,7 +224,9 @@ impl Syncer {
                 }
             }
             Ok(receipt)
-        })
+        })?;
+        failpoint!("import.committed");
+        Ok(received)
     }
 }
 

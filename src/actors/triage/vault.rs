@@ -14,6 +14,7 @@ use crate::domain::id::JobId;
 use crate::domain::job::{Product, Run};
 use crate::domain::object::Object;
 use crate::domain::release::OutputFormat;
+use crate::failpoint::failpoint;
 use crate::runtime::ResultFile;
 use crate::runtime::format::{self, FormatError};
 use crate::store::attachments::{AttachmentError, Attachments, Role};
@@ -184,12 +185,17 @@ impl Vault {
         };
         let (_, product) = self.store.read_blocking(check)?;
         let staged = self.copy(&ask, &product)?;
+        failpoint!("release.copied");
         // Nobody can open a staged blob. It gets its name when nothing speaks against the release any more but a commit
         // within the same moment.
         self.store.read_blocking(check)?;
         let blob = self.blobs.publish(staged).map_err(ActError::internal)?;
-        self.store
-            .act_blocking(move |tx, here| releases::release(tx, &ask.actor, here, ask.ids, &ask.wanted, blob))
+        failpoint!("release.published");
+        let released = self.store.act_blocking(move |tx, here| {
+            releases::release(tx, &ask.actor, here, ask.ids, &ask.wanted, blob)
+        })?;
+        failpoint!("release.committed");
+        Ok(released)
     }
 
     fn copy(&self, ask: &Release, product: &Product) -> Result<StagedBlob, ActError> {

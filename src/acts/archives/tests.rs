@@ -32,6 +32,7 @@ fn private() -> NewPrivateData {
     NewPrivateData {
         format: DataFormat::Csv,
         length: 12_345,
+        hash: Hash::of(b"private"),
         schema: table(ColumnType::Integer),
         rows_shared: 3,
     }

@@ -33,6 +33,7 @@ fn new_private(schema: Schema) -> NewPrivateData {
     NewPrivateData {
         format: DataFormat::Csv,
         length: 9,
+        hash: Hash::of(b"private"),
         schema,
         rows_shared: 1,
     }

@@ -10,7 +10,7 @@ use crate::domain::id::{Epoch, NodeId};
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::request::SightType;
 use crate::domain::side::Level;
-use crate::store::audit;
+use crate::store::check;
 use crate::store::tables::{INBOX, OWED, PUBLISHED};
 use crate::sync::eligible;
 
@@ -22,7 +22,8 @@ pub type Numbers = BTreeMap<(Uuid, Epoch), u64>;
 
 /// The rules of every step, for one node.
 pub fn check(node: &Node, high: NodeId, published: &Publications, numbers: &mut Numbers) {
-    audit::verify(&node.view()).unwrap();
+    let findings = check::check(&node.view(), None);
+    assert!(findings.is_sound(), "{:#?}", findings.wrong);
     for ((peer, id), owed) in node.rows(&OWED) {
         let object = node.object(id).expect("what is owed is there");
         assert_eq!(object.home, node.id, "only what is at home is owed");

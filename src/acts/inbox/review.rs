@@ -19,6 +19,7 @@ use crate::domain::object::Body;
 use crate::domain::peer::{Pending, ReviewAct, Reviewed};
 use crate::domain::release::Part;
 use crate::domain::side::Level;
+use crate::failpoint::failpoint;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::tables::{IGNORED, INBOX, REVIEWED};
@@ -69,6 +70,7 @@ pub fn apply(
     if !order.is_empty() {
         records::notify(tx, here, Event::BundleApplied, Some(peer), None)?;
     }
+    failpoint!("apply.staged");
     Ok(Applied { roots: order, also })
 }
 

@@ -42,6 +42,20 @@ pub struct MissingShown {
     pub reason: String,
 }
 
+/// A copy of the store that waits in the node's folder.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SnapshotShown {
+    /// Its name in the folder of snapshots.
+    pub id: Uuid,
+    /// How many entries the store has.
+    pub entries: u64,
+    /// The length of the file.
+    pub bytes: u64,
+    /// The BLAKE3 hash of the file.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub hash: String,
+}
+
 /// A layer of the sandbox.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LayerShown {

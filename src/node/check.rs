@@ -1,0 +1,60 @@
+//! Looking at a node that does not run: whether all that it keeps is whole and fits together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::backup::BackupError;
+use super::{Config, private_data};
+use crate::store::attachments::Attachments;
+use crate::store::blobs::Blobs;
+use crate::store::check::{self, Files, Findings};
+use crate::store::engine::{Engine, EngineError};
+use crate::store::migration::migrate;
+use crate::store::migrations::MIGRATIONS;
+use crate::store::node_folder::NodeFolder;
+use crate::store::read::View;
+use crate::store::sled_engine::SledEngine;
+
+/// Looks at everything in a node's folder. The store is looked at in a copy, in the spool, since opening a damaged one can change
+/// it; of the rest only unfinished files are swept away, as the node's start would.
+///
+/// # Errors
+/// The node runs, or its folder cannot be used. What is wrong in it is a finding.
+pub fn check(root: &Path, config: &Config) -> Result<Findings, BackupError> {
+    let folder = NodeFolder::open(root, private_data(config.side))?;
+    let work = tempfile::Builder::new()
+        .prefix("check")
+        .tempdir_in(folder.spool())
+        .map_err(|source| BackupError::Io {
+            path: folder.spool(),
+            source,
+        })?;
+    let blobs = Blobs::open(&folder.blobs())?;
+    let attachments = folder
+        .private()
+        .map(|private| Attachments::open(&private))
+        .transpose()?;
+    let files = Files {
+        blobs: &blobs,
+        attachments: attachments.as_ref(),
+    };
+    let looked = || -> Result<Findings, BackupError> {
+        let (engine, _held) = SledEngine::open_copy(&folder.store(), &work.path().join("store"))?;
+        let engine: Arc<dyn Engine> = Arc::new(engine);
+        migrate(&engine, MIGRATIONS)?;
+        let view = View::new(engine.view()?);
+        Ok(check::check(&view, Some(files)))
+    };
+    match looked() {
+        // The store itself cannot be opened or brought up to date.
+        Err(
+            damaged @ (BackupError::Engine(EngineError::Damaged { .. } | EngineError::DamagedValue { .. })
+            | BackupError::Migrate(_)),
+        ) => {
+            let mut findings = Findings::default();
+            findings.wrong(damaged);
+            Ok(findings)
+        }
+        looked => looked,
+    }
+}
