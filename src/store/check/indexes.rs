@@ -27,7 +27,11 @@ pub(super) fn runs(read: &impl Read, findings: &mut Findings) -> Result<(), Tabl
         findings.require(is_open != run.state.is_over(), || {
             format!("run {id} is {}, and the queue says otherwise", run.state.word())
         });
-        for under in [Some(Uuid::nil()), Some(run.code.0), run.request.map(|id| id.0)] {
+        for under in [
+            Some(Uuid::nil()),
+            run.code.map(|id| id.0),
+            run.request.map(|id| id.0),
+        ] {
             let Some(under) = under else { continue };
             listed += 1;
             let there = read.contains(&RUNS_OF, &(under, queued, id))?;
