@@ -52,6 +52,7 @@ pub mod setup;
 pub mod sign_in;
 pub mod signed;
 mod snapshots;
+pub mod strangers;
 pub mod sync;
 pub mod throttles;
 pub mod users;
@@ -159,7 +160,7 @@ fn headers() -> DefaultHeaders {
         .add(("Cache-Control", "no-store"))
         .add((
             "Content-Security-Policy",
-            "default-src 'none'; frame-ancestors 'none'",
+            "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
         ))
         .add(("Referrer-Policy", "no-referrer"))
         .add(("Cross-Origin-Resource-Policy", "same-origin"))

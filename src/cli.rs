@@ -88,6 +88,15 @@ pub struct Common {
         value_name = "NAME"
     )]
     pub profile: String,
+    /// Who vouches for the node's certificate, where no public authority does: certificates in PEM
+    #[arg(
+        long,
+        global = true,
+        env = "POUNDLOCK_CA_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

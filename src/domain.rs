@@ -5,6 +5,7 @@
 pub mod access;
 pub mod access_rule;
 pub mod account;
+pub mod allowance;
 pub mod archive;
 pub mod asset;
 pub mod audit;

@@ -40,7 +40,7 @@ use crate::store::tables::NODE;
 use crate::store::whole_file::OpenFolderError;
 use crate::store::writer::{Writer, WriterLimits};
 
-pub use config::{Config, ConfigError, Notifications, Python, Runtime as RuntimeSettings, Server, Smtp};
+pub use config::{Config, ConfigError, Notifications, Python, Runtime as RuntimeSettings, Server, Smtp, Tls};
 
 /// The folders in the spool: of runs under way, and of deposits that are being checked.
 const RUNS: &str = "runs";

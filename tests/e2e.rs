@@ -42,6 +42,10 @@ mod histories;
 mod lifetime;
 #[path = "e2e/mail.rs"]
 mod mail;
+#[path = "e2e/mutants.rs"]
+mod mutants;
+#[path = "e2e/network.rs"]
+mod network;
 #[path = "e2e/node.rs"]
 mod node;
 #[path = "e2e/notifications.rs"]

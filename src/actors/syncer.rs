@@ -16,7 +16,7 @@ use poundlock_transport::{IdentityError, NodeIdentity, PublicIdentity};
 
 pub use export::Exported;
 pub use export::{spooled, spooled_name};
-pub use import::Imported;
+pub use import::{Imported, delivery};
 pub use rotate::Rotate;
 
 use super::{ActError, StoreHandle};

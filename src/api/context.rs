@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::passwords::Passwords;
 use super::problem::Problem;
+use super::strangers::Strangers;
 use super::throttles::{self, Throttles};
 use crate::actors::syncer::Syncer;
 use crate::acts::Refusal;
@@ -26,6 +27,7 @@ pub struct Context {
     node: Node,
     passwords: Passwords,
     throttles: Throttles,
+    strangers: Strangers,
     /// Once true it stays true, so the store is asked no more.
     set_up: AtomicBool,
     /// Held while private data changes place with what was attached before, so that two uploads do not mix.
@@ -44,6 +46,7 @@ impl Context {
     /// For the handlers of a node.
     pub fn new(node: Node) -> Self {
         Self {
+            strangers: Strangers::new(node.config.server.stranger_requests_per_minute),
             node,
             passwords: Passwords::default(),
             throttles: Throttles::default(),
@@ -65,6 +68,11 @@ impl Context {
     /// How fast secrets may be guessed.
     pub fn throttles(&self) -> &Throttles {
         &self.throttles
+    }
+
+    /// How much is taken from whom the node does not know.
+    pub fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// Where a request comes from, for counting its tries.

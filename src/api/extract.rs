@@ -103,6 +103,12 @@ pub async fn read_bounded(payload: &mut Payload, most: usize) -> Result<Vec<u8>,
 
 /// The body did not arrive whole.
 pub fn broken_off(error: &actix_web::error::PayloadError) -> Problem {
+    if let actix_web::error::PayloadError::Io(error) = error
+        && error.kind() == std::io::ErrorKind::TimedOut
+    {
+        let detail = "the body came too slowly, and was not waited for any longer; nothing of it was taken";
+        return Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail);
+    }
     Problem::new(
         StatusCode::BAD_REQUEST,
         "invalid",

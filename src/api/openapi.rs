@@ -148,7 +148,7 @@ pub(super) async fn document(context: web::Data<Context>) -> HttpResponse {
 pub(super) async fn page(context: web::Data<Context>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'self'"))
+        .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"))
         .body(description(context.side).html.as_str())
 }
 

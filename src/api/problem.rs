@@ -196,6 +196,8 @@ fn title(word: &str, status: StatusCode) -> String {
         "second_factor_refused" => "Wrong code",
         "reset_token_refused" => "Wrong or used token",
         "too_many_tries" => "Too many tries",
+        "too_many_requests" => "Too many requests",
+        "too_slow" => "The body came too slowly",
         "setup_token_refused" => "Wrong set-up token",
         "registration_closed" => "Registration is closed",
         "on_request" => "This is handed out on request",

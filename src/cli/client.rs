@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::{Method, Request, Response};
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, SendBody};
 use zeroize::Zeroizing;
 
@@ -62,6 +63,9 @@ impl Client {
             .timeout_connect(Some(Duration::from_secs(10)));
         if is_local(&base) {
             config = config.proxy(None);
+        }
+        if let Some(authority) = &common.ca_file {
+            config = config.tls_config(trusting(authority)?);
         }
         Ok(Self {
             agent: config.build().new_agent(),
@@ -329,6 +333,25 @@ fn locate(common: &Common) -> Result<(String, String), Failure> {
         }
         Err(error) => Err(Failure::file(&path, &error)),
     }
+}
+
+/// Trusts the authorities of a file, and no others.
+fn trusting(file: &Path) -> Result<TlsConfig, Failure> {
+    let pem = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+    let mut trusted = Vec::new();
+    for item in ureq::tls::parse_pem(&pem) {
+        let item = item.map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
+        if let PemItem::Certificate(certificate) = item {
+            trusted.push(certificate);
+        }
+    }
+    if trusted.is_empty() {
+        let detail = format!("{} holds no certificate in PEM", file.display());
+        return Err(Failure::failed(detail));
+    }
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&trusted))
+        .build())
 }
 
 fn is_local(base: &str) -> bool {

@@ -1,10 +1,14 @@
 //! `poundlock serve`: runs a node until it is told to stop.
 
+mod tls;
+
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use clap::Args;
 use serde_json::json;
@@ -13,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 use super::client::ADDRESS_FILE;
 use super::failure::Failure;
 use super::{Common, print};
-use crate::api::{self, Context};
+use crate::api::{self, Context, strangers};
 use crate::node::{self, Config, ConfigError};
 use crate::pages;
 use crate::store::sled_engine;
@@ -76,18 +80,33 @@ async fn answer(
 ) -> Result<(), Failure> {
     let context = web::Data::new(Context::new(running.node().clone()));
     let side = context.side;
+    let encrypted = server.tls.is_some();
     let application = move || {
         App::new()
             .app_data(context.clone())
+            .wrap(from_fn(strangers::guarded))
+            .wrap(Condition::new(encrypted, only_encrypted()))
             .configure(api::routes(side))
             .configure(pages::routes)
     };
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let connections = usize::try_from(server.connections).unwrap_or(usize::MAX);
     let listening = HttpServer::new(application)
         .shutdown_timeout(server.stop_seconds)
-        .bind(server.listen)
-        .map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", server.listen)))?;
+        .client_request_timeout(Duration::from_secs(server.head_seconds))
+        .workers(workers)
+        .max_connections(connections.div_ceil(workers).max(1));
+    let listening = match &server.tls {
+        Some(tls) => listening.bind_rustls_0_23(server.listen, tls::configured(tls)?),
+        None => listening.bind(server.listen),
+    };
+    let listening =
+        listening.map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", server.listen)))?;
     let bound = listening.addrs().first().copied().unwrap_or(server.listen);
-    let address = format!("http://{bound}");
+    let address = match &server.tls {
+        Some(tls) => format!("https://{}:{}", tls.name, bound.port()),
+        None => format!("http://{bound}"),
+    };
     let file = folder.join(ADDRESS_FILE);
     write_address(&file, &address).map_err(|error| Failure::file(&file, &error))?;
     let handle = listening.run();
@@ -100,6 +119,11 @@ async fn answer(
     // A stale file only makes clients say that the node cannot be reached.
     drop(std::fs::remove_file(&file));
     served.map_err(|error| Failure::failed(format!("the server failed: {error}")))
+}
+
+/// What every answer over TLS says: never ask this host without it again, for a year.
+fn only_encrypted() -> DefaultHeaders {
+    DefaultHeaders::new().add(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
 }
 
 fn write_address(file: &Path, address: &str) -> io::Result<()> {

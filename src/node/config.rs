@@ -42,6 +42,29 @@ pub struct Server {
     pub proxies: Vec<IpAddr>,
     /// Seconds that requests and running jobs get to finish when the node is told to stop.
     pub stop_seconds: u64,
+    /// Connections at once; more wait until one ends.
+    pub connections: u32,
+    /// Seconds that a client gets to send the head of a request.
+    pub head_seconds: u64,
+    /// Seconds that a client may let the node wait for more of a body. In all it may be so long and a second more for each KiB.
+    pub body_idle_seconds: u64,
+    /// Requests without credentials that one network address may send in a minute; 0 sets no bound.
+    pub stranger_requests_per_minute: u32,
+    /// TLS on the node's own port; without it a proxy in front must provide it, or the node listens on this machine alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// Where TLS finds what it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate with those between it and the authority, in PEM.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM; only the node's user may read it.
+    pub key: PathBuf,
+    /// The host name that the certificate is for: how commands on this machine call the node.
+    pub name: String,
 }
 
 impl Default for Server {
@@ -51,6 +74,11 @@ impl Default for Server {
             upload_bytes: 1 << 40,
             proxies: Vec::new(),
             stop_seconds: 30,
+            connections: 1024,
+            head_seconds: 10,
+            body_idle_seconds: 30,
+            stranger_requests_per_minute: 600,
+            tls: None,
         }
     }
 }
@@ -130,10 +158,17 @@ pub enum ConfigError {
 }
 
 /// The variables that override the file, each with the place of its value.
-const VARIABLES: [(&str, &[&str]); 17] = [
+const VARIABLES: [(&str, &[&str]); 21] = [
     ("POUNDLOCK_LISTEN", &["server", "listen"]),
     ("POUNDLOCK_UPLOAD_BYTES", &["server", "upload_bytes"]),
     ("POUNDLOCK_STOP_SECONDS", &["server", "stop_seconds"]),
+    ("POUNDLOCK_CONNECTIONS", &["server", "connections"]),
+    ("POUNDLOCK_HEAD_SECONDS", &["server", "head_seconds"]),
+    ("POUNDLOCK_BODY_IDLE_SECONDS", &["server", "body_idle_seconds"]),
+    (
+        "POUNDLOCK_STRANGER_REQUESTS_PER_MINUTE",
+        &["server", "stranger_requests_per_minute"],
+    ),
     ("POUNDLOCK_JOBS_AT_ONCE", &["runtime", "jobs_at_once"]),
     ("POUNDLOCK_SANDBOX_USER", &["runtime", "sandbox_user"]),
     ("POUNDLOCK_PYTHON", &["runtime", "python", "interpreter"]),

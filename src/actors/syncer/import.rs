@@ -256,7 +256,8 @@ struct Seen {
     epoch: Option<Epoch>,
 }
 
-fn delivery(sender: uuid::Uuid, header: &Header, hash: Hash, records: Vec<Record>) -> Delivery {
+/// What a verified bundle brings, in the words of the acts.
+pub fn delivery(sender: uuid::Uuid, header: &Header, hash: Hash, records: Vec<Record>) -> Delivery {
     let outgoing = &header.outgoing;
     let acknowledged = outgoing.acknowledgement;
     Delivery {
