@@ -29,6 +29,8 @@ mod bundles;
 mod catalogue;
 #[path = "e2e/crashes.rs"]
 mod crashes;
+#[path = "e2e/disks.rs"]
+mod disks;
 #[cfg(feature = "failpoints")]
 #[path = "e2e/failpoints.rs"]
 mod failpoints;
@@ -36,10 +38,14 @@ mod failpoints;
 mod forge;
 #[path = "e2e/forgeries.rs"]
 mod forgeries;
+#[path = "e2e/fuzzing.rs"]
+mod fuzzing;
 #[path = "e2e/histories.rs"]
 mod histories;
 #[path = "e2e/lifetime.rs"]
 mod lifetime;
+#[path = "e2e/load.rs"]
+mod load;
 #[path = "e2e/mail.rs"]
 mod mail;
 #[path = "e2e/mutants.rs"]

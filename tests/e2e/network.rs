@@ -43,7 +43,7 @@ fn with_a_certificate_everything_is_encrypted_and_stays_so() {
     );
     node.environment
         .push(("POUNDLOCK_CA_FILE".to_owned(), ca.display().to_string()));
-    node.reconfigure(|text| text.replacen("\n[server]", "\n[server]", 1) + &section);
+    node.reconfigure(|text| text + &section);
     assert!(
         node.address().starts_with("https://localhost:"),
         "{}",
