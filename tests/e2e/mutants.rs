@@ -231,8 +231,8 @@ fn false_record(parts: &Parts, random: &mut Random) -> Option<(String, Parts)> {
             && (decoded.home, decoded.root, decoded.deleted) == (honest.home, honest.root, honest.deleted);
         // An older number is no news, whatever stands under it.
         let old = decoded.revision.number < honest.revision.number;
-        // A person comes with whichever batch needs them: what is known is not looked at again for another's sake.
-        let elsewhere = honest.body.kind() == Kind::User
+        // People and code come with whichever batch needs them: under another one, what is known already is no news.
+        let elsewhere = matches!(honest.body.kind(), Kind::User | Kind::Code)
             && decoded.revision == honest.revision
             && (decoded.home, decoded.deleted) == (honest.home, honest.deleted);
         if other_thing || same || old || elsewhere {
