@@ -209,7 +209,7 @@ fn a_digest_gathers_what_happened_into_one_mail() {
     let server = MailServer::open();
     let (node, owner) = node_with_mail(&server);
     // The next full minute that leaves time for what is to be gathered.
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(75);
+    let soon = poundlock::clock::now() + jiff::SignedDuration::from_secs(75);
     let time = soon.to_string()[11..16].to_owned();
     let wanted = json!({ "events": { "user_registered": { "frequency": "daily" } }, "digest_time": time });
     owner.try_patch("/notifications/preferences", &wanted);
