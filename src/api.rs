@@ -25,7 +25,7 @@ pub mod datasets;
 pub mod deposits;
 pub mod extract;
 pub mod files;
-mod gate;
+pub mod gate;
 pub mod groups;
 pub mod keys;
 pub mod node;

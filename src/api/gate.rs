@@ -6,14 +6,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, ResponseError, web};
+use actix_web::{Error, HttpMessage, HttpRequest, ResponseError, web};
 
 use super::context::Context;
 use super::permissions::{self, Needs};
 use super::problem::Problem;
 use super::sign_in;
 use crate::acts::settings;
-use crate::domain::access::{Denied, Viewer};
+use crate::domain::access::{Actor, Denied, Viewer};
 
 const OPEN: [&str; 3] = ["/api/v1/health", "/api/v1/setup", "/api/v1/setup/status"];
 
@@ -63,7 +63,20 @@ pub(super) async fn permitted(
     if let Err(problem) = admit(&request).await {
         return Ok(refused(request, &problem));
     }
-    next.call(request).await.map(ServiceResponse::map_into_left_body)
+    let answered = next.call(request).await?;
+    if answered.status() == StatusCode::FORBIDDEN
+        && let Some(Viewer::Person(actor)) = answered.request().extensions().get::<Viewer>()
+    {
+        note_denied(answered.request(), actor);
+    }
+    Ok(answered.map_into_left_body())
+}
+
+/// Writes down that somebody asked for what they may not. The route's pattern is named and not its address, which may hold what they
+/// look for.
+pub fn note_denied(request: &HttpRequest, actor: &Actor) {
+    let pattern = request.match_pattern().unwrap_or_default();
+    tracing::warn!(user = %actor.user, method = %request.method(), route = %pattern, "denied");
 }
 
 async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
@@ -87,6 +100,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     if let (Viewer::Person(actor), Needs::May(permission)) = (&viewer, needs)
         && !needs.admits(actor)
     {
+        note_denied(request.request(), actor);
         return Err(Denied(permission).into());
     }
     request.extensions_mut().insert(viewer);

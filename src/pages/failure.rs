@@ -14,6 +14,7 @@ use super::piece::icon::{Icon, icon};
 use super::piece::text::reveal;
 use super::visit::Shell;
 use super::{Context, Problem};
+use crate::api::gate::note_denied;
 
 /// Middleware: leads to the set-up page until the node is set up, to the sign-in page whoever must sign in first, and
 /// renders every other problem as a page.
@@ -56,6 +57,13 @@ async fn told(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     match Shell::of(request).await {
         Ok(shell) if problem.word() == "not_signed_in" => to_sign_in(request, &shell),
         Ok(shell) => {
+            if let Some(actor) = shell
+                .actor
+                .as_ref()
+                .filter(|_| problem.status_code() == StatusCode::FORBIDDEN)
+            {
+                note_denied(request, actor);
+            }
             let body = explained(problem);
             shell
                 .page(problem.title())

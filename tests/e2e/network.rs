@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::mail::{MailServer, Tls};
 use crate::node::{Node, OWNER, PASSWORD};
 use crate::person::{Person, word};
+use crate::world::text;
 
 fn with(variables: &[(&str, &str)]) -> Node {
     let set = variables
@@ -316,4 +317,15 @@ fn connections_are_bounded_and_the_next_is_served_when_one_ends() {
         .filter(|target| target.to_string_lossy().starts_with("socket:"));
     assert!(sockets.count() < 16, "no more connections are open than may be");
     drop(silent);
+}
+
+#[test]
+fn what_somebody_may_not_do_is_written_down() {
+    let node = Node::ready("low");
+    let sam = text(&node.scientist("sam@example.org")["id"]);
+    let scientist = Person::sign_in(node.address(), "sam@example.org", PASSWORD);
+    assert_eq!(scientist.try_get("/audit").0, 403);
+    let log = std::fs::read_to_string(node.log()).unwrap();
+    let line = log.lines().find(|line| line.contains("denied")).unwrap();
+    assert!(line.contains(&sam) && line.contains("/api/v1/audit"), "{line}");
 }
