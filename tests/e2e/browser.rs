@@ -425,7 +425,7 @@ impl Browser {
     }
 
     /// Keeps a picture of each page that is judged, for people to look at, in the folder that `POUNDLOCK_TEST_PICTURES`
-    /// names.
+    /// names. Of pages with one title it is the largest file, which is the fullest page.
     fn keep_picture(&self, width: u32, dark: bool) {
         let Some(folder) = std::env::var_os("POUNDLOCK_TEST_PICTURES") else {
             return;
@@ -440,7 +440,11 @@ impl Browser {
             .collect();
         let scheme = if dark { "dark" } else { "light" };
         let path = PathBuf::from(folder).join(format!("{title}-{width}-{scheme}.png"));
-        std::fs::write(path, self.picture()).unwrap();
+        let picture = self.picture();
+        let kept = std::fs::metadata(&path).map_or(0, |kept| kept.len());
+        if u64::try_from(picture.len()).unwrap() > kept {
+            std::fs::write(path, picture).unwrap();
+        }
     }
 
     #[track_caller]
