@@ -58,8 +58,12 @@ mod node;
 mod notifications;
 #[path = "e2e/openapi.rs"]
 mod openapi;
+#[path = "e2e/pages_account.rs"]
+mod pages_account;
 #[path = "e2e/pages_catalogue.rs"]
 mod pages_catalogue;
+#[path = "e2e/pages_data.rs"]
+mod pages_data;
 #[path = "e2e/pages_entry.rs"]
 mod pages_entry;
 #[path = "e2e/pages_hostile.rs"]

@@ -1,5 +1,7 @@
 //! Projects: the frame in which scientists make requests.
 
+use uuid::Uuid;
+
 use super::visible::{self, Found};
 use super::{Refusal, listing};
 use crate::domain::access::{Actor, Denied, Permission, Viewer};
@@ -103,6 +105,25 @@ pub fn list(
     listing::page(read, Kind::Project, before, limit, |project| {
         Ok(visible::may_see(read, &viewer, project)?)
     })
+}
+
+/// The most projects that somebody chooses from.
+const CHOICES_MAX: usize = 200;
+
+/// The projects in which the actor can make requests: those that are started and have them as a member. The newest 200, each with its
+/// name.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn open_to(read: &impl Read, actor: &Actor) -> Result<Vec<(Uuid, String)>, Refusal> {
+    let seen = list(read, actor, None, CHOICES_MAX)?.objects;
+    let open = seen.into_iter().filter_map(|object| match object.body {
+        Body::Project(project) if project.started && project.members.contains(&actor.user) => {
+            Some((object.id, project.name))
+        }
+        _ => None,
+    });
+    Ok(open.collect())
 }
 
 /// A project that the actor may change: its creator may, and whoever triages requests.

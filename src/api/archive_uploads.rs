@@ -9,6 +9,7 @@ use std::io::Read;
 use super::context::Context;
 use super::problem::Problem;
 use crate::actors::ActError;
+use crate::acts::Refusal;
 use crate::acts::archives::{self, Awaiting, NewAsset};
 use crate::acts::assets::{NewMock, NewPrivateData};
 use crate::acts::datasets::Shown;
@@ -32,11 +33,14 @@ use shelf::{Shelf, Shelved};
 
 /// What is to become of an archive.
 #[derive(Clone, Debug)]
-pub(super) struct ImportWanted {
+pub struct ImportWanted {
+    /// Who uploads it.
     pub actor: Actor,
     /// The dataset's name; the top folder's where there is none.
     pub name: Option<String>,
+    /// Who may know of the dataset.
     pub visibility: Visibility,
+    /// Which CSV files have a header.
     pub headers: Headers,
     /// The mocks to generate for private data, if any.
     pub generate: Option<Generate>,
@@ -44,15 +48,19 @@ pub(super) struct ImportWanted {
 
 /// How mocks are generated.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Generate {
+pub struct Generate {
+    /// How many rows each has.
     pub rows: u64,
+    /// The seed of the first; each further one has the next.
     pub seed: u64,
 }
 
 /// What has become of an archive.
 #[derive(Debug)]
-pub(super) struct Imported {
+pub struct Imported {
+    /// The dataset and its assets.
     pub shown: Shown,
+    /// Members that were not read.
     pub ignored: Vec<String>,
 }
 
@@ -71,12 +79,26 @@ struct Arrived<B> {
     files: Vec<File<B>>,
 }
 
+/// Whether the archive may be taken in, before any byte of it is.
+///
+/// # Errors
+/// See [`archives::may_import`]; and mocks are to be generated on a node whose data are the mocks.
+pub async fn may_import(context: &Context, wanted: &ImportWanted) -> Result<(), Problem> {
+    if wanted.generate.is_some() && !context.side.holds_private_data() {
+        return Err(Refusal::conflict("wrong_side", MOCKS_ALREADY).into());
+    }
+    let (actor, name) = (wanted.actor.clone(), wanted.name.clone());
+    let check = move |view: &_| {
+        let here = Here::at(view, clock::now(), [0; 32])?;
+        archives::may_import(view, &actor, here.node, name.as_deref())
+    };
+    Ok(context.store.read(check).await?)
+}
+
+const MOCKS_ALREADY: &str = "mocks are generated for private data, on a node that holds it; on this one the data of an archive are the mocks";
+
 /// Makes a dataset of an archive: of private data on a node that holds such, else of mocks.
-pub(super) fn import(
-    context: &Context,
-    wanted: &ImportWanted,
-    body: &mut dyn Read,
-) -> Result<Imported, Problem> {
+pub fn import(context: &Context, wanted: &ImportWanted, body: &mut dyn Read) -> Result<Imported, Problem> {
     let mut staged = StagedFiles::default();
     let (contents, draft, assets) = match context.attachments.as_deref() {
         Some(attachments) => {

@@ -9,8 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::archive_uploads::{self, Generate, ImportWanted, Imported, Supplied, SupplyWanted};
-use super::{Answer, Context, Page, Problem, Query, SignedIn, Visitor, files, page};
-use crate::acts::Refusal;
+use super::{Answer, Context, Page, Problem, Query, SignedIn, Visitor, asset_uploads, files, page};
 use crate::acts::archives::{self, ListedAsset};
 use crate::clock;
 use crate::domain::access::Viewer;
@@ -139,8 +138,7 @@ impl ImportQuery {
         if !(1..=ROWS_MAX).contains(&rows) {
             return Err(Invalid::new("mock_rows", format!("must be from 1 to {ROWS_MAX}")).into());
         }
-        let [a, b, c, d, e, f, ..] = clock::random_bytes();
-        let seed = self.seed.unwrap_or(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]));
+        let seed = self.seed.unwrap_or_else(asset_uploads::seed);
         Ok((self.mocks == MocksWord::Generate).then_some(Generate { rows, seed }))
     }
 }
@@ -247,9 +245,6 @@ async fn import(
     body: web::Payload,
 ) -> Answer {
     let generate = query.generate()?;
-    if generate.is_some() && !context.side.holds_private_data() {
-        return Err(Refusal::conflict("wrong_side", MOCKS_ALREADY).into());
-    }
     let visibility = query.visibility()?;
     let present = query.header_present.as_deref();
     let wanted = ImportWanted {
@@ -259,12 +254,7 @@ async fn import(
         name: query.name,
         generate,
     };
-    let (who, name) = (wanted.actor.clone(), wanted.name.clone());
-    let check = move |view: &_| {
-        let here = Here::at(view, clock::now(), [0; 32])?;
-        archives::may_import(view, &who, here.node, name.as_deref())
-    };
-    context.store.read(check).await?;
+    archive_uploads::may_import(&context, &wanted).await?;
     let most = context.config.server.upload_bytes;
     let viewer = Viewer::from(wanted.actor.clone());
     let shared = context.clone();
@@ -295,8 +285,6 @@ async fn import(
         seed: generate.map(|generate| generate.seed),
     }))
 }
-
-const MOCKS_ALREADY: &str = "mocks are generated for private data, on a node that holds it; on this one the data of an archive are the mocks";
 
 /// Which files of an archive of mocks have headers, where the assets do not tell.
 #[derive(Debug, Deserialize, IntoParams)]

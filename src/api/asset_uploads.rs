@@ -18,26 +18,50 @@ use crate::domain::private_data::PrivateData;
 use crate::domain::schema::Schema;
 use crate::failpoint::failpoint;
 use crate::runtime::format::{DataFile, FormatError, inspect, shared_rows};
-use crate::store::attachments::{AttachmentError, Attachments, Role};
+use crate::store::attachments::{AttachmentError, Role};
 use crate::store::blobs::{BlobError, StagedBlob};
 use crate::store::read::Read as _;
+use crate::store::records::Here;
 use crate::store::tables::PRIVATE_DATA;
 
 /// Which mock is uploaded.
 #[derive(Clone, Debug)]
-pub(super) struct MockUpload {
+pub struct MockUpload {
+    /// Who uploads.
     pub actor: Actor,
+    /// To what.
     pub asset: AssetId,
+    /// How the bytes are written.
     pub format: DataFormat,
+    /// Whether it is the real data.
     pub is_real: bool,
 }
 
+/// Whether the mock may be set, before any byte of it is taken in.
+///
+/// # Errors
+/// See [`assets::may_set_mock`].
+pub async fn may_set_mock(context: &Context, upload: &MockUpload) -> Result<(), Problem> {
+    let (actor, id) = (upload.actor.clone(), upload.asset);
+    let releases = upload.is_real && context.side.holds_private_data();
+    let check = move |view: &_| {
+        let here = Here::at(view, clock::now(), [0; 32])?;
+        assets::may_set_mock(view, &actor, here.node, releases, id)
+    };
+    Ok(context.store.read(check).await?)
+}
+
+/// A seed for a mock whose owner names none. It has 48 bits: every JSON reader keeps such a number exactly.
+pub fn seed() -> u64 {
+    let [a, b, c, d, e, f, ..] = clock::random_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
 /// Takes a mock in. Gives the asset as it is then, and how many rows of the mock stand in the private data.
-pub(super) fn mock(
-    context: &Context,
-    upload: &MockUpload,
-    body: &mut dyn Read,
-) -> Result<(Object, u64), Problem> {
+///
+/// # Errors
+/// See [`assets::set_mock`]; and the bytes are not of the format, too many, or the disk fails.
+pub fn mock(context: &Context, upload: &MockUpload, body: &mut dyn Read) -> Result<(Object, u64), Problem> {
     let limit = context.config.server.upload_bytes;
     let mut writer = context.blobs.writer(limit).map_err(Problem::from)?;
     copy(body, |piece| writer.push(piece).map_err(Problem::from))?;
@@ -45,7 +69,10 @@ pub(super) fn mock(
 }
 
 /// Generates a mock and takes it in.
-pub(super) fn generated_mock(
+///
+/// # Errors
+/// See [`mock`].
+pub fn generated_mock(
     context: &Context,
     upload: &MockUpload,
     plan: &MockPlan,
@@ -110,19 +137,36 @@ fn shared_with_private(
 
 /// Which private data is uploaded.
 #[derive(Clone, Debug)]
-pub(super) struct PrivateUpload {
+pub struct PrivateUpload {
+    /// Who uploads.
     pub actor: Actor,
+    /// To what.
     pub asset: AssetId,
+    /// How the bytes are written.
     pub format: DataFormat,
 }
 
+/// Whether the data may be attached, before any byte of it is taken in.
+///
+/// # Errors
+/// See [`assets::may_attach`].
+pub async fn may_attach(context: &Context, upload: &PrivateUpload) -> Result<(), Problem> {
+    let (actor, id) = (upload.actor.clone(), upload.asset);
+    let check = move |view: &_| assets::may_attach(view, &actor, &Here::at(view, clock::now(), [0; 32])?, id);
+    Ok(context.store.read(check).await?)
+}
+
 /// Attaches private data, in place of any that is attached.
-pub(super) fn private(
+///
+/// # Errors
+/// See [`assets::attach`]; and the bytes are not of the format, too many, or the disk fails.
+pub fn private(
     context: &Context,
     upload: &PrivateUpload,
-    attachments: &Attachments,
     body: &mut dyn Read,
 ) -> Result<PrivateData, Problem> {
+    let held = context.attachments.as_ref();
+    let attachments = held.ok_or_else(|| Problem::not_found("this node holds no private data"))?;
     let (id, limit) = (upload.asset, context.config.server.upload_bytes);
     let mut writer = attachments.writer(id.0, Role::Data, limit)?;
     let mut length = 0_u64;

@@ -138,21 +138,11 @@ async fn put_mock(
         format,
         is_real,
     };
-    may_set_mock(&context, &upload).await?;
+    asset_uploads::may_set_mock(&context, &upload).await?;
     let most = context.config.server.upload_bytes;
     let take = move |body: &mut dyn std::io::Read| asset_uploads::mock(&context, &upload, body);
     let (asset, shared) = files::receive(body, most, take).await?;
     Ok(with_shared_rows(&asset, shared))
-}
-
-async fn may_set_mock(context: &Context, upload: &MockUpload) -> Result<(), Problem> {
-    let (actor, id) = (upload.actor.clone(), upload.asset);
-    let releases = upload.is_real && context.side.holds_private_data();
-    let check = move |view: &_| {
-        let here = Here::at(view, clock::now(), [0; 32])?;
-        assets::may_set_mock(view, &actor, here.node, releases, id)
-    };
-    Ok(context.store.read(check).await?)
 }
 
 fn with_shared_rows(asset: &crate::domain::object::Object, shared: u64) -> HttpResponse {
@@ -173,6 +163,14 @@ enum ColumnKind {
     Bool,
     /// Text; eight random letters by default.
     String,
+    /// Numbers with two decimals; from 0 to 100 by default.
+    Decimal,
+    /// Days.
+    Date,
+    /// Times of a day.
+    Time,
+    /// Points in time.
+    Timestamp,
 }
 
 /// A column to generate.
@@ -220,6 +218,10 @@ impl Generation {
                     ColumnKind::Float => MockType::Float,
                     ColumnKind::Bool => MockType::Bool,
                     ColumnKind::String => MockType::String,
+                    ColumnKind::Decimal => MockType::Decimal,
+                    ColumnKind::Date => MockType::Date,
+                    ColumnKind::Time => MockType::Time,
+                    ColumnKind::Timestamp => MockType::Timestamp,
                 },
                 min: column.min,
                 max: column.max,
@@ -247,10 +249,8 @@ async fn generate_mock(
         format: DataFormat::Csv,
         is_real: false,
     };
-    may_set_mock(&context, &upload).await?;
-    let [a, b, c, d, e, f, ..] = clock::random_bytes();
-    // 48 bits: every JSON reader keeps such a number exactly.
-    let seed = body.seed.unwrap_or(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]));
+    asset_uploads::may_set_mock(&context, &upload).await?;
+    let seed = body.seed.unwrap_or_else(asset_uploads::seed);
     let plan = body.plan()?;
     let take = move || asset_uploads::generated_mock(&context, &upload, &plan, seed);
     let (asset, _) = off_the_arbiter(take).await??;
@@ -333,16 +333,10 @@ async fn put_private(
     body: web::Payload,
 ) -> Answer {
     let (asset, format) = (AssetId(*id), query.format.into());
-    let who = actor.clone();
-    let check =
-        move |view: &_| assets::may_attach(view, &who, &Here::at(view, clock::now(), [0; 32])?, asset);
-    context.store.read(check).await?;
-    let attachments = context.attachments.clone();
-    let attachments = attachments.ok_or_else(|| Problem::not_found("this node holds no private data"))?;
     let upload = PrivateUpload { actor, asset, format };
+    asset_uploads::may_attach(&context, &upload).await?;
     let most = context.config.server.upload_bytes;
-    let take =
-        move |body: &mut dyn std::io::Read| asset_uploads::private(&context, &upload, &attachments, body);
+    let take = move |body: &mut dyn std::io::Read| asset_uploads::private(&context, &upload, body);
     let attached = files::receive(body, most, take).await?;
     Ok(HttpResponse::Ok().json(json!({
         "attached": true, "format": attached.format, "schema": attached.schema, "length": attached.length,

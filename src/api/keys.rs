@@ -7,6 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::passwords::Password;
+use super::proof::Caller;
 use super::signed::{Arrival, PinnedKey};
 use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page, proof};
 use crate::acts::keys::{self, Known};
@@ -70,7 +71,8 @@ async fn register(
     SignedIn(actor): SignedIn,
     Json(body): Json<RegisterBody>,
 ) -> Answer {
-    proof::of_password(&context, &request, &actor, Some(body.password)).await?;
+    let caller = Caller::of(&context, &request, actor.clone());
+    proof::of_password(&context, &caller, Some(body.password)).await?;
     let key = context
         .store
         .act(move |tx, here| keys::register(tx, &actor, here, body.key, &body.signature))
@@ -117,7 +119,8 @@ async fn remove(
     SignedIn(actor): SignedIn,
     Json(body): Json<RemoveBody>,
 ) -> Answer {
-    proof::of_password(&context, &request, &actor, Some(body.password)).await?;
+    let caller = Caller::of(&context, &request, actor.clone());
+    proof::of_password(&context, &caller, Some(body.password)).await?;
     context
         .store
         .act(move |tx, here| keys::remove(tx, &actor, here))

@@ -1,5 +1,7 @@
 //! Passwords: changed by their owners, and chosen anew by whoever has forgotten theirs.
 
+use std::net::IpAddr;
+
 use actix_web::{HttpRequest, HttpResponse, post, put, web};
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
@@ -10,11 +12,14 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::passwords::Password;
+use super::proof::Caller;
 use super::sign_in::Bearer;
 use super::throttles::Trier;
-use super::{Answer, Context, Json, SignedIn, proof};
+use super::{Answer, Context, Json, Problem, SignedIn, proof};
 use crate::acts::{accounts, notices};
 use crate::clock;
+use crate::domain::access::Actor;
+use crate::domain::hash::Hash;
 use crate::domain::id::UserId;
 use crate::domain::sealed::Secret;
 use crate::domain::session;
@@ -50,19 +55,41 @@ async fn change(
     Bearer(token): Bearer,
     Json(body): Json<ChangeBody>,
 ) -> Answer {
-    proof::of_password(&context, &request, &actor, Some(body.password)).await?;
-    let user = actor.user;
+    let caller = Caller::of(&context, &request, actor);
+    change_own(
+        &context,
+        caller,
+        session::token_hash(&token),
+        body.password,
+        body.new,
+    )
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Gives somebody who shows their present password a new one. All their sessions end but the one that has this hash.
+///
+/// # Errors
+/// The present password is wrong, the new one is too weak, or too many tries have failed.
+pub async fn change_own(
+    context: &Context,
+    caller: Caller,
+    session: Hash,
+    present: Password,
+    new: Password,
+) -> Result<(), Problem> {
+    proof::of_password(context, &caller, Some(present)).await?;
+    let user = caller.actor.user;
     let words = context
         .store
         .read(move |view| accounts::own_words(view, Some(user)))
         .await?;
-    let hash = context.passwords().hash(body.new, words).await?.password_hash;
-    let session = session::token_hash(&token);
+    let hash = context.passwords().hash(new, words).await?.password_hash;
     context
         .store
-        .act(move |tx, here| accounts::change_password(tx, &actor, here, hash, &session))
+        .act(move |tx, here| accounts::change_password(tx, &caller.actor, here, hash, &session))
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(())
 }
 
 /// Who has forgotten their password.
@@ -91,18 +118,26 @@ async fn forgotten(
     context: web::Data<Context>,
     Json(body): Json<ForgottenBody>,
 ) -> Answer {
-    let (trier, now) = (
-        Trier::of_account(&body.email, context.address(&request)),
-        context.store.now(),
-    );
+    let from = context.address(&request);
+    ask_for_token(context, from, body.email)?;
+    Ok(HttpResponse::Accepted().json(Asked { detail: ASKED }))
+}
+
+/// What whoever asks for a token is told, whether there is such an account or not.
+pub const ASKED: &str = "if there is such an account and this node has mail, a token is on its way; otherwise ask somebody who may \
+                         create users here for one";
+
+/// Has a token mailed to the account under an address, if there is one and the node sends mail. Whoever asks is not told.
+///
+/// # Errors
+/// Too many have been asked for.
+pub fn ask_for_token(context: web::Data<Context>, from: IpAddr, email: String) -> Result<(), Problem> {
+    let (trier, now) = (Trier::of_account(&email, from), context.store.now());
     context.throttles().admit(trier, now)?;
     context.throttles().failed(trier, now);
     // Beside the answer: how long it takes must not tell whether there is such an account.
-    actix_web::rt::spawn(mail_token(context, body.email));
-    Ok(HttpResponse::Accepted().json(Asked {
-        detail: "if there is such an account and this node has mail, a token is on its way; otherwise ask somebody who may \
-                 create users here for one",
-    }))
+    actix_web::rt::spawn(mail_token(context, email));
+    Ok(())
 }
 
 /// Has a token mailed to the account under an address, if there is one and the node sends mail.
@@ -139,9 +174,23 @@ struct ChooseBody {
     (status = 401, description = "The token is wrong, used or over"), (status = 429, description = "Too many tries")))]
 #[post("/password-resets/use")]
 async fn choose(request: HttpRequest, context: web::Data<Context>, Json(body): Json<ChooseBody>) -> Answer {
-    let (trier, now) = (Trier::at(context.address(&request)), context.store.now());
+    choose_by_token(&context, context.address(&request), &body.token, body.password).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Chooses a new password with a token, which works once. All sessions of its owner end.
+///
+/// # Errors
+/// The token is wrong, used or over, the password is too weak, or too many tries have failed.
+pub async fn choose_by_token(
+    context: &Context,
+    from: IpAddr,
+    token: &str,
+    password: Password,
+) -> Result<(), Problem> {
+    let (trier, now) = (Trier::at(from), context.store.now());
     context.throttles().admit(trier, now)?;
-    let token = session::reset_token_hash(&body.token);
+    let token = session::reset_token_hash(token);
     // Before the slow hash: a stranger without a token costs next to nothing.
     let found = context
         .store
@@ -153,16 +202,12 @@ async fn choose(request: HttpRequest, context: web::Data<Context>, Json(body): J
     if found.is_err() {
         context.throttles().failed(trier, now);
     }
-    let hash = context
-        .passwords()
-        .hash(body.password, found?)
-        .await?
-        .password_hash;
+    let hash = context.passwords().hash(password, found?).await?.password_hash;
     context
         .store
         .act(move |tx, here| accounts::reset_password(tx, here, &token, hash))
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(())
 }
 
 /// A token to hand over.
@@ -182,15 +227,27 @@ struct Offered {
     (status = 403, description = "Not allowed"), (status = 404, description = "No such account")))]
 #[post("/users/{id}/password-reset")]
 async fn hand_over(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
-    let id = UserId(*id);
+    let (token, expires_at) = token_for(&context, actor, UserId(*id)).await?;
+    Ok(HttpResponse::Created().json(Offered {
+        token: token.to_string(),
+        expires_at,
+    }))
+}
+
+/// Makes a token for somebody, and tells it this once, with when it ends.
+///
+/// # Errors
+/// There is no such account, or the actor may not act on it.
+pub async fn token_for(
+    context: &Context,
+    actor: Actor,
+    id: UserId,
+) -> Result<(Zeroizing<String>, Timestamp), Problem> {
     let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
     let hash = session::reset_token_hash(&token);
     let offer = context
         .store
         .act(move |tx, here| accounts::reset_for(tx, &actor, here, id, &hash))
         .await?;
-    Ok(HttpResponse::Created().json(Offered {
-        token: token.to_string(),
-        expires_at: offer.expires_at,
-    }))
+    Ok((token, offer.expires_at))
 }

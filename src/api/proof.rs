@@ -1,5 +1,7 @@
 //! What somebody who is signed in shows once more before they do what a stolen token must not be enough for.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 
 use super::passwords::Password;
@@ -10,17 +12,35 @@ use crate::acts::accounts;
 use crate::domain::access::Actor;
 use crate::domain::object::Body;
 
-/// The actor's password. Wrong ones count like failed sign-ins.
+/// Somebody who is signed in, and where they are: their tries are counted.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// Where.
+    pub from: IpAddr,
+}
+
+impl Caller {
+    /// Whoever has sent a request.
+    pub(super) fn of(context: &Context, request: &HttpRequest, actor: Actor) -> Self {
+        Self {
+            actor,
+            from: context.address(request),
+        }
+    }
+}
+
+/// The caller's password. Wrong ones count like failed sign-ins.
 ///
 /// # Errors
 /// It is missing or wrong, or too many tries have failed.
 pub(super) async fn of_password(
     context: &Context,
-    request: &HttpRequest,
-    actor: &Actor,
+    caller: &Caller,
     password: Option<Password>,
 ) -> Result<(), Problem> {
-    let (user, by) = (actor.user, actor.clone());
+    let (user, by) = (caller.actor.user, caller.actor.clone());
     let email = context
         .store
         .read(move |view| match accounts::user(view, &by, user)?.object.body {
@@ -28,10 +48,7 @@ pub(super) async fn of_password(
             _ => Ok(String::new()),
         })
         .await?;
-    let (trier, now) = (
-        Trier::of_account(&email, context.address(request)),
-        context.store.now(),
-    );
+    let (trier, now) = (Trier::of_account(&email, caller.from), context.store.now());
     context.throttles().admit(trier, now)?;
     let held = context
         .store
@@ -48,7 +65,7 @@ pub(super) async fn of_password(
     context.throttles().failed(trier, now);
     let refusal = Refusal::conflict(
         "password_refused",
-        "send your present password as `password`: this is done by nobody but you",
+        "this needs your present password, which is missing or wrong: it is done by nobody but you",
     );
     Err(refusal.into())
 }

@@ -7,6 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::passwords::Password;
+use super::proof::Caller;
 use super::throttles::Trier;
 use super::{Answer, Context, Json, Problem, SignedIn, proof};
 use crate::acts::{accounts, settings};
@@ -35,11 +36,11 @@ struct AddBody {
 
 /// A secret for an authenticator.
 #[derive(Debug, Serialize, ToSchema)]
-struct NewSecret {
+pub struct NewSecret {
     /// In base32, for typing in. It is told this once.
-    secret: String,
+    pub secret: String,
     /// The same as an `otpauth:` address, for a picture.
-    address: String,
+    pub address: String,
 }
 
 /// Begins to add a second factor (TOTP, RFC 6238): answers with a secret for the authenticator. It is asked for once a first code
@@ -55,11 +56,21 @@ async fn add(
     SignedIn(actor): SignedIn,
     Json(body): Json<AddBody>,
 ) -> Answer {
-    proof::of_password(&context, &request, &actor, Some(body.password)).await?;
+    let caller = Caller::of(&context, &request, actor);
+    let secret = begin(&context, caller, body.password).await?;
+    Ok(HttpResponse::Created().json(secret))
+}
+
+/// Makes a secret for somebody who shows their password.
+///
+/// # Errors
+/// The password is wrong, they have a second factor, or too many tries have failed.
+pub async fn begin(context: &Context, caller: Caller, password: Password) -> Result<NewSecret, Problem> {
+    proof::of_password(context, &caller, Some(password)).await?;
     let mut secret = [0; SECRET_BYTES];
     let random = clock::random_bytes();
     secret.copy_from_slice(&random[..SECRET_BYTES]);
-    let factor = SecondFactor::new(secret);
+    let (factor, actor) = (SecondFactor::new(secret), caller.actor);
     let by = actor.clone();
     let (node, email) = context
         .store
@@ -79,7 +90,7 @@ async fn add(
         .store
         .act(move |tx, _| accounts::add_second_factor(tx, &actor, factor))
         .await?;
-    Ok(HttpResponse::Created().json(shown))
+    Ok(shown)
 }
 
 /// A first code.
@@ -109,7 +120,17 @@ async fn confirm(
     SignedIn(actor): SignedIn,
     Json(body): Json<ConfirmBody>,
 ) -> Answer {
-    let (trier, now) = (Trier::at(context.address(&request)), context.store.now());
+    let caller = Caller::of(&context, &request, actor);
+    let recovery_codes = confirm_by(&context, caller, body.code).await?;
+    Ok(HttpResponse::Ok().json(RecoveryCodes { recovery_codes }))
+}
+
+/// Confirms the second factor that waits for it: the recovery codes, which nothing else ever tells.
+///
+/// # Errors
+/// The code is wrong, none waits, or too many tries have failed.
+pub async fn confirm_by(context: &Context, caller: Caller, code: String) -> Result<Vec<String>, Problem> {
+    let (trier, now) = (Trier::at(caller.from), context.store.now());
     context.throttles().admit(trier, now)?;
     let codes: Vec<String> = (0..RECOVERY_CODES)
         .map(|_| {
@@ -121,15 +142,13 @@ async fn confirm(
     let hashes = codes.iter().map(|code| recovery_hash(code)).collect();
     let done = context
         .store
-        .act(move |tx, here| accounts::confirm_second_factor(tx, &actor, here, &body.code, hashes))
+        .act(move |tx, here| accounts::confirm_second_factor(tx, &caller.actor, here, &code, hashes))
         .await;
     if done.is_err() {
         context.throttles().failed(trier, now);
     }
     done?;
-    Ok(HttpResponse::Ok().json(RecoveryCodes {
-        recovery_codes: codes,
-    }))
+    Ok(codes)
 }
 
 /// What shows that it is the caller who removes it.
@@ -155,22 +174,36 @@ async fn remove(
     SignedIn(actor): SignedIn,
     Json(body): Json<RemoveBody>,
 ) -> Answer {
-    proof::of_password(&context, &request, &actor, Some(body.password)).await?;
-    let (trier, now) = (Trier::at(context.address(&request)), context.store.now());
+    let caller = Caller::of(&context, &request, actor);
+    remove_own(&context, caller, body.password, body.code).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Removes the second factor of somebody who shows their password and a code.
+///
+/// # Errors
+/// Either is wrong, there is none, or too many tries have failed.
+pub async fn remove_own(
+    context: &Context,
+    caller: Caller,
+    password: Password,
+    code: Option<String>,
+) -> Result<(), Problem> {
+    proof::of_password(context, &caller, Some(password)).await?;
+    let (trier, now) = (Trier::at(caller.from), context.store.now());
     context.throttles().admit(trier, now)?;
     let done = context
         .store
         .act(move |tx, here| {
-            let user = actor.user;
-            accounts::remove_second_factor(tx, &actor, here, user, body.code.as_deref())
+            let actor = &caller.actor;
+            accounts::remove_second_factor(tx, actor, here, actor.user, code.as_deref())
         })
         .await
         .map_err(Problem::from);
     if done.is_err() {
         context.throttles().failed(trier, now);
     }
-    done?;
-    Ok(HttpResponse::NoContent().finish())
+    done
 }
 
 /// Removes the second factor of somebody who has lost theirs. Whoever does it must have every permission that they have.

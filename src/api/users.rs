@@ -1,6 +1,7 @@
 //! People with an account.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use jiff::Timestamp;
@@ -10,10 +11,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::passwords::Password;
+use super::proof::Caller;
 use super::throttles::Trier;
 use super::view::RevisionView;
-use super::{Answer, Context, Json, MaybeSignedIn, Page, Query, SignedIn, page, proof};
+use super::{Answer, Context, Json, MaybeSignedIn, Page, Problem, Query, SignedIn, page, proof};
 use crate::acts::accounts::{self, Change, NewUser, Person, ProfileChange, Wanted};
+use crate::domain::access::Actor;
 use crate::domain::id::UserId;
 use crate::domain::object::Body;
 use crate::domain::user::Profile;
@@ -169,11 +172,47 @@ async fn create(
     MaybeSignedIn(actor): MaybeSignedIn,
     Json(body): Json<NewUserBody>,
 ) -> Answer {
-    let (trier, now) = (Trier::at(context.address(&request)), context.store.now());
+    let new = NewAccount {
+        profile: Profile {
+            name: body.name,
+            email: body.email,
+            institution: body.institution,
+            website: body.website,
+        },
+        password: body.password,
+        role: body.role,
+    };
+    let made = make(&context, actor, context.address(&request), new).await?;
+    Ok(HttpResponse::Created().json(UserView::of(&made)))
+}
+
+/// An account that shall be made.
+#[derive(Debug)]
+pub struct NewAccount {
+    /// Whose it is.
+    pub profile: Profile,
+    /// Their first password.
+    pub password: Password,
+    /// Id or name of the role; User if there is none.
+    pub role: Option<String>,
+}
+
+/// Makes an account: by somebody with the permission, or by a stranger for themselves, at a bounded rate, where registration is
+/// open.
+///
+/// # Errors
+/// The actor may not, a field is wrong, the address has an account, or too many have been made from where the stranger is.
+pub async fn make(
+    context: &Context,
+    actor: Option<Actor>,
+    from: IpAddr,
+    new: NewAccount,
+) -> Result<Person, Problem> {
+    let (trier, now) = (Trier::at(from), context.store.now());
     if actor.is_none() {
         context.throttles().admit(trier, now)?;
     }
-    let (who, role) = (actor.clone(), body.role.clone());
+    let (who, role) = (actor.clone(), new.role.clone());
     let words = context
         .store
         .read(move |view| {
@@ -181,22 +220,15 @@ async fn create(
             accounts::own_words(view, None)
         })
         .await?;
-    let words = words
-        .into_iter()
-        .chain([body.name.clone(), body.email.clone(), body.institution.clone()])
-        .collect();
-    let credentials = context.passwords().hash(body.password, words).await?;
+    let own = [&new.profile.name, &new.profile.email, &new.profile.institution].map(Clone::clone);
+    let words = words.into_iter().chain(own).collect();
+    let credentials = context.passwords().hash(new.password, words).await?;
     let stranger = actor.is_none();
     let wanted = NewUser {
         id: UserId(context.new_id()),
-        profile: Profile {
-            name: body.name,
-            email: body.email,
-            institution: body.institution,
-            website: body.website,
-        },
+        profile: new.profile,
         credentials,
-        role: body.role,
+        role: new.role,
     };
     let made = context
         .store
@@ -206,7 +238,7 @@ async fn create(
         // Whether it succeeds or tells that an address has an account: strangers get few of either.
         context.throttles().failed(trier, now);
     }
-    Ok(HttpResponse::Created().json(UserView::of(&made?)))
+    Ok(made?)
 }
 
 /// What people are looked for by; all of it must fit.
@@ -300,20 +332,34 @@ async fn change_me(
     SignedIn(actor): SignedIn,
     Json(body): Json<ProfileBody>,
 ) -> Answer {
-    if body.email.is_some() {
-        proof::of_password(&context, &request, &actor, body.password).await?;
-    }
+    let caller = Caller::of(&context, &request, actor);
     let change = ProfileChange {
         name: body.name,
         email: body.email,
         institution: body.institution,
         website: body.website,
     };
-    let user = context
-        .store
-        .act(move |tx, here| accounts::change_profile(tx, &actor, here, &change))
-        .await?;
+    let user = change_own(&context, caller, change, body.password).await?;
     Ok(HttpResponse::Ok().json(UserView::of(&user)))
+}
+
+/// Changes what somebody says of themselves. Where the address changes, they show their password.
+///
+/// # Errors
+/// A field or the password is wrong, the address has an account, or too many tries have failed.
+pub async fn change_own(
+    context: &Context,
+    caller: Caller,
+    change: ProfileChange,
+    password: Option<Password>,
+) -> Result<Person, Problem> {
+    if change.email.is_some() {
+        proof::of_password(context, &caller, password).await?;
+    }
+    let changed = context
+        .store
+        .act(move |tx, here| accounts::change_profile(tx, &caller.actor, here, &change));
+    Ok(changed.await?)
 }
 
 /// One person.

@@ -113,7 +113,8 @@ pub(super) struct Generate {
     /// Where the random numbers begin, to make the same mock again
     #[arg(long)]
     seed: Option<u64>,
-    /// A column: NAME:TYPE, with TYPE one of int, float, bool, string; then `,min=…`, `,max=…`, `,choices=A|B`,
+    /// A column: NAME:TYPE, with TYPE one of int, float, bool, string, decimal, date, time,
+    /// timestamp; then `,min=…`, `,max=…`, `,choices=A|B`,
     /// `,missing=SHARE`
     #[arg(long, value_name = "NAME:TYPE[,…]", required = true, value_parser = column::column)]
     column: Vec<Value>,

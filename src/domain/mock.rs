@@ -4,6 +4,7 @@
 //! The same declaration and the same seed give the same bytes, on every machine and in every version: random numbers are
 //! the output stream of BLAKE3, keyed by the seed.
 
+mod column;
 mod declared;
 mod tensor;
 
@@ -13,6 +14,7 @@ use jiff::civil::{Date, DateTime, Time, date};
 use jiff::{SignedDuration, Span};
 use serde::{Deserialize, Serialize};
 
+pub use column::WrongColumn;
 pub use declared::{NoPlan, Plan, Ranges, WrongRange, plan};
 pub use tensor::{Element, TensorPlan};
 

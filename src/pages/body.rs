@@ -6,11 +6,11 @@ use std::sync::Arc;
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use super::dataset::schema;
 use super::piece::code::{difference, source};
 use super::piece::facts::facts;
 use super::piece::hash;
 use super::piece::number::{bytes, count};
+use super::piece::schema::schema;
 use super::piece::status::{Tone, badge};
 use super::piece::text::{prose, reveal, revealed};
 use super::piece::time::date;

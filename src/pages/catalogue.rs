@@ -36,7 +36,7 @@ async fn list(Anyone(visit): Anyone, query: Fields) -> Answer {
 
 fn shown(visit: &Shell, query: &Fields, datasets: &[Object], next: Option<&str>) -> HttpResponse {
     let narrowed = query.given("search").is_some() || query.given("tag").is_some();
-    visit.page("Datasets").body(html! {
+    visit.page("Datasets").aside(html! { @if visit.may(Permission::UploadData) { a.button.primary href="/datasets/new" { "Make a dataset" } a.button href="/datasets/archive" { "From an archive" } } }).body(html! {
         (search(query))
         @if datasets.is_empty() { (nothing(visit, narrowed, next.is_some())) }
         ul.cards { @for dataset in datasets { (card(dataset)) } }
@@ -70,7 +70,7 @@ fn nothing(visit: &Shell, narrowed: bool, more: bool) -> Markup {
         return empty("No dataset fits what you are looking for.", to_do);
     }
     let to_do = if visit.may(Permission::UploadData) {
-        html! { "Make the first one with " code { "poundlock dataset create" } "." }
+        html! { a href="/datasets/new" { "Make the first one" } "." }
     } else {
         html! { "They appear here once a data owner publishes them." }
     };

@@ -34,8 +34,6 @@ use crate::store::records::{self, Here};
 const PAGE: usize = 50;
 /// Runs that are shown.
 const RUNS_SHOWN: usize = 20;
-/// Projects that can be chosen.
-const PROJECTS_MAX: usize = 200;
 
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/codes", list);
@@ -94,10 +92,6 @@ async fn read(visit: &Visit, id: CodeId) -> Result<Shown, Problem> {
                 Err(refusal) => Err(refusal.to_string()),
             };
             let requests = records::children(view, id.0, Kind::Request)?;
-            let own = projects::list(view, &actor, None, PROJECTS_MAX)?.objects;
-            let own = own.into_iter().filter(|object| {
-                matches!(&object.body, Body::Project(project) if project.started && project.members.contains(&actor.user))
-            });
             Ok(Shown {
                 signed: signatures::on_code(view, &code.object, &code.body)?,
                 runs: runs::of_code(view, &actor, id, RUNS_SHOWN)?.runs,
@@ -105,7 +99,7 @@ async fn read(visit: &Visit, id: CodeId) -> Result<Shown, Problem> {
                     .into_iter()
                     .map(|object| (object.id, object.body.title()))
                     .collect(),
-                projects: own.map(|object| (object.id, object.body.title())).collect(),
+                projects: projects::open_to(view, &actor)?,
                 refers,
                 may_run,
                 code,

@@ -1,60 +1,86 @@
-//! A dataset and its assets: what they are, what their columns are, and their mocks to look at and to download.
+//! A dataset and its assets, as everybody sees it who may, and for its owners the ways to change it.
+
+mod archive;
+mod editing;
+mod publishing;
 
 use actix_web::web::Path;
 use maud::{Markup, html};
 use uuid::Uuid;
 
 use super::catalogue::tags;
-use super::piece::content::{content, window};
 use super::piece::facts::facts;
-use super::piece::icon::Icon;
-use super::piece::list::{empty, table};
-use super::piece::number::{bytes, count};
-use super::piece::status::{Tone, badge};
+use super::piece::list::empty;
+use super::piece::number::count;
+use super::piece::schema::shape_words;
 use super::piece::text::{prose, reveal};
 use super::piece::time::time;
-use super::visit::Shell;
-use super::{Answer, Anyone, Fields, Problem, Site};
-use crate::acts::{Refusal, datasets, grants, visible};
-use crate::api::assets as rest;
-use crate::api::context::off_the_arbiter;
+use super::{Answer, Anyone, Problem, Site};
+use crate::acts::{Refusal, datasets};
+use crate::clock;
 use crate::domain::access::Permission;
-use crate::domain::asset::{Asset, Mock};
-use crate::domain::dataset::Dataset;
-use crate::domain::id::{AssetId, DatasetId};
+use crate::domain::asset::Asset;
+use crate::domain::dataset::{Dataset, MockAccess, Visibility};
+use crate::domain::id::DatasetId;
 use crate::domain::object::{Body, Object};
 use crate::domain::schema::Schema;
-use crate::runtime::format::glance_at_asset;
+use crate::store::records::Here;
+use publishing::Published;
 
 pub(super) fn routes(site: &mut Site<'_>) {
+    archive::routes(site);
+    editing::routes(site);
+    publishing::routes(site);
     site.get("/datasets/{id}", show);
-    site.get("/assets/{id}", asset);
-    site.get("/assets/{id}/mock", download);
+}
+
+fn address(id: DatasetId) -> String {
+    format!("/datasets/{id}")
 }
 
 async fn show(Anyone(visit): Anyone, id: Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
-    let viewer = visit.viewer()?;
-    let found = visit.read(move |view| datasets::show(view, &viewer, id)).await?;
+    let (viewer, now) = (visit.viewer()?, visit.context.store.now());
+    let uploads = visit.may(Permission::UploadData);
+    let actor = visit.actor.clone();
+    let (found, home, published) = visit
+        .read(move |view| {
+            let here = Here::at(view, now, clock::random_bytes())?;
+            let found = datasets::show(view, &viewer, id)?;
+            let home = found.dataset.home == here.node;
+            let published = match actor {
+                Some(actor) => Published::read(view, &actor, &here, &found.dataset)?,
+                None => None,
+            };
+            Ok::<_, Refusal>((found, home, published))
+        })
+        .await?;
     let Body::Dataset(dataset) = &found.dataset.body else {
         return Err(Problem::not_found("there is no such dataset"));
     };
     Ok(visit
         .page(dataset.name.as_str())
         .trail([("Datasets", "/datasets")])
+        .aside(html! { @if uploads && home { a.button href=(format!("{}/change", address(id))) { "Change the dataset" } } })
         .body(html! {
             div.columns {
                 div {
                     @if !dataset.description.is_empty() { div.card { h2 { "Description" } (prose(&dataset.description)) } }
-                    h2 { "Assets" }
-                    (assets_of(&visit, &found.assets))
+                    div.heading {
+                        h2 { "Assets" }
+                        @if uploads && home { div.aside { a.button href=(format!("{}/assets/new", address(id))) { "Add an asset" } } }
+                    }
+                    (assets_of(uploads, &found.assets))
                 }
-                div.side-column { (about(dataset, &found.dataset)) }
+                div.side-column {
+                    (about(dataset, &found.dataset, uploads))
+                    @if let Some(published) = &published { (publishing::shown(&visit, id, published)) }
+                }
             }
         }))
 }
 
-fn about(dataset: &Dataset, object: &Object) -> Markup {
+fn about(dataset: &Dataset, object: &Object, uploads: bool) -> Markup {
     html! {
         div.card {
             h2 { "About" }
@@ -65,6 +91,19 @@ fn about(dataset: &Dataset, object: &Object) -> Markup {
                 ("Last changed", time(object.updated_at)),
                 ("Identifier", html! { code { (object.id) } }),
             ]))
+            @if uploads {
+                (facts([
+                    ("Who may know of it", match &dataset.visibility {
+                        Visibility::Everybody => html! { "everybody, also guests where they are let in" },
+                        Visibility::SignedIn => html! { "whoever is signed in" },
+                        Visibility::Groups(groups) => html! { "the groups " (reveal(&groups.join(", "))) },
+                    }),
+                    ("Mocks", html! { @match dataset.mocks {
+                        MockAccess::WithDataset => "for whoever may know of it",
+                        MockAccess::OnRequest => "handed out on request",
+                    } }),
+                ]))
+            }
         }
         @if !dataset.contributors.is_empty() {
             div.card {
@@ -83,10 +122,10 @@ fn about(dataset: &Dataset, object: &Object) -> Markup {
     }
 }
 
-fn assets_of(visit: &Shell, assets: &[Object]) -> Markup {
+fn assets_of(uploads: bool, assets: &[Object]) -> Markup {
     if assets.is_empty() {
-        let to_do = if visit.may(Permission::UploadData) {
-            html! { "Add the first table or tensor with " code { "poundlock asset add" } "." }
+        let to_do = if uploads {
+            html! { "An asset is one table or one tensor, with its mock. Add the first one." }
         } else {
             html! { "Whoever looks after this dataset has not described any yet." }
         };
@@ -117,112 +156,4 @@ fn in_short(asset: &Asset) -> Markup {
             html! { "An array of " (dtype) ": " (shape_words(shape)) " in the mock" }
         }
     }
-}
-
-fn shape_words(shape: &[u64]) -> String {
-    let lengths: Vec<_> = shape.iter().map(ToString::to_string).collect();
-    if lengths.is_empty() {
-        "a single number".to_owned()
-    } else {
-        lengths.join(" × ")
-    }
-}
-
-async fn asset(Anyone(visit): Anyone, id: Path<Uuid>, query: Fields) -> Answer {
-    let id = AssetId(*id);
-    let (viewer, now) = (visit.viewer()?, visit.context.store.now());
-    let (object, asset, dataset, open) = visit
-        .read(move |view| {
-            let asset = visible::asset(view, &viewer, id)?;
-            let dataset = visible::dataset(view, &viewer, asset.body.dataset)?.body;
-            let open = match grants::may_have_mock(view, &viewer, now, id, &asset.body) {
-                Ok(()) => true,
-                Err(Refusal::Conflict { .. }) => false,
-                Err(other) => return Err(other),
-            };
-            Ok((asset.object, asset.body, dataset, open))
-        })
-        .await?;
-    let path = format!("/assets/{id}");
-    let mock = match &asset.mock {
-        Some(mock) if open => with_mock(&visit, &asset, mock, &path, &query).await?,
-        Some(mock) => html! {
-            h2 { "What it looks like" }
-            (schema(&mock.schema))
-            h2 { "The mock" }
-            (empty(
-                "This mock is handed out on request.",
-                html! { "Ask for it with " code { (format!("poundlock request see {id} --reason …")) } "; whoever triages decides." },
-            ))
-        },
-        None => empty(
-            "This asset has no mock.",
-            html! { "Code can still be written for it: its description says what it holds." },
-        ),
-    };
-    Ok(visit
-        .page(asset.name.as_str())
-        .trail([
-            ("Datasets".to_owned(), "/datasets".to_owned()),
-            (dataset.name, format!("/datasets/{}", asset.dataset)),
-        ])
-        .body(html! {
-            @if !asset.description.is_empty() { div.card { (prose(&asset.description)) } }
-            (mock)
-            @if visit.side.takes_scientists() && visit.may(Permission::SubmitRequests) { div.actions { a.button.primary href=(format!("/codes/new?asset={id}")) { "Write code for it" } } }
-            details { summary { "For programs" } (facts([("Identifier", html! { code { (object.id) } })])) }
-        }))
-}
-
-async fn with_mock(
-    visit: &Shell,
-    asset: &Asset,
-    mock: &Mock,
-    path: &str,
-    query: &Fields,
-) -> Result<Markup, Problem> {
-    let window = window(query)?;
-    let (blobs, blob, format) = (visit.context.blobs.clone(), mock.blob, mock.format);
-    let seen = off_the_arbiter(move || {
-        let file = blobs.open_blob(&blob).map_err(Problem::from)?;
-        glance_at_asset(file, format, window).map_err(Problem::from)
-    })
-    .await?;
-    let label = format!("The mock of {}", asset.name);
-    Ok(html! {
-        h2 { "What it looks like" }
-        (schema(&mock.schema))
-        div.heading {
-            h2 { "The mock " @if mock.is_real { (badge(Tone::Warning, Icon::Note, "the real data, released on purpose")) } }
-            div.aside { a.button href=(format!("{path}/mock")) download { "Download (" (bytes(mock.length)) ", " (mock.format.extension()) ")" } }
-        }
-        @if !mock.is_real { p.soft { "Made up: same columns and types as the private data, other values. Code that runs on it runs on the private data." } }
-        @match &seen {
-            Ok(seen) => (content(&label, seen, window, path, query, "")),
-            Err(problem) => p.problem { (super::fields::sentence(problem.detail())) },
-        }
-    })
-}
-
-/// Columns and types, or element type and shape.
-pub fn schema(schema: &Schema) -> Markup {
-    match schema {
-        Schema::Table { columns, .. } => table(
-            "Columns",
-            &["Column", "Type"],
-            columns.iter().map(|column| {
-                vec![
-                    html! { code { (reveal(&column.name)) } },
-                    html! { (column.dtype) },
-                ]
-            }),
-        ),
-        Schema::Tensor { dtype, shape } => html! {
-            div.card { (facts([("Elements", html! { code { (dtype) } }), ("Shape", html! { (shape_words(shape)) })])) }
-        },
-    }
-}
-
-async fn download(Anyone(visit): Anyone, id: Path<Uuid>) -> Answer {
-    rest::mock_of(&visit.context, visit.viewer()?, AssetId(*id)).await
 }

@@ -7,6 +7,8 @@ pub mod hash;
 pub mod icon;
 pub mod list;
 pub mod number;
+pub mod qr;
+pub mod schema;
 pub mod signature;
 pub mod status;
 pub mod text;

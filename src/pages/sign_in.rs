@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::visit::Shell;
 use super::{Answer, Anyone, Field, Fields, Filled, Form, OpenForm, Problem, Site};
+use super::{forgotten, register};
 use crate::acts::accounts;
 use crate::api::passwords::Password;
 use crate::api::sessions::{self, Attempt};
@@ -44,9 +45,10 @@ fn page(shell: &Shell, filled: &Filled, signed_out: bool) -> Answer {
                 (filled.input(&email))
                 (filled.input(&password))
                 (filled.input(&code))
-                div.actions { button.primary { "Sign in" } }
+                div.actions { button.primary { "Sign in" } a href=(forgotten::ADDRESS) { "Forgotten your password?" } }
             }))
         }
+        @if shell.registration { p { "You have no account? " a href=(register::ADDRESS) { "Make one" } "." } }
         @if shell.guests { p { "Without an account you can " a href="/datasets" { "browse the datasets" } " that are open to everybody." } }
     }))
 }

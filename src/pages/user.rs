@@ -1,5 +1,7 @@
 //! One person: who they are, what they may do, the groups that they are in, and the key that they sign with.
 
+mod locked_out;
+
 use actix_web::web::Path;
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -28,6 +30,7 @@ pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/users/{id}/deletion", confirm_deletion);
     site.post("/users/{id}/deletion", delete);
     site.post("/users/{id}/key", accept_key);
+    locked_out::routes(site);
 }
 
 fn address(id: UserId) -> String {
@@ -165,6 +168,7 @@ fn administered(visit: &Visit, id: UserId, found: &Found, account: &AccountView)
                 ul { @for (_, name) in &account.groups { li { (reveal(name)) } } }
             }
         }
+        (locked_out::shown(visit, id, account, &may))
         section.card.acts {
             h2 { "Account" }
             @if account.active { p.hint { "Whoever is deactivated is signed out everywhere at once, and cannot sign in." } }

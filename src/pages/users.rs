@@ -1,6 +1,7 @@
 //! The people of this node: found, and made.
 
 use maud::{Markup, html};
+use uuid::Uuid;
 
 use super::piece::icon::Icon;
 use super::piece::list::{empty, pager, table};
@@ -8,12 +9,13 @@ use super::piece::status::{Tone, badge};
 use super::piece::text::reveal;
 use super::piece::time::time;
 use super::{Answer, Field, Fields, Filled, Form, Notice, Problem, Site, Visit};
-use crate::acts::accounts::{self, NewUser, Person, Wanted};
+use crate::acts::accounts::{self, Person, Wanted};
 use crate::acts::roles;
 use crate::api::page;
 use crate::api::passwords::Password;
+use crate::api::users::{self as rest, NewAccount};
 use crate::domain::access::Permission;
-use crate::domain::id::UserId;
+
 use crate::domain::object::Body;
 use crate::domain::password;
 use crate::domain::role::Preset;
@@ -144,36 +146,23 @@ async fn create(submitted: Form) -> Answer {
     }
 }
 
-async fn make(form: &Form) -> Result<UserId, Problem> {
+async fn make(form: &Form) -> Result<Uuid, Problem> {
     let fields = &form.fields;
-    let (actor, role) = (form.actor.clone(), fields.given("role").map(str::to_owned));
-    let profile = Profile {
+    let new = NewAccount {
+        profile: profile(fields),
+        password: Password::new(fields.get("password")),
+        role: fields.given("role").map(str::to_owned),
+    };
+    let made = rest::make(&form.context, Some(form.actor.clone()), form.from, new).await?;
+    Ok(made.object.id)
+}
+
+/// What somebody says of themselves, as forms send it.
+pub fn profile(fields: &Fields) -> Profile {
+    Profile {
         name: fields.get("name").to_owned(),
         email: fields.get("email").trim().to_owned(),
         institution: fields.get("institution").to_owned(),
         website: fields.get("website").trim().to_owned(),
-    };
-    let (who, wanted) = (actor.clone(), role.clone());
-    let words = form
-        .read(move |view| {
-            accounts::may_create_user(view, Some(&who), wanted.as_deref())?;
-            accounts::own_words(view, None)
-        })
-        .await?;
-    let own = [&profile.name, &profile.email, &profile.institution].map(Clone::clone);
-    let words = words.into_iter().chain(own).collect();
-    let password = Password::new(fields.get("password"));
-    let credentials = form.context.passwords().hash(password, words).await?;
-    let id = UserId(form.context.new_id());
-    let wanted = NewUser {
-        id,
-        profile,
-        credentials,
-        role,
-    };
-    form.context
-        .store
-        .act(move |tx, here| accounts::create_user(tx, here, Some(&actor), &wanted))
-        .await?;
-    Ok(id)
+    }
 }

@@ -39,6 +39,8 @@ pub struct Shell {
     pub unread: u64,
     /// Whether people without an account may browse.
     pub guests: bool,
+    /// Whether people may make accounts for themselves.
+    pub registration: bool,
     /// The address of this page, with its query.
     pub address: String,
     /// The browser, as it calls itself.
@@ -109,6 +111,7 @@ impl Shell {
             actor,
             unread,
             guests: settings.allow_guests,
+            registration: settings.allow_registration,
             node_name: settings.name,
             address: request
                 .uri()

@@ -10,7 +10,7 @@ use crate::domain::notification::delivery::{
     Content, DeadLetter, Delivery, ERROR_MOST, Gathered, Item, Origin, message_id,
 };
 use crate::domain::notification::digest::DIGEST_MOST;
-use crate::domain::notification::letter::{Sender, shown};
+use crate::domain::notification::letter::{NEW_PASSWORD_PATH, Sender, shown};
 use crate::domain::notification::mail_settings::Configured;
 use crate::domain::notification::one_line::quoted;
 use crate::domain::notification::preferences::Preferences;
@@ -255,6 +255,7 @@ pub fn parcel(
             let told = crate::domain::notification::letter::Told::default();
             let mut values = sender.values(Event::PasswordReset, &told, delivery.made_at);
             values.set(Name::ValidUntil, shown(*expires_at));
+            values.set(Name::Link, sender.link(NEW_PASSWORD_PATH));
             (Form::PasswordReset, values)
         }
     };

@@ -60,6 +60,9 @@ impl Target {
 /// Where the inbox is on the node.
 pub const INBOX_PATH: &str = "/notifications";
 
+/// Where a new password is chosen with a one-time code.
+pub const NEW_PASSWORD_PATH: &str = "/new-password";
+
 /// What happened, in a sentence.
 pub fn sentence(event: Event, told: &Told) -> String {
     let somebody = told.who.as_deref().unwrap_or("Somebody");
