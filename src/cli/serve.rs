@@ -20,6 +20,7 @@ use super::{Common, print};
 use crate::api::{self, Context, strangers};
 use crate::node::{self, Config, ConfigError};
 use crate::pages;
+use crate::runtime::format;
 use crate::store::sled_engine;
 
 #[derive(Debug, Args)]
@@ -159,7 +160,7 @@ fn start_log() -> Result<(), Failure> {
 fn end_on_panic() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if sled_engine::is_opening() {
+        if sled_engine::is_opening() || format::is_reading() {
             return;
         }
         tracing::error!(%panic, "the node panicked and ends; this is a bug");

@@ -6,6 +6,7 @@
 
 mod columnar;
 mod csv;
+mod foreign;
 mod glance;
 mod json;
 mod npy;
@@ -18,6 +19,7 @@ use std::io::{BufReader, Read, Write};
 use std::path::Path;
 
 pub use csv::Inspected;
+pub use foreign::is_reading;
 pub use glance::{CELL_MAX, Cell, Glance, Window, glance, glance_at_asset};
 pub use shared_rows::{DataFile, shared_rows};
 

@@ -25,6 +25,7 @@ use parquet::file::properties::WriterProperties;
 pub(super) use glance::glance;
 
 use super::FormatError;
+use super::foreign::reading;
 use super::sink::Sink;
 use crate::domain::mock::{MockPlan, MockType};
 use crate::domain::release::OutputFormat;
@@ -36,6 +37,18 @@ const ARROW: &str = "an Arrow IPC file";
 /// Writes the rows again, without metadata of file, table or column. Values are read into columns and written anew, by
 /// which unused bytes and values under a null are lost; columns encoded by a dictionary become plain ones.
 pub(super) fn write_again(format: OutputFormat, source: File, sink: &mut Sink) -> Result<(), FormatError> {
+    reading(name_of(format), || write_rows_again(format, source, sink))
+}
+
+fn name_of(format: OutputFormat) -> &'static str {
+    if format == OutputFormat::Parquet {
+        PARQUET
+    } else {
+        ARROW
+    }
+}
+
+fn write_rows_again(format: OutputFormat, source: File, sink: &mut Sink) -> Result<(), FormatError> {
     if format == OutputFormat::Parquet {
         let reader = parquet_reader(source)?;
         let schema = reader.schema();
@@ -174,6 +187,10 @@ fn column_type(dtype: &DataType) -> ColumnType {
 
 /// Reads the footer.
 pub(super) fn inspect(source: File) -> Result<Schema, FormatError> {
+    reading(PARQUET, || read_footer(source))
+}
+
+fn read_footer(source: File) -> Result<Schema, FormatError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(source)
         .map_err(|error| FormatError::malformed(PARQUET, error))?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows())
@@ -191,6 +208,10 @@ pub(super) fn inspect(source: File) -> Result<Schema, FormatError> {
 
 /// Writes the rows as CSV: a missing value as nothing, times after ISO 8601.
 pub(super) fn write_csv(source: File, sink: &mut Sink) -> Result<(), FormatError> {
+    reading(PARQUET, || write_rows_as_csv(source, sink))
+}
+
+fn write_rows_as_csv(source: File, sink: &mut Sink) -> Result<(), FormatError> {
     let reader = parquet_reader(source)?;
     let schema = bare(&reader.schema(), PARQUET)?;
     let at = |error: ArrowError| FormatError::malformed(PARQUET, error);

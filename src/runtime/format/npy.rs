@@ -369,9 +369,11 @@ pub(super) fn inspect(
 /// None where the elements of a slice do not lie together, or where there are no slices worth the name.
 pub(super) fn slices(source: &mut dyn Read) -> Result<Option<(u64, u64)>, FormatError> {
     let (header, _) = Header::read(source)?;
+    let length = header.data_length()?;
     match header.shape.first() {
-        Some(&first) if first > 0 && header.shape.len() > 1 && !header.fortran_order => {
-            Ok(Some((first, header.data_length()? / first)))
+        // Of slices that hold nothing there can be more than anybody can count: their number costs no byte.
+        Some(&first) if length > 0 && header.shape.len() > 1 && !header.fortran_order => {
+            Ok(Some((first, length / first)))
         }
         _ => Ok(None),
     }

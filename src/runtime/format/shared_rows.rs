@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::FormatError;
 use super::csv::Records;
+use super::foreign::reading;
 use super::npy;
 use crate::domain::asset::DataFormat;
 use crate::domain::cell;
@@ -78,7 +79,7 @@ fn each_row(
     let opened = File::open(file.path).map_err(FormatError::io("reading the asset"))?;
     match file.format {
         DataFormat::Csv => csv_rows(opened, key, each),
-        DataFormat::Parquet => parquet_rows(opened, key, each),
+        DataFormat::Parquet => reading("a Parquet file", || parquet_rows(opened, key, each)),
         DataFormat::Npy => tensor_slices(opened, key, each),
     }
 }
@@ -230,5 +231,11 @@ mod tests {
         );
         let line = npy("(3,)", &[1.0, 2.0, 3.0]);
         assert_eq!(count(&line, &line, DataFormat::Npy), 0);
+        let endless = npy("(1152921504606846976, 0)", &[]);
+        assert_eq!(
+            count(&endless, &endless, DataFormat::Npy),
+            0,
+            "slices without a byte are not counted one by one"
+        );
     }
 }

@@ -9,13 +9,18 @@ use arrow::ipc::reader::FileReader;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{ARROW, PARQUET};
+use super::{ARROW, PARQUET, name_of};
 use crate::domain::release::OutputFormat;
 use crate::runtime::format::FormatError;
+use crate::runtime::format::foreign::reading;
 use crate::runtime::format::glance::{Cell, Glance, Window};
 
 /// Looks at a Parquet or an Arrow IPC file.
 pub fn glance(file: File, format: OutputFormat, window: Window) -> Result<Glance, FormatError> {
+    reading(name_of(format), || read_window(file, format, window))
+}
+
+fn read_window(file: File, format: OutputFormat, window: Window) -> Result<Glance, FormatError> {
     let wanted = window.rows.saturating_add(1);
     let from = usize::try_from(window.from).unwrap_or(usize::MAX);
     if format == OutputFormat::Parquet {

@@ -1,0 +1,33 @@
+//! Readers of other crates that panic on some files that are not what they seem. Anywhere else a panic ends the process; here it
+//! refuses the file.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::FormatError;
+
+thread_local! {
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside of a reader whose panics are caught.
+pub fn is_reading() -> bool {
+    READING.get()
+}
+
+/// Reads a file of the format `expected`. What `read` has written is unwound with it, and of no use to anybody.
+///
+/// # Errors
+/// Those of `read`; and the file is malformed if it makes the reader panic.
+pub(super) fn reading<T>(
+    expected: &'static str,
+    read: impl FnOnce() -> Result<T, FormatError>,
+) -> Result<T, FormatError> {
+    let before = READING.replace(true);
+    let read = catch_unwind(AssertUnwindSafe(read));
+    READING.set(before);
+    read.unwrap_or_else(|_panic| {
+        let problem = "it contradicts itself, and cannot be understood";
+        Err(FormatError::malformed(expected, problem))
+    })
+}
