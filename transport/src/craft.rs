@@ -20,6 +20,7 @@ use crate::item;
 use crate::limits::CHUNK_BYTES;
 use crate::preamble::{Preamble, SIGNATURE_AT};
 use crate::signing;
+use crate::volumes;
 use crate::write::blank_preamble;
 
 /// The header item.
@@ -125,6 +126,16 @@ pub fn signed_file(age_file: &[u8], signer: &NodeIdentity) -> Vec<u8> {
     file[SIGNATURE_AT..].copy_from_slice(&signature);
     file.extend(age_file);
     file
+}
+
+/// Where the item of a volume table begins.
+pub const TABLE_BODY_AT: usize = volumes::BODY_AT;
+
+/// A volume table around any bytes in place of its item, signed by `signer`.
+pub fn signed_table(body: &[u8], signer: &NodeIdentity) -> Vec<u8> {
+    let hash = signing::hash(signing::VOLUMES, body);
+    let signature = signing::sign(signer.signing_key(), signing::VOLUMES, &hash);
+    [&volumes::MAGIC[..], &signature, body].concat()
 }
 
 /// A bundle file around any plain stream.

@@ -17,6 +17,8 @@ use crate::receive::{ReceiveError, VerifyError};
 
 pub use collect::{Collected, VolumeCollector};
 pub use split::VolumeSplitter;
+#[cfg(feature = "craft")]
+pub(crate) use table::{BODY_AT, MAGIC};
 pub use table::{Volume, VolumeTable};
 
 /// The largest volume, and the default: 4 GiB less 64 KiB, which every FAT32 medium takes.

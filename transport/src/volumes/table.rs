@@ -14,8 +14,8 @@ use crate::medium::open_foreign;
 use crate::receive::VerifyError;
 use crate::signing;
 
-const MAGIC: &[u8; 8] = b"PNDLVOL\x01";
-const BODY_AT: usize = MAGIC.len() + 64;
+pub(crate) const MAGIC: &[u8; 8] = b"PNDLVOL\x01";
+pub(crate) const BODY_AT: usize = MAGIC.len() + 64;
 
 /// [`MAX_VOLUMES`] entries of 41 bytes and the rest fit well.
 const MAX_TABLE_BYTES: u64 = 512 * 1024;

@@ -1,0 +1,3 @@
+#![no_main]
+
+poundlock_fuzz::target!("age");
