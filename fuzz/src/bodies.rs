@@ -23,20 +23,18 @@ use super::{Parser, folder};
 /// After so many inputs the node is made anew, or what they leave behind would slow it down.
 const INPUTS: u32 = 5_000;
 
-/// What is not asked for, by the beginning of the operation's name.
-const LEFT_OUT: [&str; 9] = [
-    // Ends or changes the session or account that the fuzzer asks with, or demands a second factor of it.
+/// What is not asked for, by a part of the operation's name.
+const LEFT_OUT: [&str; 7] = [
+    // Ends or changes the session or account that is asked with, or demands a second factor of it.
     "patch_settings",
-    "patch_users_me",
-    "post_users_me",
+    "users_me",
     // Hashes a password, slowly on purpose: a few inputs a second are not worth it.
     "post_sessions",
     "post_setup",
     "post_users",
-    "post_password",
+    "password",
     // Would let the node send mail to whatever host an input names.
-    "post_notifications_settings",
-    "patch_notifications_settings",
+    "notifications_settings",
 ];
 
 /// Sends a request; the answer's status and body.
@@ -126,7 +124,7 @@ impl Lab {
             for (method, operation) in item.as_object().unwrap() {
                 let name = text(&operation["operationId"]);
                 let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
-                if schema.is_null() || LEFT_OUT.iter().any(|start| name.starts_with(start)) {
+                if schema.is_null() || LEFT_OUT.iter().any(|part| name.contains(part)) {
                     continue;
                 }
                 let operation = Operation {
@@ -170,11 +168,13 @@ impl Lab {
             .insert_header(("Content-Type", "application/json"))
             .set_payload(input[end + 1..].to_vec());
         let (status, answer) = (self.send)(self.by_owner(request)).await;
-        assert!(status < 500, "{name}: {status} {answer}");
-        assert_ne!(status, 401, "{name}: the session is gone: {answer}");
+        // Others from 500 on say what this node is not ready for.
+        assert_ne!(status, 500, "{name}: {answer}");
+        let kind = answer["type"].as_str().unwrap_or_default();
+        assert!(!kind.ends_with("not_signed_in"), "{name}: the session is gone");
         if status >= 400 {
             assert!(
-                answer["type"].is_string(),
+                !kind.is_empty(),
                 "{name}: {status} is no problem document: {answer}"
             );
         }

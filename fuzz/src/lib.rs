@@ -7,10 +7,20 @@ pub mod parsers;
 use std::path::Path;
 
 use parsers::Parser;
+use poundlock::runtime::format;
 
-/// Before the first input: writes the parser's seeds into the folder that `POUNDLOCK_FUZZ_SEEDS` names, if it names one.
-#[expect(clippy::missing_panics_doc, reason = "a fuzzer that cannot begin ends here")]
-pub fn write_seeds(parser: &Parser) {
+/// Before the first input. The fuzzer ends at every panic, as a node does, but for those that a node catches too. Writes the
+/// parser's seeds into the folder that `POUNDLOCK_FUZZ_SEEDS` names, if it names one.
+///
+/// # Panics
+/// The folder cannot be written.
+pub fn begin(parser: &Parser) {
+    let end = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !format::is_reading() {
+            end(panic);
+        }
+    }));
     let Some(folder) = std::env::var_os("POUNDLOCK_FUZZ_SEEDS") else {
         return;
     };
@@ -28,7 +38,7 @@ macro_rules! target {
                 std::cell::RefCell::new($crate::parsers::Parser::named($name));
         }
         libfuzzer_sys::fuzz_target!(
-            init: PARSER.with_borrow(|parser| $crate::write_seeds(parser)),
+            init: PARSER.with_borrow(|parser| $crate::begin(parser)),
             |bytes: &[u8]| {
                 PARSER.with_borrow_mut(|parser| parser.feed(bytes));
             }

@@ -1,5 +1,5 @@
-//! Readers of other crates that panic on some files that are not what they seem. Anywhere else a panic ends the process; here it
-//! refuses the file.
+//! Readers of other crates that are known to panic on some files that are not what they seem (apache/arrow-rs#9742). Anywhere else a
+//! panic ends the process; here it refuses the file.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,4 +30,20 @@ pub(super) fn reading<T>(
         let problem = "it contradicts itself, and cannot be understood";
         Err(FormatError::malformed(expected, problem))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_refuses_the_file_and_only_within_the_reader() {
+        let read = reading("a table", || -> Result<(), FormatError> {
+            assert!(is_reading());
+            panic!("a length that does not fit")
+        });
+        let told = read.unwrap_err().to_string();
+        assert!(told.starts_with("not a table"), "{told}");
+        assert!(!is_reading());
+    }
 }

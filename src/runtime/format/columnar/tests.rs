@@ -5,7 +5,7 @@ use arrow::array::{DictionaryArray, Int64Array, StringArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int32Type;
 
-use super::super::{deposit, parquet_to_csv};
+use super::super::{Window, deposit, parquet_to_csv};
 use super::*;
 use crate::domain::mock::MockColumn;
 
@@ -153,4 +153,28 @@ fn what_is_neither_is_refused_and_leaves_nothing() {
         deposit(OutputFormat::Parquet, &from, &to, 10),
         Err(FormatError::TooLong(10))
     ));
+}
+
+/// The fuzzer found these: both made their readers panic when a reviewer looked at them.
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let kept = |name: &str| {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus");
+        corpus.join(name)
+    };
+    let window = Window {
+        from: 1,
+        rows: 20,
+        from_column: 0,
+        columns: 20,
+    };
+    for (format, name) in [
+        (OutputFormat::Parquet, "parquet/regression-short-bitmap"),
+        (OutputFormat::Arrow, "arrow/regression-short-buffer"),
+    ] {
+        assert!(
+            glance(File::open(kept(name)).unwrap(), format, window).is_err(),
+            "{name}"
+        );
+    }
 }
