@@ -1,5 +1,6 @@
 //! Parquet and Arrow IPC files of flat columns.
 
+mod arrow_file;
 mod glance;
 
 use std::fs::File;
@@ -12,7 +13,6 @@ use arrow::array::{
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
-use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::ArrowWriter;
@@ -49,17 +49,18 @@ fn name_of(format: OutputFormat) -> &'static str {
 }
 
 fn write_rows_again(format: OutputFormat, source: File, sink: &mut Sink) -> Result<(), FormatError> {
+    let rows = rows_max(sink.max());
     if format == OutputFormat::Parquet {
         let reader = parquet_reader(source)?;
         let schema = reader.schema();
-        return write_parquet(schema, reader, PARQUET, &mut *sink, true);
+        return write_parquet(schema, reader, rows, PARQUET, &mut *sink, true);
     }
-    let reader = FileReader::try_new(source, None).map_err(|error| FormatError::malformed(ARROW, error))?;
+    let reader = arrow_file::open(source)?;
     let schema = reader.schema();
     // Parquet holds no bytes but values: what is read back from it is clean.
     let failed = |error| FormatError::io("making a temporary file")(error);
     let mut between = tempfile::tempfile_in(sink.folder()).map_err(failed)?;
-    write_parquet(schema, reader, ARROW, &mut between, false)?;
+    write_parquet(schema, reader, rows, ARROW, &mut between, false)?;
     between.rewind().map_err(failed)?;
     let clean = parquet_reader(between)?;
     let schema = bare(&clean.schema(), ARROW)?;
@@ -79,10 +80,18 @@ fn parquet_reader(source: File) -> Result<ParquetRecordBatchReader, FormatError>
     built.map_err(|error| FormatError::malformed(PARQUET, error))
 }
 
-/// Writes batches as Parquet. `portable` leaves out the copy of Arrow's schema, which no other reader needs.
+/// The most rows that a result of `max` bytes may have. A column of nulls takes no byte however long it is, and writing it would
+/// take as long as its file likes; one with values takes a bit a row, or repeats itself.
+fn rows_max(max: u64) -> u64 {
+    max.saturating_mul(8)
+}
+
+/// Writes batches of at most `rows` rows as Parquet. `portable` leaves out the copy of Arrow's schema, which no other reader
+/// needs.
 fn write_parquet(
     schema: SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    rows: u64,
     expected: &'static str,
     sink: impl Write + Send,
     portable: bool,
@@ -96,8 +105,12 @@ fn write_parquet(
         .with_properties(properties)
         .with_skip_arrow_metadata(portable);
     let mut writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options).map_err(at)?;
+    let mut left = rows;
     for batch in batches {
         let batch = batch.map_err(|error| FormatError::malformed(expected, error))?;
+        let taken = left.checked_sub(batch.num_rows() as u64);
+        left =
+            taken.ok_or_else(|| FormatError::malformed(expected, format!("it has more than {rows} rows")))?;
         writer.write(&plain(&batch, &schema, expected)?).map_err(at)?;
     }
     writer.close().map(drop).map_err(at)
@@ -258,7 +271,7 @@ pub(super) fn write_mock(
         let batch: Vec<_> = rows.by_ref().take(MOCK_ROWS).collect();
         Some(mock_batch(&batch, &schema))
     });
-    write_parquet(schema.clone(), batches, PARQUET, out, true)
+    write_parquet(schema.clone(), batches, u64::MAX, PARQUET, out, true)
 }
 
 fn mock_batch(rows: &[Vec<Option<String>>], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {

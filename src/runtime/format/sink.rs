@@ -52,6 +52,11 @@ impl Sink {
         }
     }
 
+    /// The most bytes that may be written.
+    pub(super) fn max(&self) -> u64 {
+        self.max
+    }
+
     pub(super) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))
     }

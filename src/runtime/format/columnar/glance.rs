@@ -5,11 +5,10 @@ use std::fs::File;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::FileReader;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{ARROW, PARQUET, name_of};
+use super::{ARROW, PARQUET, arrow_file, name_of};
 use crate::domain::release::OutputFormat;
 use crate::runtime::format::FormatError;
 use crate::runtime::format::foreign::reading;
@@ -35,7 +34,7 @@ fn read_window(file: File, format: OutputFormat, window: Window) -> Result<Glanc
             .map_err(at)?;
         return window_of(&schema, reader, 0, window, PARQUET);
     }
-    let reader = FileReader::try_new(file, None).map_err(|error| FormatError::malformed(ARROW, error))?;
+    let reader = arrow_file::open(file)?;
     let schema = reader.schema();
     window_of(&schema, reader, from, window, ARROW)
 }

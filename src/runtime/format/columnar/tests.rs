@@ -4,6 +4,7 @@ use std::path::Path;
 use arrow::array::{DictionaryArray, Int64Array, StringArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int32Type;
+use arrow::ipc::reader::FileReader;
 
 use super::super::{Window, deposit, parquet_to_csv};
 use super::*;
@@ -155,9 +156,9 @@ fn what_is_neither_is_refused_and_leaves_nothing() {
     ));
 }
 
-/// The fuzzer found these: both made their readers panic when a reviewer looked at them.
+/// The fuzzers found these: two made their readers panic when a reviewer looked at them, and the third took gigabytes of memory.
 #[test]
-fn what_contradicts_itself_is_refused() {
+fn what_contradicts_itself_or_claims_too_much_is_refused() {
     let kept = |name: &str| {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus");
         corpus.join(name)
@@ -177,4 +178,35 @@ fn what_contradicts_itself_is_refused() {
             "{name}"
         );
     }
+    let folder = tempfile::tempdir().unwrap();
+    let claims = kept("arrow/regression-claims-memory");
+    let told = deposit(OutputFormat::Arrow, &claims, &folder.path().join("to"), 1 << 16).err();
+    let told = told.map(|error| error.to_string()).unwrap_or_default();
+    assert!(told.contains("more than it does"), "{told}");
+}
+
+#[test]
+fn a_result_has_no_more_rows_than_its_bytes_could_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    let schema = Arc::new(ArrowSchema::new(vec![Field::new(
+        "nothing",
+        DataType::Int64,
+        true,
+    )]));
+    let nulls = Int64Array::from(vec![None; 10_000]);
+    let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(nulls)]).unwrap();
+    write_parquet(
+        schema,
+        [Ok(batch)].into_iter(),
+        u64::MAX,
+        PARQUET,
+        File::create(&from).unwrap(),
+        true,
+    )
+    .unwrap();
+    let told = deposit(OutputFormat::Parquet, &from, &to, 1 << 10).err();
+    let told = told.map(|error| error.to_string()).unwrap_or_default();
+    assert!(told.contains("more than 8192 rows"), "{told}");
+    deposit(OutputFormat::Parquet, &from, &to, 1 << 11).unwrap();
 }
