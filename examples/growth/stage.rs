@@ -194,13 +194,6 @@ impl Pair {
         self.low.fan_out();
         self.high.fan_out();
     }
-
-    /// Brings all that is owed down, has it applied, and brings back that it has arrived.
-    pub fn carry_down(&self) {
-        import(&self.low, &export(&self.high, &self.low));
-        apply(&self.low, &self.high);
-        import(&self.high, &export(&self.low, &self.high));
-    }
 }
 
 /// The scientist.
