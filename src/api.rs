@@ -40,6 +40,7 @@ pub mod problem;
 pub mod projects;
 pub mod proof;
 pub mod publications;
+pub mod recognised;
 pub mod releases;
 pub mod requests;
 pub mod roles;

@@ -203,6 +203,15 @@ impl StoreHandle {
         Ok(reading(&view)?)
     }
 
+    /// As [`Self::read`], on the thread that calls, which may be an arbiter. Only for a few records that are likely to be in
+    /// memory: the arbiter answers nobody else meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn look<T>(&self, reading: impl FnOnce(&View) -> Result<T, Refusal>) -> Result<T, ActError> {
+        self.read_blocking(reading)
+    }
+
     /// One committed state, for what reads all of it. Blocks while it is read.
     ///
     /// # Errors

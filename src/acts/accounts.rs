@@ -33,7 +33,7 @@ pub use people::{
 pub use second_factor::{add_second_factor, confirm_second_factor, remove_second_factor};
 pub use set_up::{SetUp, check_setup_token, set_up};
 pub use sign_in::{
-    Presented, SignedIn, note_refused_sign_in, refused_sign_in, revoke, sessions, sign_in, sign_out,
+    Presented, SignedIn, note_refused_sign_in, refused_sign_in, revoke, session, sessions, sign_in, sign_out,
     signed_in,
 };
 

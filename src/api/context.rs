@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::passwords::Passwords;
 use super::problem::Problem;
+use super::recognised::Recognised;
 use super::strangers::Strangers;
 use super::throttles::{self, Throttles};
 use crate::actors::syncer::Syncer;
@@ -28,6 +29,7 @@ pub struct Context {
     passwords: Passwords,
     throttles: Throttles,
     strangers: Strangers,
+    recognised: Recognised,
     /// Once true it stays true, so the store is asked no more.
     set_up: AtomicBool,
     /// Held while private data changes place with what was attached before, so that two uploads do not mix.
@@ -50,6 +52,7 @@ impl Context {
             node,
             passwords: Passwords::default(),
             throttles: Throttles::default(),
+            recognised: Recognised::default(),
             set_up: AtomicBool::new(false),
             attaching: Mutex::new(()),
         }
@@ -73,6 +76,11 @@ impl Context {
     /// How much is taken from whom the node does not know.
     pub fn strangers(&self) -> &Strangers {
         &self.strangers
+    }
+
+    /// Who tokens are, while nothing changes.
+    pub fn recognised(&self) -> &Recognised {
+        &self.recognised
     }
 
     /// Where a request comes from, for counting its tries.

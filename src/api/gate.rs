@@ -118,7 +118,7 @@ async fn viewer(request: &ServiceRequest, needs: Needs) -> Result<Viewer, Proble
         };
     }
     let token = sign_in::bearer(request.headers()).ok_or_else(Problem::not_signed_in)?;
-    Ok(Viewer::Person(sign_in::actor(&context, &token).await?))
+    Ok(Viewer::Person(sign_in::actor(&context, &token)?))
 }
 
 /// A handler is routed that the table of permissions does not know.

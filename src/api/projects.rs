@@ -76,10 +76,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
 #[get("/projects/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = ProjectId(*id);
-    let found = context
-        .store
-        .read(move |view| visible::project(view, &actor, id))
-        .await?;
+    let found = context.store.look(|view| visible::project(view, &actor, id))?;
     Ok(HttpResponse::Ok().json(view::object(&found.object)))
 }
 

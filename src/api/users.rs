@@ -299,8 +299,7 @@ async fn list(
 async fn me(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let user = context
         .store
-        .read(move |view| accounts::user(view, &actor, actor.user))
-        .await?;
+        .look(|view| accounts::user(view, &actor, actor.user))?;
     Ok(HttpResponse::Ok().json(UserView::of(&user)))
 }
 
@@ -369,10 +368,7 @@ pub async fn change_own(
 #[get("/users/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = UserId(*id);
-    let user = context
-        .store
-        .read(move |view| accounts::user(view, &actor, id))
-        .await?;
+    let user = context.store.look(|view| accounts::user(view, &actor, id))?;
     Ok(HttpResponse::Ok().json(UserView::of(&user)))
 }
 

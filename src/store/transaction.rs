@@ -1,6 +1,7 @@
 //! Transactions: closures that read one state and stage what the next one changes.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -174,6 +175,43 @@ impl Tx<'_> {
     fn staged(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
         self.staged.get(key).or_else(|| self.group.staged.get(key))
     }
+
+    /// The same for a range that is not empty: each key once, a deletion as none.
+    fn staged_in(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+    ) -> impl Iterator<Item = (&Vec<u8>, &Option<Vec<u8>>)> {
+        let mut before = layer(&self.group.staged, range, direction).peekable();
+        let mut own = layer(&self.staged, range, direction).peekable();
+        std::iter::from_fn(move || {
+            let order = match (before.peek(), own.peek()) {
+                (None, _) => Ordering::Greater,
+                (_, None) => Ordering::Less,
+                (Some((before, _)), Some((own, _))) => in_order(direction, before, own),
+            };
+            match order {
+                Ordering::Less => before.next(),
+                Ordering::Greater => own.next(),
+                Ordering::Equal => {
+                    before.next();
+                    own.next()
+                }
+            }
+        })
+    }
+}
+
+fn layer<'a>(
+    staged: &'a Staged,
+    range: &KeyRange,
+    direction: Direction,
+) -> Box<dyn Iterator<Item = (&'a Vec<u8>, &'a Option<Vec<u8>>)> + 'a> {
+    let within = staged.range((range.start.clone(), range.end.clone()));
+    match direction {
+        Direction::Ascending => Box::new(within),
+        Direction::Descending => Box::new(within.rev()),
+    }
 }
 
 impl ReadBytes for Tx<'_> {
@@ -196,33 +234,53 @@ impl ReadBytes for Tx<'_> {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        // Every staged deletion may hide one entry of the view, so that many more are read.
-        let bounds = || (range.start.clone(), range.end.clone());
-        let layers = [&self.group.staged, &self.staged];
-        let hidden: usize = layers
-            .iter()
-            .map(|layer| layer.range(bounds()).filter(|(_, value)| value.is_none()).count())
-            .sum();
-        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        // The view is read piece by piece, and what is staged only as far as the pieces reach: the newest entry of a table that
+        // thousands of writes are staged to costs no more than any other.
+        let mut found = Vec::new();
+        let mut staged = self.staged_in(range, direction).peekable();
+        let mut rest = range.clone();
         let mut reads = self.reads.borrow_mut();
-        for (key, versioned) in
-            self.group
-                .view
-                .engine_entries(range, direction, limit.saturating_add(hidden))?
-        {
-            reads.insert(key.clone(), Some(versioned.revision));
-            merged.insert(key, versioned.value);
-        }
-        for (key, value) in layers.iter().flat_map(|layer| layer.range(bounds())) {
-            match value {
-                Some(value) => merged.insert(key.clone(), value.clone()),
-                None => merged.remove(key),
+        while found.len() < limit && !rest.is_empty() {
+            let wanted = limit - found.len();
+            let piece = self.group.view.engine_entries(&rest, direction, wanted)?;
+            let last = piece.last().map(|(key, _)| key.clone());
+            let full = piece.len() == wanted;
+            for (key, versioned) in piece {
+                reads.insert(key.clone(), Some(versioned.revision));
+                while found.len() < limit
+                    && let Some((key, value)) =
+                        staged.next_if(|(staged, _)| in_order(direction, staged, &key) == Ordering::Less)
+                {
+                    found.extend(value.clone().map(|value| (key.clone(), value)));
+                }
+                if found.len() == limit {
+                    break;
+                }
+                match staged.next_if(|(staged, _)| **staged == key) {
+                    Some((_, replaced)) => found.extend(replaced.clone().map(|value| (key, value))),
+                    None => found.push((key, versioned.value)),
+                }
+            }
+            rest = match (last, direction) {
+                (Some(last), Direction::Ascending) if full => rest.after(last),
+                (Some(last), Direction::Descending) if full => rest.before(last),
+                _ => break,
             };
         }
-        Ok(match direction {
-            Direction::Ascending => merged.into_iter().take(limit).collect(),
-            Direction::Descending => merged.into_iter().rev().take(limit).collect(),
-        })
+        while found.len() < limit
+            && let Some((key, value)) = staged.next()
+        {
+            found.extend(value.clone().map(|value| (key.clone(), value)));
+        }
+        Ok(found)
+    }
+}
+
+/// How two keys follow each other in a direction.
+fn in_order(direction: Direction, one: &[u8], other: &[u8]) -> Ordering {
+    match direction {
+        Direction::Ascending => one.cmp(other),
+        Direction::Descending => other.cmp(one),
     }
 }
 

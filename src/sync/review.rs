@@ -1,6 +1,6 @@
 //! What applying, ignoring and unignoring a batch brings along, and whether the reviewer saw what is there now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -53,7 +53,7 @@ pub fn plan(
         return Err(PlanError::NotPending(*unknown));
     }
     let graph = Graph::of(pending);
-    let mut order = Vec::new();
+    let mut order = Vec::with_capacity(roots.len());
     for root in graph.needed_first(roots.iter().copied()) {
         if ignored.contains(&root) {
             return Err(PlanError::Ignored(root));
@@ -73,7 +73,8 @@ pub fn plan(
         }
     }
     // A batch whose root is not in it and not in the store waits too: a decision for a request that is not there.
-    for batch in pending.iter().filter(|batch| order.contains(&batch.root)) {
+    let applied: BTreeSet<Uuid> = order.iter().copied().collect();
+    for batch in pending.iter().filter(|batch| applied.contains(&batch.root)) {
         if !batch.members.iter().any(|member| member.id == batch.root) && !present(batch.root) {
             return Err(PlanError::Waits {
                 root: batch.root,
@@ -81,10 +82,11 @@ pub fn plan(
             });
         }
     }
+    let asked: BTreeSet<&Uuid> = roots.iter().collect();
     let also = order
         .iter()
         .copied()
-        .filter(|root| !roots.contains(root))
+        .filter(|root| !asked.contains(root))
         .collect();
     Ok(Plan { roots: order, also })
 }
@@ -144,13 +146,12 @@ pub struct Changed {
 /// # Errors
 /// Lists every object that the reviewer did not see as it is.
 pub fn check_seen(present: impl IntoIterator<Item = Seen>, seen: &[Seen]) -> Result<(), Vec<Changed>> {
+    // Where the reviewer names an object twice, what they name first counts.
+    let by_id: BTreeMap<Uuid, Revision> = seen.iter().rev().map(|seen| (seen.id, seen.revision)).collect();
     let changed: Vec<_> = present
         .into_iter()
         .filter_map(|now| {
-            let then = seen
-                .iter()
-                .find(|seen| seen.id == now.id)
-                .map(|seen| seen.revision);
+            let then = by_id.get(&now.id).copied();
             (then != Some(now.revision)).then_some(Changed {
                 id: now.id,
                 seen: then,

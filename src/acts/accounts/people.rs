@@ -127,20 +127,28 @@ pub fn list(
     let role = role.transpose()?.map(|(id, _)| id);
     let group = wanted.group.as_ref().map(|name| groups::named(read, name));
     let group = group.transpose()?.map(|(id, _)| id);
-    let address = wanted.email.as_ref();
-    let address = address
-        .map(|email| by_address(read, node(read)?.id, email))
-        .transpose()?;
     let viewer = Viewer::Person(actor.clone());
-    let listed = listing::page(read, Kind::User, before, limit, |object| {
+    let keep = |object: &Object| -> Result<bool, Refusal> {
         let Body::User(user) = &object.body else {
             return Ok(false);
         };
         Ok(may_see(&viewer, object, Facts::default())
-            && address.is_none_or(|address| address == Some(UserId(object.id)))
             && fits(wanted, user)
             && in_role_and_group(read, UserId(object.id), role, group)?)
-    })?;
+    };
+    if let Some(email) = &wanted.email {
+        // An address is one person's: nobody else has to be looked at.
+        let found = match before {
+            None => by_address(read, node(read)?.id, email)?,
+            Some(_) => None,
+        };
+        let found = found.map(|id| person(read, id)).transpose()?.flatten();
+        return Ok(match found {
+            Some(found) if limit > 0 && keep(&found.object)? => (vec![found], None),
+            _ => (Vec::new(), None),
+        });
+    }
+    let listed = listing::page(read, Kind::User, before, limit, keep)?;
     let people = listed
         .objects
         .into_iter()

@@ -231,6 +231,14 @@ pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: SessionId) -> Res
 /// # Errors
 /// The store cannot be read.
 pub fn signed_in(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Option<Actor>, Refusal> {
+    Ok(session(read, token, now)?.map(|(_, actor)| actor))
+}
+
+/// As [`signed_in`], with the session itself, which says until when that holds if nothing changes.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn session(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Option<(Session, Actor)>, Refusal> {
     let session = read.get(&SESSIONS, &token.0)?;
     let Some(session) = session.filter(|session| session.holds(now)) else {
         return Ok(None);
@@ -246,10 +254,11 @@ pub fn signed_in(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Optio
         .iter()
         .map(|(_, group)| group.folded())
         .collect();
-    Ok(Some(Actor {
+    let actor = Actor {
         user,
         name: known.name,
         permissions: role.permissions,
         groups,
-    }))
+    };
+    Ok(Some((session, actor)))
 }

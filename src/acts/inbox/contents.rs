@@ -53,11 +53,9 @@ pub fn contents(
         people.get(&root).cloned()
     });
     let pending: BTreeSet<Uuid> = batches.iter().map(|batch| batch.root).collect();
-    let mut shown = Vec::with_capacity(asked.taken.len());
-    for batch in batches
-        .into_iter()
-        .filter(|batch| asked.taken.contains(&batch.root))
-    {
+    let taken: BTreeSet<Uuid> = asked.taken.into_iter().collect();
+    let mut shown = Vec::with_capacity(taken.len());
+    for batch in batches.into_iter().filter(|batch| taken.contains(&batch.root)) {
         let waits_for = waits_for(read, &batch, &pending)?;
         let ignored = ignored.contains(&batch.root);
         let reviewed = read.get(&REVIEWED, &(peer, batch.root))?;

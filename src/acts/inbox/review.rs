@@ -126,9 +126,10 @@ fn still_to_do(
     roots: &[Uuid],
     pending: &[Batch],
 ) -> Result<Vec<Uuid>, Refusal> {
+    let in_inbox: BTreeSet<Uuid> = pending.iter().map(|batch| batch.root).collect();
     let mut to_do = Vec::with_capacity(roots.len());
     for root in roots {
-        if pending.iter().any(|batch| batch.root == *root) {
+        if in_inbox.contains(root) {
             to_do.push(*root);
             continue;
         }
@@ -322,14 +323,12 @@ pub fn ignore(
     actor.require(Permission::Sync)?;
     paired(tx, peer)?;
     let pending = batches(tx, peer)?;
-    if let Some(unknown) = roots
-        .iter()
-        .find(|root| !pending.iter().any(|batch| batch.root == **root))
-    {
+    let in_inbox: BTreeSet<Uuid> = pending.iter().map(|batch| batch.root).collect();
+    if let Some(unknown) = roots.iter().find(|root| !in_inbox.contains(root)) {
         return Err(refuse_plan(PlanError::NotPending(*unknown)));
     }
-    check_seen(pending.iter().filter(|batch| roots.contains(&batch.root)), seen)?;
-    let in_inbox: BTreeSet<Uuid> = pending.iter().map(|batch| batch.root).collect();
+    let asked: BTreeSet<&Uuid> = roots.iter().collect();
+    check_seen(pending.iter().filter(|batch| asked.contains(&batch.root)), seen)?;
     let before = ignored(tx, peer, &pending)?;
     let hidden = rules::ignoring(roots, &pending)
         .intersection(&in_inbox)

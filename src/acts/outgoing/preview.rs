@@ -97,9 +97,8 @@ fn move_shared(read: &impl Read, batches: &mut Vec<Batch>, selection: &mut Selec
         }
     }
     batches.retain(|batch| !batch.members.is_empty());
-    selection
-        .kept_back
-        .retain(|root, _| batches.iter().any(|batch| batch.root == *root));
+    let left: BTreeSet<Uuid> = batches.iter().map(|batch| batch.root).collect();
+    selection.kept_back.retain(|root, _| left.contains(root));
     Ok(())
 }
 
