@@ -177,11 +177,7 @@ impl Tx<'_> {
     }
 
     /// The same for a range that is not empty: each key once, a deletion as none.
-    fn staged_in(
-        &self,
-        range: &KeyRange,
-        direction: Direction,
-    ) -> impl Iterator<Item = (&Vec<u8>, &Option<Vec<u8>>)> {
+    fn staged_in(&self, range: &KeyRange, direction: Direction) -> impl Iterator<Item = StagedEntry<'_>> {
         let mut before = layer(&self.group.staged, range, direction).peekable();
         let mut own = layer(&self.staged, range, direction).peekable();
         std::iter::from_fn(move || {
@@ -202,11 +198,14 @@ impl Tx<'_> {
     }
 }
 
+/// A key with what is staged under it.
+type StagedEntry<'a> = (&'a Vec<u8>, &'a Option<Vec<u8>>);
+
 fn layer<'a>(
     staged: &'a Staged,
     range: &KeyRange,
     direction: Direction,
-) -> Box<dyn Iterator<Item = (&'a Vec<u8>, &'a Option<Vec<u8>>)> + 'a> {
+) -> Box<dyn Iterator<Item = StagedEntry<'a>> + 'a> {
     let within = staged.range((range.start.clone(), range.end.clone()));
     match direction {
         Direction::Ascending => Box::new(within),
