@@ -17,7 +17,8 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::code::Code;
 use crate::domain::id::{CodeId, JobId, RequestId};
-use crate::domain::job::{Data, Origin, Run, State};
+use crate::domain::job::{Data, Origin, Product, Run, State};
+use crate::domain::release::Part;
 use crate::domain::request::Present;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
@@ -196,6 +197,34 @@ pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId) -> Result<
 pub fn get(read: &impl Read, actor: &Actor, id: JobId) -> Result<Run, Refusal> {
     let run = read.get(&RUNS, &id.0)?.filter(|run| may_see(actor, run));
     run.ok_or_else(|| no(id))
+}
+
+/// A part of a run, for somebody to look at; none if the run left no such part. Of private data it is written to the audit chain
+/// who looked.
+///
+/// # Errors
+/// There is no such run that the actor may see.
+pub fn look(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: JobId,
+    part: Part,
+) -> Result<Option<Product>, Refusal> {
+    let run = get(tx, actor, id)?;
+    let Some(product) = run.product(part).cloned() else {
+        return Ok(None);
+    };
+    if run.data == Data::Private {
+        let by = audit::Actor::User(actor.user.0);
+        let subjects: Vec<Uuid> = [Some(id.0), run.request.map(|id| id.0)]
+            .into_iter()
+            .flatten()
+            .collect();
+        let details = [("part", part.word().to_owned())];
+        records::audit(tx, here, by, Action::PRIVATE_DATA_VIEWED, &subjects, &details)?;
+    }
+    Ok(Some(product))
 }
 
 fn may_see(actor: &Actor, run: &Run) -> bool {

@@ -139,7 +139,8 @@ pub async fn part(context: &Context, actor: Actor, id: JobId, part: Part) -> Ans
     ))
 }
 
-/// A part of a run that the actor may see, with its bytes.
+/// A part of a run that the actor may see, with its bytes. That somebody looks at private data is on the record before they see a
+/// byte of it.
 ///
 /// # Errors
 /// There is no such run that the actor may see, or it left no such part.
@@ -149,12 +150,12 @@ pub async fn open_part(
     id: JobId,
     part: Part,
 ) -> Result<(Product, File), Problem> {
-    let found = context
+    let product = context
         .store
-        .read(move |view| runs::get(view, &actor, id))
+        .act(move |tx, here| runs::look(tx, &actor, here, id, part))
         .await?;
     let missing = || Problem::not_found(format!("the run {id} has no {}", part.word()));
-    let product = found.product(part).cloned().ok_or_else(missing)?;
+    let product = product.ok_or_else(missing)?;
     let file = open(context, id, part, &product).await?;
     Ok((product, file))
 }

@@ -335,3 +335,30 @@ fn nothing_is_deposited_for_a_denied_request_nor_on_the_low_side() {
     let put = scene.act(move |tx, here| deposit(tx, &owner(), here, job(80), request, product(b"1")));
     assert_eq!(word(put), "wrong_side");
 }
+
+#[test]
+fn who_looks_at_private_data_stands_in_the_chain() {
+    let scene = Scene::new(Side::High);
+    let code = scene.code(40, ONCE);
+    let request = scene.request(50, code);
+    scene
+        .act(move |tx, here| deposit(tx, &officer(), here, job(80), request, product(b"1")))
+        .unwrap();
+    let seen = |actor: Actor, part: Part| {
+        scene
+            .act(move |tx, here| look(tx, &actor, here, job(80), part))
+            .map(|product| product.is_some())
+    };
+    assert!(seen(ada(), Part::Result).is_err(), "she may not see the run");
+    assert!(!seen(owner(), Part::Log).unwrap(), "it has none");
+    let viewed = || {
+        scene
+            .audited()
+            .iter()
+            .filter(|it| *it == "private_data.viewed")
+            .count()
+    };
+    assert_eq!(viewed(), 0, "nobody has seen anything");
+    assert!(seen(owner(), Part::Result).unwrap());
+    assert_eq!(viewed(), 1);
+}
