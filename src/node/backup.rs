@@ -25,9 +25,7 @@ use crate::acts::Refusal;
 use crate::acts::snapshots;
 use crate::clock;
 use crate::domain::side::Side;
-use crate::store::attachments::Attachments;
-use crate::store::blobs::Blobs;
-use crate::store::check::{self, Files, Findings};
+use crate::store::check::Findings;
 use crate::store::dump::{self, Dump, DumpError};
 use crate::store::engine::{Engine, EngineError};
 use crate::store::migration::{MigrateError, migrate};
@@ -41,6 +39,7 @@ use crate::store::tables::NODE;
 use crate::store::whole_file::OpenFolderError;
 use crate::store::writer::{TransactError, Writer, WriterLimits};
 
+use super::check::everything;
 use super::{Config, private_data};
 
 pub use manifest::{MANIFEST, Manifest};
@@ -228,18 +227,8 @@ fn look_at(backup: &Path, side: Side) -> Result<(Findings, crate::domain::settin
 
 fn look_at_files(view: &View, backup: &Path, side: Side) -> Result<Findings, BackupError> {
     let (blobs, private) = (backup.join("blobs"), backup.join("private"));
-    let findings = {
-        let blobs = Blobs::open(&blobs)?;
-        let attachments = side
-            .holds_private_data()
-            .then(|| Attachments::open(&private))
-            .transpose()?;
-        let files = Files {
-            blobs: &blobs,
-            attachments: attachments.as_ref(),
-        };
-        check::check(view, Some(files))
-    };
+    let held = side.holds_private_data().then_some(private.as_path());
+    let findings = everything(view, &blobs, held)?;
     // What opening them has made is no part of the backup.
     for folder in [blobs, private] {
         for made in ["lock", "incoming"] {

@@ -14,6 +14,7 @@ use crate::store::migrations::MIGRATIONS;
 use crate::store::node_folder::NodeFolder;
 use crate::store::read::View;
 use crate::store::sled_engine::SledEngine;
+use crate::store::whole_file::OpenFolderError;
 
 /// Looks at everything in a node's folder. The store is looked at in a copy, in the spool, since opening a damaged one can change
 /// it; of the rest only unfinished files are swept away, as the node's start would.
@@ -29,21 +30,12 @@ pub fn check(root: &Path, config: &Config) -> Result<Findings, BackupError> {
             path: folder.spool(),
             source,
         })?;
-    let blobs = Blobs::open(&folder.blobs())?;
-    let attachments = folder
-        .private()
-        .map(|private| Attachments::open(&private))
-        .transpose()?;
-    let files = Files {
-        blobs: &blobs,
-        attachments: attachments.as_ref(),
-    };
     let looked = || -> Result<Findings, BackupError> {
         let (engine, _held) = SledEngine::open_copy(&folder.store(), &work.path().join("store"))?;
         let engine: Arc<dyn Engine> = Arc::new(engine);
         migrate(&engine, MIGRATIONS)?;
         let view = View::new(engine.view()?);
-        Ok(check::check(&view, Some(files)))
+        Ok(everything(&view, &folder.blobs(), folder.private().as_deref())?)
     };
     match looked() {
         // The store itself cannot be opened or brought up to date.
@@ -57,4 +49,22 @@ pub fn check(root: &Path, config: &Config) -> Result<Findings, BackupError> {
         }
         looked => looked,
     }
+}
+
+/// Looks at a store and at the files beside it.
+///
+/// # Errors
+/// The folders of the files cannot be used; those of a node that runs are held by it.
+pub(super) fn everything(
+    view: &View,
+    blobs: &Path,
+    private: Option<&Path>,
+) -> Result<Findings, OpenFolderError> {
+    let blobs = Blobs::open(blobs)?;
+    let attachments = private.map(Attachments::open).transpose()?;
+    let files = Files {
+        blobs: &blobs,
+        attachments: attachments.as_ref(),
+    };
+    Ok(check::check(view, Some(files)))
 }

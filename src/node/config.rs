@@ -48,7 +48,7 @@ pub struct Server {
     pub head_seconds: u64,
     /// Seconds that a client may let the node wait for more of a body. In all it may be so long and a second more for each KiB.
     pub body_idle_seconds: u64,
-    /// Requests without credentials that one network address may send in a minute; 0 sets no bound.
+    /// Requests without a session that holds which one network address may send in a minute; 0 sets no bound.
     pub stranger_requests_per_minute: u32,
     /// TLS on the node's own port; without it a proxy in front must provide it, or the node listens on this machine alone.
     #[serde(skip_serializing_if = "Option::is_none")]

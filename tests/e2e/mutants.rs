@@ -96,7 +96,13 @@ impl Receiver {
             .unpack(&self.keys, &limits, &mut collected)
             .map_err(|error| layer("content", error.to_string()))?;
         let hash = Hash(*unpacked.hash().as_bytes());
-        let delivery = delivery(verified.signer().node(), unpacked.header(), hash, collected.0);
+        let size = u64::try_from(bundle.len()).unwrap();
+        let delivery = delivery(
+            verified.signer().node(),
+            unpacked.header(),
+            (hash, size),
+            collected.0,
+        );
         let tried = self.writer.transact(move |tx| -> Result<(), Tried> {
             let here = Here::at(tx, "2026-11-25T12:00:00Z".parse().unwrap(), [7; 32])?;
             let receipt = inbox::receive(tx, &here, &delivery)?;

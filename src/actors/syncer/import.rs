@@ -112,15 +112,8 @@ impl Syncer {
         failpoint!("import.unpacked");
         self.check_blobs(&staging, sender)?;
         let size = std::fs::metadata(quarantined).map_err(ActError::internal)?.len();
-        let delivery = Delivery {
-            size,
-            ..delivery(
-                sender,
-                unpacked.header(),
-                Hash(*unpacked.hash().as_bytes()),
-                staging.records,
-            )
-        };
+        let file = (Hash(*unpacked.hash().as_bytes()), size);
+        let delivery = delivery(sender, unpacked.header(), file, staging.records);
         let receipt = self.commit(delivery.clone(), staging.blobs.complete)?;
         let name = peers
             .iter()
@@ -256,8 +249,13 @@ struct Seen {
     epoch: Option<Epoch>,
 }
 
-/// What a verified bundle brings, in the words of the acts.
-pub fn delivery(sender: uuid::Uuid, header: &Header, hash: Hash, records: Vec<Record>) -> Delivery {
+/// What a verified bundle brings, in the words of the acts; of the file its hash and size.
+pub fn delivery(
+    sender: uuid::Uuid,
+    header: &Header,
+    (hash, size): (Hash, u64),
+    records: Vec<Record>,
+) -> Delivery {
     let outgoing = &header.outgoing;
     let acknowledged = outgoing.acknowledgement;
     Delivery {
@@ -277,7 +275,7 @@ pub fn delivery(sender: uuid::Uuid, header: &Header, hash: Hash, records: Vec<Re
         },
         audit_head: Hash(*outgoing.audit.own.as_bytes()),
         audit_echo: outgoing.audit.echo.map(|head| Hash(*head.as_bytes())),
-        size: 0,
+        size,
         records,
     }
 }

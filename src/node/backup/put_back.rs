@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use super::manifest::{Copied, Manifest};
 use super::{BackupError, DUMP, at, copy};
+use crate::node::check::everything;
 use crate::node::{Config, private_data};
-use crate::store::attachments::Attachments;
-use crate::store::blobs::Blobs;
-use crate::store::check::{self, Files, Findings};
+use crate::store::check::Findings;
 use crate::store::dump;
 use crate::store::engine::Engine;
 use crate::store::migration::migrate;
@@ -56,16 +55,8 @@ fn fill(backup: &Path, manifest: &Manifest, folder: &NodeFolder) -> Result<(), B
         let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
         dump::load(BufReader::new(opened), engine.as_ref())?;
         migrate(&engine, MIGRATIONS)?;
-        let blobs = Blobs::open(&folder.blobs())?;
-        let attachments = folder
-            .private()
-            .map(|private| Attachments::open(&private))
-            .transpose()?;
-        let files = Files {
-            blobs: &blobs,
-            attachments: attachments.as_ref(),
-        };
-        sound(check::check(&View::new(engine.view()?), Some(files)))?;
+        let view = View::new(engine.view()?);
+        sound(everything(&view, &folder.blobs(), folder.private().as_deref())?)?;
     }
     let Some(configuration) = configuration else {
         return Err(BackupError::Manifest("it names no configuration".to_owned()));

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::audit::Action;
 use crate::node::make::make as make_node;
 use crate::store::audit;
+use crate::store::blobs::Blobs;
 
 struct Lab {
     folder: tempfile::TempDir,
