@@ -21,6 +21,7 @@ pub mod assets;
 pub mod audit;
 pub mod codes;
 pub mod context;
+pub mod cookies;
 pub mod datasets;
 pub mod deposits;
 pub mod extract;

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use zeroize::Zeroizing;
 
 use super::context::Context;
+use super::cookies::{Cookie, Jar};
 use super::problem::Problem;
 use crate::acts::accounts;
 use crate::domain::access::{Actor, Viewer};
@@ -42,6 +43,11 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<Zeroizing<String>> {
     let (scheme, token) = header.split_once(' ')?;
     let fits = scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() && token.len() <= 256;
     fits.then(|| Zeroizing::new(token.trim().to_owned()))
+}
+
+/// The token of the session that a request belongs to, as programs or browsers send it.
+pub(super) fn token(request: &HttpRequest) -> Option<Zeroizing<String>> {
+    bearer(request.headers()).or_else(|| Jar::of(request).read(request, Cookie::Session))
 }
 
 /// Whose a token is, in the newest state of the store. Looked up on the thread that calls: these are a few records, which every

@@ -1,7 +1,5 @@
-//! What the node takes of connections before it knows whose they are: requests without credentials at a bounded rate for each
-//! network address, and bodies only as long as they keep coming.
-//!
-//! Credentials that prove nothing are cheap to look up and are not counted here; guessing is slowed down by
+//! What the node takes of connections whose they are it does not know: requests without a session that holds, at a bounded rate
+//! for each network address; and bodies only as long as they keep coming. Guessing is slowed down besides, by
 //! [`throttles`](super::throttles).
 
 use std::collections::HashMap;
@@ -15,7 +13,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, HttpMessage, ResponseError};
@@ -25,9 +23,10 @@ use tokio::time::{Instant, Sleep};
 
 use super::context::Context;
 use super::problem::Problem;
+use super::sign_in;
 use crate::domain::allowance::{Allowance, Rate};
 
-/// The most addresses whose allowance is kept. At the bound, the ones that have most left are forgotten first.
+/// The most addresses whose allowance is kept. At the bound those are forgotten that miss nothing, and if there are none, all.
 const KEPT_MAX: usize = 10_000;
 
 /// Bytes of a body that buy another second: who sends slower than this for long is cut off.
@@ -92,7 +91,7 @@ fn too_many(seconds: u32) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).with("retry_after", seconds)
 }
 
-/// Middleware around everything: counts requests without credentials, and hands bodies on with patience that ends.
+/// Middleware around everything: counts requests of strangers, and hands bodies on with patience that ends.
 ///
 /// # Errors
 /// Those of the handlers.
@@ -102,9 +101,10 @@ pub async fn guarded(
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
     let context = request.app_data::<web::Data<Context>>().cloned();
     if let Some(context) = context {
-        let unknown =
-            !request.headers().contains_key(AUTHORIZATION) && !request.headers().contains_key(COOKIE);
-        if unknown {
+        let token = sign_in::token(request.request());
+        // Where the store does not answer, everybody is a stranger.
+        let known = token.is_some_and(|token| sign_in::actor(&context, &token).is_ok());
+        if !known {
             let address = context.address(request.request());
             if let Err(problem) = context.strangers().admit(address, context.store.now()) {
                 return Ok(refused(request, &problem));

@@ -38,6 +38,11 @@ pub enum Permission {
 }
 
 impl Permission {
+    /// Whether it is for what passes between two nodes, and so of no use on one that stands alone.
+    pub fn is_between_nodes(self) -> bool {
+        self == Self::Sync
+    }
+
     /// Every permission, in the order in which a page shows them.
     pub const ALL: [Self; 11] = [
         Self::SubmitRequests,

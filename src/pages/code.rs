@@ -22,6 +22,7 @@ use crate::acts::visible::{self, Found};
 use crate::acts::{Refusal, projects, signatures};
 use crate::api::page;
 use crate::clock;
+use crate::domain::access::Viewer;
 use crate::domain::code::Code;
 use crate::domain::id::{CodeId, JobId, ProjectId, RequestId};
 use crate::domain::job::Run;
@@ -81,24 +82,31 @@ async fn read(visit: &Visit, id: CodeId) -> Result<Shown, Problem> {
         .read(move |view| {
             let here = Here::at(view, now, clock::random_bytes())?;
             let code = visible::code(view, &actor, id)?;
+            let viewer = Viewer::Person(actor.clone());
             let mut refers = Vec::new();
             for asset in code.body.input_policy.assets() {
                 let object = records::object(view, asset.0)?;
-                refers.extend(object.map(|object| (asset.0, Kind::Asset, object.body.title())));
+                if let Some(object) = object
+                    && visible::may_see(view, &viewer, &object)?
+                {
+                    refers.push((asset.0, Kind::Asset, object.body.title()));
+                }
             }
             let may_run = match runs::may_queue(view, &actor, &here, Wanted::Code(id)) {
                 Ok(_) => Ok(()),
                 Err(Refusal::Record(error)) => return Err(Refusal::Record(error)),
                 Err(refusal) => Err(refusal.to_string()),
             };
-            let requests = records::children(view, id.0, Kind::Request)?;
+            let mut requests = Vec::new();
+            for object in records::children(view, id.0, Kind::Request)? {
+                if visible::may_see(view, &viewer, &object)? {
+                    requests.push((object.id, object.body.title()));
+                }
+            }
             Ok(Shown {
                 signed: signatures::on_code(view, &code.object, &code.body)?,
                 runs: runs::of_code(view, &actor, id, RUNS_SHOWN)?.runs,
-                requests: requests
-                    .into_iter()
-                    .map(|object| (object.id, object.body.title()))
-                    .collect(),
+                requests,
                 projects: projects::open_to(view, &actor)?,
                 refers,
                 may_run,

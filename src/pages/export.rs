@@ -66,6 +66,8 @@ struct Before {
     peer: Peer,
     preview: Preview,
     candidates: Vec<Candidate>,
+    /// Whether older runs were not looked through.
+    older_runs: bool,
     sent: Vec<(u64, Sent)>,
 }
 
@@ -75,14 +77,16 @@ async fn read(visit: &Visit, id: Uuid, query: &Fields) -> Result<Before, Problem
     visit
         .read(move |view| {
             let here = Here::at(view, now, clock::random_bytes())?;
+            let (candidates, older_runs) = if releases {
+                candidates(view, &actor, &here, id)?
+            } else {
+                (Vec::new(), false)
+            };
             Ok(Before {
                 peer: peers::peer(view, id)?,
                 preview: outgoing::preview(view, &actor, id, &wanted, false)?,
-                candidates: if releases {
-                    candidates(view, &actor, &here, id)?
-                } else {
-                    Vec::new()
-                },
+                candidates,
+                older_runs,
                 sent: outgoing::sent(view, &actor, &here, id, 10)?,
             })
         })
@@ -110,6 +114,7 @@ async fn look(visit: Visit, id: Path<Uuid>, query: Fields) -> Answer {
                     @for one in &offered { (one) }
                     @if found.candidates.len() > SHOWN { p.soft { "More results wait; they are shown here as these are released." } }
                 }
+                @if found.older_runs { p.soft { "Of the newest runs alone it is looked for what could leave. What older ones left behind is released on their own pages, which " a href="/requests" { "their requests" } " lead to." } }
                 h2 { "What is owed" }
                 (owed(&visit, id, &found.preview))
                 div.actions.sticky { button.primary { "See what the other side learns" } }

@@ -188,7 +188,7 @@ async fn switches(visit: &Visit, refused: Option<Filled>) -> Answer {
             (filled.summary())
             (available(&mine, &effective))
             (visit.form(SWITCHES, html! {
-                (table(&mine))
+                (table(visit, &mine))
                 fieldset.card.narrow {
                     legend { "What does not come at once" }
                     p.hint { "It is gathered into one message, at these times." }
@@ -215,13 +215,19 @@ fn available(mine: &Preferences, effective: &Effective) -> Markup {
     }
 }
 
-fn table(mine: &Preferences) -> Markup {
+/// The events that can happen on this node.
+fn events(visit: &Visit) -> impl Iterator<Item = Event> {
+    let all = Event::ALL.iter().copied();
+    all.filter(|event| visit.exchanges_bundles() || !event.is_between_nodes())
+}
+
+fn table(visit: &Visit, mine: &Preferences) -> Markup {
     let has_webhook = mine.webhook.is_some();
     html! {
         div.scroll role="region" aria-label="What you are told of" tabindex="0" {
             table.switches {
                 thead { tr { th scope="col" { "When" } th scope="col" { "Mail" } @if has_webhook { th scope="col" { "Chat" } } th scope="col" { "How soon" } } }
-                tbody { @for event in Event::ALL { (row(mine, *event, has_webhook)) } }
+                tbody { @for event in events(visit) { (row(mine, event, has_webhook)) } }
             }
         }
     }
@@ -267,7 +273,7 @@ async fn switch(form: Form) -> Answer {
 
 async fn save(form: &Form) -> Result<(), Problem> {
     let (mine, _) = read(form).await?;
-    let choices = chosen(&form.fields, &mine)?;
+    let choices = chosen(form, &mine)?;
     let (actor, configured) = (form.actor.clone(), form.context.configured.clone());
     form.context
         .store
@@ -277,9 +283,10 @@ async fn save(form: &Form) -> Result<(), Problem> {
 }
 
 /// What a form says, as choices. A box that is not checked is not sent.
-fn chosen(fields: &Fields, mine: &Preferences) -> Result<Vec<Choice>, Problem> {
+fn chosen(form: &Form, mine: &Preferences) -> Result<Vec<Choice>, Problem> {
+    let fields = &form.fields;
     let mut choices = Vec::new();
-    for event in Event::ALL {
+    for event in events(form) {
         if event.is_optional() {
             for channel in [ChannelKind::Email, ChannelKind::Slack] {
                 if channel == ChannelKind::Slack && mine.webhook.is_none() {
@@ -288,7 +295,7 @@ fn chosen(fields: &Fields, mine: &Preferences) -> Result<Vec<Choice>, Problem> {
                 choices.push(Choice::Switch {
                     on: fields.has(&format!("{}-{}", channel.word(), event.word())),
                     channel: Some(channel),
-                    event: Some(*event),
+                    event: Some(event),
                 });
             }
         }
@@ -297,7 +304,7 @@ fn chosen(fields: &Fields, mine: &Preferences) -> Result<Vec<Choice>, Problem> {
         if let Some((frequency, _)) = frequency.filter(|_| event.may_wait()) {
             choices.push(Choice::Frequency {
                 frequency: *frequency,
-                event: Some(*event),
+                event: Some(event),
             });
         }
     }

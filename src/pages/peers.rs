@@ -21,7 +21,7 @@ use crate::domain::peer::{Peer, Trust};
 use crate::store::records;
 
 /// The longest identity file or statement, in bytes.
-const STATEMENT_MAX: u64 = 16 * 1024;
+const STATEMENT_MAX: usize = 16 * 1024;
 
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/peers", list);
@@ -125,15 +125,7 @@ async fn identity(visit: Visit) -> Answer {
 
 /// The text of a file that was sent.
 async fn received(upload: &mut Upload) -> Result<String, Problem> {
-    let bytes = upload
-        .receive(STATEMENT_MAX, |reader| {
-            let mut bytes = Vec::new();
-            reader
-                .read_to_end(&mut bytes)
-                .map_err(|error| Problem::internal(&error))?;
-            Ok(bytes)
-        })
-        .await?;
+    let bytes = upload.bytes(STATEMENT_MAX).await?;
     Ok(rest::text(&bytes)?.to_owned())
 }
 

@@ -68,7 +68,8 @@ async fn list(visit: Visit, query: Fields) -> Answer {
             @if rows.is_empty() {
                 (empty("There are no projects.", match &begin {
                     Ok(()) => html! { "Begin one: requests are made inside a project." },
-                    Err(_) => html! { "They appear here once scientists begin them, or once a bundle with some is applied." },
+                    Err(_) if visit.side.takes_scientists() => html! { "They appear here once scientists begin them." },
+                    Err(_) => html! { "They appear here once a bundle with some is applied." },
                 }))
             } @else { (table("Projects", &["Project", "State", "Begun by", "Members", "Since"], rows.iter().filter_map(row))) }
             (pager("/projects", &query, next.as_deref()))

@@ -86,7 +86,7 @@ fn nothing(visit: &Visit, state: &str) -> Markup {
         );
     }
     let to_do = if visit.may(Permission::TriageRequests) {
-        html! { "They appear here once scientists make them, or once a bundle with some is applied." }
+        html! { "They appear here once scientists make them" @if !visit.side.takes_scientists() { ", and the bundle that brings them is applied" } "." }
     } else {
         html! { "Find data in the " a href="/datasets" { "catalogue" } ", and submit code for it." }
     };

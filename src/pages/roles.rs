@@ -24,8 +24,13 @@ pub(super) fn routes(site: &mut Site<'_>) {
     site.post("/roles/{id}/deletion", delete);
 }
 
-/// What a permission lets somebody do.
-fn meaning(permission: Permission) -> &'static str {
+/// The permissions that count for something on this node.
+fn useful(visit: &Visit, permission: Permission) -> bool {
+    visit.exchanges_bundles() || !permission.is_between_nodes()
+}
+
+/// What a permission lets somebody do on this node.
+fn meaning(visit: &Visit, permission: Permission) -> &'static str {
     match permission {
         Permission::SubmitRequests => "Submit code and requests, as a scientist does",
         Permission::TriageRequests => "See every request, decide on it, and run code",
@@ -33,8 +38,14 @@ fn meaning(permission: Permission) -> &'static str {
         Permission::CreateUsers => "Make accounts, see people, and change what they may do",
         Permission::CreateGroups => "Make groups, and say who is in them",
         Permission::EditRoles => "Make, change and delete roles",
-        Permission::ManageInfrastructure => "Pair with other nodes, rotate keys, revoke",
-        Permission::UploadData => "Make datasets, upload mocks and private data, publish",
+        Permission::ManageInfrastructure if visit.exchanges_bundles() => {
+            "Pair with other nodes, rotate keys, revoke, and have the store copied"
+        }
+        Permission::ManageInfrastructure => "Have the store copied for a backup",
+        Permission::UploadData if visit.exchanges_bundles() => {
+            "Make datasets, upload mocks and private data, publish"
+        }
+        Permission::UploadData => "Make datasets, upload mocks and private data",
         Permission::Release => "Let a result, log or failure report leave",
         Permission::Sync => "Export, import, review and apply bundles",
         Permission::ReadAudit => "Read the audit chain",
@@ -61,7 +72,7 @@ async fn list(visit: Visit) -> Answer {
             (table("Roles", &["Role", "People", "May"], found.iter().map(|(id, role, people)| vec![
                 html! { a href=(format!("/roles/{id}")) { (reveal(&role.name)) } },
                 html! { @if visit.may(Permission::CreateUsers) { a href=(format!("/users?role={id}")) { (people) } } @else { (people) } },
-                html! { ul.plain { @for permission in &role.permissions { li { (meaning(*permission)) } } } },
+                html! { ul.plain { @for permission in role.permissions.iter().filter(|one| useful(&visit, **one)) { li { (meaning(&visit, *permission)) } } } },
             ])))
         }))
 }
@@ -91,7 +102,8 @@ fn fields(visit: &Visit, filled: &Filled) -> Markup {
         fieldset {
             legend { "Whoever has it may" }
             @for permission in Permission::ALL {
-                @if visit.may(permission) { (filled.check_value("permission", permission.word(), meaning(permission), "")) }
+                @if visit.may(permission) && useful(visit, permission) { (filled.check_value("permission", permission.word(), meaning(visit, permission), "")) }
+                @else if filled.fields().has_value("permission", permission.word()) { input type="hidden" name="permission" value=(permission.word()); }
             }
             p.hint { "Nobody gives a role more than they have themselves." }
         }
@@ -153,7 +165,7 @@ async fn page(visit: &Visit, id: RoleId, refused: Option<Filled>) -> Answer {
             div.card.narrow {
                 @if editable.is_ok() { (visit.form(&format!("/roles/{id}"), html! { (fields(visit, &filled)) div.actions { button.primary { "Save" } } })) }
                 @else {
-                    (read_only(&role))
+                    (read_only(visit, &role))
                     div.actions { (button("Change the role", "", &editable)) }
                 }
             }
@@ -163,10 +175,15 @@ async fn page(visit: &Visit, id: RoleId, refused: Option<Filled>) -> Answer {
         }))
 }
 
-fn read_only(role: &Role) -> Markup {
+fn read_only(visit: &Visit, role: &Role) -> Markup {
+    let shown: Vec<_> = role
+        .permissions
+        .iter()
+        .filter(|one| useful(visit, **one))
+        .collect();
     html! {
-        p { "Whoever has it may do " (count(role.permissions.len(), "thing")) ":" }
-        ul { @for permission in &role.permissions { li { (meaning(*permission)) } } }
+        p { "Whoever has it may do " (count(shown.len(), "thing")) ":" }
+        ul { @for permission in shown { li { (meaning(visit, *permission)) } } }
     }
 }
 

@@ -37,7 +37,7 @@ fn page(shell: &Shell, filled: &Filled) -> Answer {
             (shell.form("/setup", html! {
                 (filled.input(&Field::new("token", "One-time token")
                     .hint("What `poundlock init` printed when it made this node. If it is lost: make the node anew.")))
-                (filled.input(&Field::new("name", "Name of the node").hint("Shown on every page, and to the other side.")))
+                (filled.input(&Field::new("name", "Name of the node").hint(if shell.exchanges_bundles() { "Shown on every page, and to the other side." } else { "Shown on every page." })))
                 fieldset {
                     legend { "The owner's account" }
                     (filled.input(&Field::new("owner_name", "Your name").autocomplete("name")))

@@ -110,16 +110,7 @@ fn names(function: &Function) -> Vec<&str> {
 /// The source, from the file or the field, and its entry point.
 async fn sourced(upload: &mut Upload) -> Result<(String, Function), Problem> {
     let source = if upload.has_file() {
-        let most = u64::try_from(SOURCE_MAX).unwrap_or(u64::MAX);
-        let bytes = upload
-            .receive(most, |reader| {
-                let mut bytes = Vec::new();
-                reader
-                    .read_to_end(&mut bytes)
-                    .map_err(|error| Problem::internal(&error))?;
-                Ok(bytes)
-            })
-            .await?;
+        let bytes = upload.bytes(SOURCE_MAX).await?;
         String::from_utf8(bytes).map_err(|_| Invalid::new("file", "is not text in UTF-8"))?
     } else {
         upload.fields.get("source").to_owned()

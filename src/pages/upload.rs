@@ -81,6 +81,22 @@ impl Upload {
         files::receive(self.body()?, most, work).await
     }
 
+    /// The whole file, which is small.
+    ///
+    /// # Errors
+    /// No file was sent, it breaks off, or is longer than `most` bytes.
+    pub async fn bytes(&mut self, most: usize) -> Result<Vec<u8>, Problem> {
+        let limit = u64::try_from(most).unwrap_or(u64::MAX);
+        let read = self.receive(limit, |reader| {
+            let mut bytes = Vec::new();
+            reader
+                .read_to_end(&mut bytes)
+                .map_err(|error| Problem::internal(&error))?;
+            Ok(bytes)
+        });
+        read.await
+    }
+
     fn body(&mut self) -> Result<impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + use<>, Problem> {
         use crate::domain::text::Invalid;
         let file = self.file.take().filter(is_named);

@@ -113,7 +113,7 @@ fn about(found: &Found) -> Markup {
             "Account",
             html! {
                 @match account {
-                    None => "on another node: of this one they are a guest whose record a bundle has brought",
+                    None => "on another node: a bundle has brought their record",
                     Some(account) if account.active => { (badge(Tone::Good, Icon::Done, "active")) },
                     Some(_) => { (badge(Tone::Bad, Icon::No, "deactivated")) },
                 }

@@ -11,11 +11,11 @@ use data_encoding::BASE64URL_NOPAD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::cookies::{Cookie, Jar};
 use super::layout::{Notice, Page};
 use super::{Context, Problem};
 use crate::acts::notices::inbox;
 use crate::acts::{Refusal, accounts, settings};
+use crate::api::cookies::{Cookie, Jar};
 use crate::api::permissions::{self, Needs};
 use crate::api::sessions::agent;
 use crate::clock;
@@ -139,6 +139,11 @@ impl Shell {
     /// Whether whoever looks may do something. For what a page offers; what they do is judged again when they do it.
     pub fn may(&self, permission: Permission) -> bool {
         self.actor.as_ref().is_some_and(|actor| actor.may(permission))
+    }
+
+    /// Whether this node exchanges bundles with others. Where it does not, no page speaks of them.
+    pub fn exchanges_bundles(&self) -> bool {
+        self.side.level().is_ok()
     }
 
     /// The path of this page.

@@ -272,9 +272,17 @@ fn strangers_are_served_at_a_bounded_rate_and_people_are_not_held_up() {
     node.set_up();
     let person = Person::sign_in(node.address(), OWNER, PASSWORD);
     let (mut served, mut refused) = (0, Value::Null);
-    let ask = b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    for _ in 0..200 {
-        let answer = node.raw(ask);
+    // Credentials that prove nothing make nobody known.
+    let asks = [
+        "",
+        "Authorization: Bearer guessed\r\n",
+        "Cookie: poundlock=guessed\r\n",
+    ]
+    .map(|header| {
+        format!("GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n{header}Connection: close\r\n\r\n")
+    });
+    for number in 0..200 {
+        let answer = node.raw(asks[number % 3].as_bytes());
         match head(&answer) {
             (200, _) => served += 1,
             (429, headers) => {

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::node::{Node, OWNER, PASSWORD, fixture};
 use crate::person::{Person, word};
 use crate::privacy::contains;
@@ -22,7 +23,7 @@ def mean_glucose(women):
 ";
 
 struct Solo {
-    _node: Node,
+    node: Node,
     owner: Person,
     scientist: Person,
     dataset: String,
@@ -52,7 +53,7 @@ impl Solo {
             text(&scientist.post("/projects", &json!({"name": "Glucose", "description": ""}))["id"]);
         scientist.post(&format!("/projects/{project}/start"), &json!({}));
         Self {
-            _node: node,
+            node,
             owner,
             scientist,
             dataset,
@@ -341,4 +342,92 @@ fn nothing_of_bundles_is_on_a_solo_node() {
     );
     node.start();
     assert_eq!(node.run(OWNER, &["audit", "verify"]).json()["intact"], true);
+}
+
+/// Looks at a page, which speaks of nothing that is between two nodes.
+fn alone(browser: &Browser, path: &str) {
+    browser.visit(path);
+    browser.check();
+    let text = browser.text().to_lowercase();
+    for gone in [
+        "bundle",
+        "stick",
+        "peer",
+        "the gap",
+        "other side",
+        "high side",
+        "low side",
+        "low node",
+        "another node",
+    ] {
+        assert!(!text.contains(gone), "{gone:?} is on {path}:\n{text}");
+    }
+}
+
+#[test]
+fn the_pages_of_a_solo_node_speak_of_no_other_node() {
+    let solo = Solo::new();
+    let Some(owner) = Browser::at(solo.node.address()) else {
+        return;
+    };
+    let request = solo.request(&solo.code(SOURCE));
+    owner.sign_in(OWNER);
+    for path in ["/inbox", &format!("/requests/{request}")] {
+        alone(&owner, path);
+    }
+    owner.click("Deny");
+    owner.see("Deny this request?");
+    assert!(!owner.text().contains("gap"));
+    owner.click("Cancel");
+    owner.click("Approve");
+    owner.click("Approve");
+    owner.see("The request is approved.");
+    owner.click("Run on the private data");
+    owner.see("succeeded");
+    let run = owner.path();
+    owner.click("Result");
+    owner.click("Release this result");
+    owner.see("it reaches the scientist at once");
+    owner.click("Release it");
+    owner.see("It reaches the scientist at once.");
+    for path in [
+        "/inbox",
+        "/requests",
+        &run,
+        &format!("{run}/parts/result"),
+        &format!("/requests/{request}"),
+        "/datasets",
+        "/datasets/new",
+        "/datasets/archive",
+        &format!("/datasets/{}", solo.dataset),
+        &format!("/assets/{}", solo.asset),
+        &format!("/assets/{}/private", solo.asset),
+        &format!("/assets/{}/mock/change", solo.asset),
+        "/projects",
+        &format!("/projects/{}", solo.project),
+        "/codes",
+        "/users",
+        "/roles",
+        "/roles/new",
+        "/groups",
+        "/settings",
+        "/notifications",
+        "/notifications/settings",
+        "/account",
+    ] {
+        alone(&owner, path);
+    }
+    owner.visit("/audit?action=private_data.viewed");
+    owner.see("part: result");
+    owner.visit("/import");
+    owner.see("solo node");
+    drop(owner);
+    let scientist = Browser::at(solo.node.address()).unwrap();
+    scientist.sign_in(SAM);
+    alone(&scientist, &format!("/requests/{request}"));
+    alone(&scientist, &format!("/codes/new?asset={}", solo.asset));
+    scientist.visit(&format!("/requests/{request}"));
+    scientist.click("Look and download");
+    scientist.see("113.1060");
+    scientist.check();
 }

@@ -20,7 +20,7 @@ pub fn told(read: &impl Read, event: Event, about: Option<Uuid>) -> Result<Told,
     let Some(id) = about else {
         return Ok(Told::default());
     };
-    if let Event::BundleArrived | Event::BundleRefused | Event::BundleApplied = event {
+    if event.is_between_nodes() {
         let peer = read.get(&PEERS, &id)?;
         return Ok(Told {
             target: peer.as_ref().map(|_| Target::Peer(id)),

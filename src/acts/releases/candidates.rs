@@ -30,7 +30,7 @@ pub struct Candidate {
     pub requester: String,
 }
 
-/// What the actor could release to a peer at this moment.
+/// What the actor could release to a peer at this moment, of the newest runs; and whether there are older ones besides.
 ///
 /// # Errors
 /// The actor may not release, or the store cannot be read.
@@ -39,10 +39,11 @@ pub fn candidates(
     actor: &Actor,
     here: &Here,
     peer: Uuid,
-) -> Result<Vec<Candidate>, Refusal> {
+) -> Result<(Vec<Candidate>, bool), Refusal> {
     actor.require(Permission::Release)?;
     let mut found = Vec::new();
-    for (job, run) in runs::list(read, actor, None, None, RUNS_MAX)?.runs {
+    let listed = runs::list(read, actor, None, None, RUNS_MAX)?;
+    for (job, run) in listed.runs {
         if run.data != Data::Private {
             continue;
         }
@@ -78,7 +79,7 @@ pub fn candidates(
             }
         }
     }
-    Ok(found)
+    Ok((found, listed.next.is_some()))
 }
 
 fn parts(run: &Run) -> impl Iterator<Item = (Part, &Product)> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::view::{Asked, View, decisions, view, with_homes};
 use crate::acts::visible::{self, Found};
 use crate::acts::{Refusal, decisions as deciding, listing, runs};
-use crate::domain::access::Actor;
+use crate::domain::access::{Actor, Viewer};
 use crate::domain::code::Code;
 use crate::domain::decision::Verdict;
 use crate::domain::id::{CodeId, JobId, RequestId};
@@ -46,7 +46,7 @@ pub struct Review {
 /// What a parameter receives.
 #[derive(Clone, Debug)]
 pub enum Bound {
-    /// An asset, if it is here by its name and that of its dataset.
+    /// An asset; by its name and that of its dataset, if it is here and the actor may know of it.
     Asset(Uuid, Option<(String, String)>),
     /// A constant, as JSON text.
     Constant(String),
@@ -109,7 +109,7 @@ pub fn review(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Re
         project,
         requester,
         parameters: match &view.asked {
-            Asked::Code(code, _) => parameters(read, &code.body)?,
+            Asked::Code(code, _) => parameters(read, actor, &code.body)?,
             Asked::Sight(_) => Vec::new(),
         },
         runs: runs::list(read, actor, Some(id), None, RUNS_SHOWN)?.runs,
@@ -122,14 +122,15 @@ pub fn review(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Re
     })
 }
 
-fn parameters(read: &impl Read, code: &Code) -> Result<Vec<(String, Bound)>, Refusal> {
+fn parameters(read: &impl Read, actor: &Actor, code: &Code) -> Result<Vec<(String, Bound)>, Refusal> {
+    let viewer = Viewer::Person(actor.clone());
     let parameters = code.input_policy.parameters.iter();
     parameters
-        .map(|(name, binding)| Ok((name.clone(), bound(read, binding)?)))
+        .map(|(name, binding)| Ok((name.clone(), bound(read, &viewer, binding)?)))
         .collect()
 }
 
-fn bound(read: &impl Read, binding: &Binding) -> Result<Bound, Refusal> {
+fn bound(read: &impl Read, viewer: &Viewer, binding: &Binding) -> Result<Bound, Refusal> {
     let asset = match binding {
         Binding::Constant(json) => return Ok(Bound::Constant(json.clone())),
         Binding::Asset(asset) => asset.0,
@@ -137,6 +138,9 @@ fn bound(read: &impl Read, binding: &Binding) -> Result<Bound, Refusal> {
     let Some(object) = records::object(read, asset)?.filter(|object| !object.deleted) else {
         return Ok(Bound::Asset(asset, None));
     };
+    if !visible::may_see(read, viewer, &object)? {
+        return Ok(Bound::Asset(asset, None));
+    }
     let dataset = match object.body.parent() {
         Some(dataset) => records::object(read, dataset)?.map(|dataset| dataset.body.title()),
         None => None,

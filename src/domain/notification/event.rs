@@ -106,6 +106,14 @@ impl Event {
         self != Self::PasswordReset
     }
 
+    /// Whether it happens between two nodes, and so never on one that stands alone.
+    pub fn is_between_nodes(self) -> bool {
+        matches!(
+            self,
+            Self::BundleArrived | Self::BundleRefused | Self::BundleApplied
+        )
+    }
+
     /// Whether it may wait for a digest. The first mail to a new person must not.
     pub fn may_wait(self) -> bool {
         !matches!(self, Self::Welcome | Self::PasswordReset)

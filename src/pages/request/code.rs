@@ -56,7 +56,7 @@ fn parameters(parameters: &[(String, Bound)]) -> Markup {
                 html! { code { (reveal(name)) } },
                 match bound {
                     Bound::Constant(json) => html! { "always " code.exact-inline { (revealed(json)) } },
-                    Bound::Asset(id, None) => html! { "an asset that is not on this node: " code { (id) } },
+                    Bound::Asset(id, None) => html! { "an asset that is not on this node, or not for you to know of: " code { (id) } },
                     Bound::Asset(id, Some((asset, dataset))) => html! {
                         "the asset " a href=(format!("/assets/{id}")) { (reveal(asset)) }
                         " of " (reveal(dataset))

@@ -172,9 +172,8 @@ async fn denial(visit: &Visit, id: RequestId, filled: &Filled) -> Answer {
     let found = read(visit, id).await?;
     let at = address(id);
     let title = found.view.request.object.body.title();
-    let reason = Field::new("reason", "Reason").hint(
-        "The scientist reads it, on the other side of the gap. Say nothing in it that is not theirs to know.",
-    );
+    let reason = Field::new("reason", "Reason")
+        .hint("The scientist reads it. Say nothing in it that is not theirs to know.");
     Ok(visit
         .page("Deny this request?")
         .trail([("Requests", "/requests"), (title.as_str(), at.as_str())])
