@@ -23,6 +23,8 @@ impl Person {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(120)))
+            // A node closes a connection that was idle for some seconds. A request sent in that moment would get no answer.
+            .max_idle_connections(0)
             .build();
         Self {
             address: address.to_owned(),
