@@ -19,6 +19,8 @@ mod accounts;
 mod administering;
 #[path = "e2e/archives.rs"]
 mod archives;
+#[path = "e2e/authenticator.rs"]
+mod authenticator;
 #[path = "e2e/backups.rs"]
 mod backups;
 #[path = "e2e/browser.rs"]

@@ -59,8 +59,8 @@ pub fn find(folder: &Path, size: u64) {
         let (signed_in, _) = timed(|| node.act(move |tx, here| accounts::sign_in(tx, here, &presented)));
         let view = node.view();
         let now = node.here().now;
-        let (known, actor) = timed(|| accounts::signed_in(&view, &token, now).expect("it can be read"));
-        assert!(actor.is_some(), "the session holds");
+        let (known, caller) = timed(|| accounts::caller(&view, &token, now).expect("it can be read"));
+        assert!(caller.is_some(), "the session holds");
         let list =
             |wanted: &Wanted| timed(|| accounts::list(&view, &owner, wanted, None, 50).expect("a page"));
         let (listed, (page, _)) = list(&Wanted::default());

@@ -30,11 +30,11 @@ pub use people::{
     Change, NewUser, ProfileChange, Wanted, administer, change_profile, create_user, delete_user, list,
     may_create_user, user,
 };
-pub use second_factor::{add_second_factor, confirm_second_factor, remove_second_factor};
+pub use second_factor::{add_second_factor, confirm_second_factor, has_second_factor, remove_second_factor};
 pub use set_up::{SetUp, check_setup_token, set_up};
 pub use sign_in::{
-    Presented, SignedIn, note_refused_sign_in, refused_sign_in, revoke, session, sessions, sign_in, sign_out,
-    signed_in,
+    Caller, Presented, SignedIn, caller, note_refused_sign_in, note_use, refused_sign_in, revoke, sessions,
+    sign_in, sign_out,
 };
 
 impl From<AccountError> for Refusal {
@@ -98,20 +98,13 @@ fn with_account(read: &impl Read, object: Object) -> Result<Person, Refusal> {
                 active: account.active,
                 role: (account.role, roles::find(read, account.role)?),
                 groups: groups.into_iter().map(|(id, group)| (id, group.name)).collect(),
-                second_factor: credentials.is_some_and(|held| has_second_factor(&held)),
+                second_factor: credentials.is_some_and(|held| held.has_second_factor()),
                 notifications_enabled: super::notices::choices::of(read, user)?.enabled(),
             })
         }
         None => None,
     };
     Ok(Person { object, account })
-}
-
-fn has_second_factor(credentials: &Credentials) -> bool {
-    credentials
-        .second_factor
-        .as_ref()
-        .is_some_and(crate::domain::second_factor::SecondFactor::is_confirmed)
 }
 
 /// The account of somebody who has one here.

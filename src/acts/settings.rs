@@ -1,6 +1,6 @@
 //! The owner's settings, each with who last changed it.
 
-use super::Refusal;
+use super::{Refusal, accounts};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::settings::{Changed, Key, Settings, Value};
@@ -28,7 +28,7 @@ pub fn changed(read: &impl Read, key: Key) -> Result<Option<Changed>, Refusal> {
 /// Changes settings; each that becomes another is in the audit chain.
 ///
 /// # Errors
-/// The permission is missing, or a value does not fit.
+/// The permission is missing, a value does not fit, or somebody demands a second factor who has none.
 pub fn change(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -37,8 +37,15 @@ pub fn change(
 ) -> Result<Settings, Refusal> {
     actor.require(Permission::EditSettings)?;
     let mut settings = current(tx)?;
+    let demanded = settings.require_second_factor;
     for (key, value) in wanted {
         settings.set(*key, value)?;
+    }
+    if settings.require_second_factor && !demanded && !accounts::has_second_factor(tx, actor.user)? {
+        return Err(Refusal::conflict(
+            "second_factor_first",
+            "add a second factor to your own account before you demand one of everybody",
+        ));
     }
     write(tx, here, (audit::Actor::User(actor.user.0), actor), settings)
 }

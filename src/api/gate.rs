@@ -118,7 +118,11 @@ async fn viewer(request: &ServiceRequest, needs: Needs) -> Result<Viewer, Proble
         };
     }
     let token = sign_in::bearer(request.headers()).ok_or_else(Problem::not_signed_in)?;
-    Ok(Viewer::Person(sign_in::actor(&context, &token)?))
+    let caller = sign_in::caller(&context, &token)?;
+    if caller.owes_second_factor && needs != Needs::Account {
+        return Err(Problem::second_factor_required());
+    }
+    Ok(Viewer::Person(caller.actor.clone()))
 }
 
 /// A handler is routed that the table of permissions does not know.

@@ -14,6 +14,8 @@ pub enum Needs {
     Nothing,
     /// Signed in, or a guest where the owner lets them in.
     Catalogue,
+    /// Signed in, even where a demanded second factor is still to be added: what it takes to look after one's own sign-in.
+    Account,
     /// Signed in. What they get depends on whose it is: the act decides.
     SignedIn,
     /// Signed in, with a permission.
@@ -24,7 +26,7 @@ impl Needs {
     /// Whether somebody who is signed in may call the route.
     pub fn admits(self, actor: &Actor) -> bool {
         match self {
-            Self::Nothing | Self::Catalogue | Self::SignedIn => true,
+            Self::Nothing | Self::Catalogue | Self::Account | Self::SignedIn => true,
             Self::May(permission) => actor.may(permission),
         }
     }
@@ -33,6 +35,7 @@ impl Needs {
         match self {
             Self::Nothing => "nobody has to be signed in",
             Self::Catalogue => "signed in, or a guest",
+            Self::Account => "signed in, even before a second factor",
             Self::SignedIn => "signed in",
             Self::May(permission) => permission.word(),
         }
@@ -54,7 +57,7 @@ const fn row(method: &'static str, path: &'static str, needs: Needs) -> Row {
     Row { method, path, needs }
 }
 
-use Needs::{Catalogue, May, Nothing, SignedIn};
+use Needs::{Account, Catalogue, May, Nothing, SignedIn};
 use Permission::{
     CreateGroups, CreateUsers, EditRoles, EditSettings, ManageInfrastructure, ReadAudit, Release,
     SubmitRequests, Sync, TriageRequests, UploadData,
@@ -72,14 +75,14 @@ pub const TABLE: &[Row] = &[
     row("DELETE", "/snapshots/{id}", May(ManageInfrastructure)),
     // Sessions, passwords and second factors: each for oneself.
     row("POST", "/sessions", Nothing),
-    row("GET", "/sessions", SignedIn),
-    row("DELETE", "/sessions/current", SignedIn),
-    row("DELETE", "/sessions/{id}", SignedIn),
+    row("GET", "/sessions", Account),
+    row("DELETE", "/sessions/current", Account),
+    row("DELETE", "/sessions/{id}", Account),
     row("POST", "/password-resets", Nothing),
     row("POST", "/password-resets/use", Nothing),
-    row("PUT", "/users/me/password", SignedIn),
-    row("POST", "/users/me/second-factor", SignedIn),
-    row("PUT", "/users/me/second-factor", SignedIn),
+    row("PUT", "/users/me/password", Account),
+    row("POST", "/users/me/second-factor", Account),
+    row("PUT", "/users/me/second-factor", Account),
     row("POST", "/users/me/second-factor/removal", SignedIn),
     // Verify keys: one's own, and those that are pinned here.
     row("PUT", "/users/me/verify-key", SignedIn),
@@ -91,7 +94,7 @@ pub const TABLE: &[Row] = &[
     // People. Whoever is not signed in registers, where that is open.
     row("POST", "/users", Nothing),
     row("GET", "/users", SignedIn),
-    row("GET", "/users/me", SignedIn),
+    row("GET", "/users/me", Account),
     row("PATCH", "/users/me", SignedIn),
     row("GET", "/users/{id}", SignedIn),
     row("PATCH", "/users/{id}", May(CreateUsers)),
@@ -251,7 +254,7 @@ pub fn page() -> String {
     }
     page.push_str(
         "\n## The routes\n\n\"Signed in\" means that the rest depends on whose a thing is: scientists get what is theirs, and those \
-         who triage get\neverything. Publishing and adopting a dataset need can_upload_data as well; a mock that is real \
+         who triage get\neverything. Where the owner demands a second factor, whoever has none yet may call the routes that say so and no others. Publishing and adopting a dataset need can_upload_data as well; a mock that is real \
          data needs can_release.\n\n| route | needs | no login | Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | \
          --- | --- | --- |\n",
     );
@@ -259,7 +262,7 @@ pub fn page() -> String {
         let nobody = match row.needs {
             Nothing => "yes",
             Catalogue => "guests",
-            SignedIn | May(_) => "–",
+            Account | SignedIn | May(_) => "–",
         };
         let has = Preset::ALL.map(|preset| {
             let permissions = preset.role().permissions;

@@ -71,6 +71,16 @@ impl Problem {
         )
     }
 
+    /// The node demands a second factor, which the caller has not added yet.
+    pub fn second_factor_required() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "second_factor_required",
+            "this node demands a second factor: add one to your account first, with POST and PUT \
+             /api/v1/users/me/second-factor, on the page of your account, or with `poundlock second-factor`",
+        )
+    }
+
     /// The body is longer than `most` bytes.
     pub fn too_large(most: u64) -> Self {
         let detail = format!("the body is too large; at most {most} bytes are accepted here");
@@ -194,6 +204,7 @@ fn title(word: &str, status: StatusCode) -> String {
         "password_refused" => "Wrong password",
         "second_factor_needed" => "A second factor is needed",
         "second_factor_refused" => "Wrong code",
+        "second_factor_required" => "A second factor must be added first",
         "reset_token_refused" => "Wrong or used token",
         "too_many_tries" => "Too many tries",
         "too_many_requests" => "Too many requests",

@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::domain::access::Actor;
+use crate::acts::accounts::Caller;
 use crate::domain::hash::Hash;
 
 /// The most people who are remembered. At the bound all are forgotten, and looked up again.
@@ -25,7 +25,7 @@ pub struct Recognised {
 #[derive(Default)]
 struct Kept {
     revision: u64,
-    people: HashMap<Hash, (Actor, Timestamp)>,
+    callers: HashMap<Hash, Arc<Caller>>,
 }
 
 impl fmt::Debug for Recognised {
@@ -36,26 +36,26 @@ impl fmt::Debug for Recognised {
 
 impl Recognised {
     /// Who the token with this hash is, if that was looked up at the same revision and its session still lasts.
-    pub fn find(&self, revision: u64, token: &Hash, now: Timestamp) -> Option<Actor> {
+    pub fn find(&self, revision: u64, token: &Hash, now: Timestamp) -> Option<Arc<Caller>> {
         let kept = self.lock();
         if kept.revision != revision {
             return None;
         }
-        let (actor, until) = kept.people.get(token)?;
-        (now < *until).then(|| actor.clone())
+        let caller = kept.callers.get(token)?;
+        caller.session.holds(now).then(|| Arc::clone(caller))
     }
 
-    /// Remembers who a token was found to be at a revision, and until when its session lasts.
-    pub fn keep(&self, revision: u64, token: Hash, actor: Actor, until: Timestamp) {
+    /// Remembers who a token was found to be at a revision.
+    pub fn keep(&self, revision: u64, token: Hash, caller: Arc<Caller>) {
         let mut kept = self.lock();
         if revision < kept.revision {
             return;
         }
-        if revision > kept.revision || kept.people.len() >= KEPT_MAX {
-            kept.people.clear();
+        if revision > kept.revision || kept.callers.len() >= KEPT_MAX {
+            kept.callers.clear();
             kept.revision = revision;
         }
-        kept.people.insert(token, (actor, until));
+        kept.callers.insert(token, caller);
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -67,32 +67,45 @@ impl Recognised {
 mod tests {
     use super::*;
     use crate::acts::scene::{ada, eve};
+    use crate::domain::access::Actor;
+    use crate::domain::id::SessionId;
+    use crate::domain::session::{IDLE, Session};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn caller(actor: Actor) -> Arc<Caller> {
+        let id = SessionId(uuid::Uuid::from_u128(1));
+        Arc::new(Caller {
+            session: Session::begin(id, actor.user, "", at(0)),
+            actor,
+            owes_second_factor: false,
+        })
+    }
 
     #[test]
     fn nobody_is_known_after_a_change_or_the_end_of_their_session() {
         let recognised = Recognised::default();
         let (token, other) = (Hash::of(b"token"), Hash::of(b"other"));
-        let at = |second| Timestamp::from_second(second).unwrap();
-        recognised.keep(7, token, ada(), at(100));
+        let end = at(IDLE.as_secs());
+        recognised.keep(7, token, caller(ada()));
         assert_eq!(
-            recognised.find(7, &token, at(99)).map(|actor| actor.user),
+            recognised.find(7, &token, at(99)).map(|caller| caller.actor.user),
             Some(ada().user)
         );
-        assert!(
-            recognised.find(7, &token, at(100)).is_none(),
-            "the session is over"
-        );
+        assert!(recognised.find(7, &token, end).is_none(), "the session is over");
         assert!(recognised.find(7, &other, at(0)).is_none());
         assert!(
             recognised.find(8, &token, at(0)).is_none(),
             "something has changed"
         );
-        recognised.keep(8, other, eve(), at(100));
+        recognised.keep(8, other, caller(eve()));
         assert!(
             recognised.find(7, &token, at(0)).is_none(),
             "the older state is forgotten"
         );
-        recognised.keep(7, token, ada(), at(100));
+        recognised.keep(7, token, caller(ada()));
         assert!(
             recognised.find(8, &token, at(0)).is_none(),
             "what is older says nothing"
@@ -104,8 +117,8 @@ mod tests {
     fn it_is_bounded() {
         let recognised = Recognised::default();
         for number in 0..=KEPT_MAX {
-            recognised.keep(1, Hash::of(&number.to_le_bytes()), ada(), Timestamp::MAX);
+            recognised.keep(1, Hash::of(&number.to_le_bytes()), caller(ada()));
         }
-        assert!(recognised.lock().people.len() <= KEPT_MAX);
+        assert!(recognised.lock().callers.len() <= KEPT_MAX);
     }
 }

@@ -158,7 +158,7 @@ struct NewSession {
     token: String,
     /// The session's id.
     id: Uuid,
-    /// When it ends.
+    /// When it ends at the latest. It ends after an hour in which it is not used, too.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// Whose it is.
@@ -192,7 +192,10 @@ struct SessionView {
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
     began_at: Timestamp,
-    /// When it ends.
+    /// When it was last used, to within five minutes.
+    #[schema(value_type = String, format = DateTime)]
+    used_at: Timestamp,
+    /// When it ends at the latest. It ends after an hour in which it is not used, too.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// Whether it is the one that asks.
@@ -219,6 +222,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Bearer(tok
         .read(move |view| accounts::sessions(view, &actor, now))
         .await?;
     let items = found.into_iter().map(|(hash, session)| SessionView {
+        used_at: session.last_used(),
         id: session.id.0,
         agent: session.agent,
         began_at: session.began_at,

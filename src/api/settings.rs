@@ -31,6 +31,8 @@ struct NodeSettings {
     allow_guests: bool,
     /// Whether scientists may run code on mock data here.
     allow_mock_runs: bool,
+    /// Whether everybody must have a second factor.
+    require_second_factor: bool,
     /// Each of them for a page.
     details: Vec<Detail>,
 }
@@ -91,6 +93,7 @@ fn shown(read: &impl Read, settings: Settings) -> Result<NodeSettings, Refusal> 
         allow_registration: settings.allow_registration,
         allow_guests: settings.allow_guests,
         allow_mock_runs: settings.allow_mock_runs,
+        require_second_factor: settings.require_second_factor,
         details,
     })
 }
@@ -123,6 +126,8 @@ struct SettingsBody {
     allow_guests: Option<bool>,
     /// Whether scientists may run code on mock data here.
     allow_mock_runs: Option<bool>,
+    /// Whether everybody must have a second factor; whoever demands it has one.
+    require_second_factor: Option<bool>,
 }
 
 impl SettingsBody {
@@ -136,6 +141,7 @@ impl SettingsBody {
             switch(Key::AllowRegistration, self.allow_registration),
             switch(Key::AllowGuests, self.allow_guests),
             switch(Key::AllowMockRuns, self.allow_mock_runs),
+            switch(Key::RequireSecondFactor, self.require_second_factor),
         ]
         .into_iter()
         .flatten()
@@ -147,7 +153,8 @@ impl SettingsBody {
 #[utoipa::path(tag = "settings", security(("token" = [])), request_body = SettingsBody, responses(
     (status = 200, description = "The settings as they are now", body = NodeSettings),
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in"),
-    (status = 403, description = "Not allowed")))]
+    (status = 403, description = "Not allowed"),
+    (status = 409, description = "A second factor is demanded by somebody who has none")))]
 #[patch("/settings")]
 async fn change(
     context: web::Data<Context>,

@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::cookies::{Cookie, Jar};
 use super::problem::Problem;
-use crate::acts::accounts;
+use crate::acts::accounts::{self, Caller};
 use crate::domain::access::{Actor, Viewer};
 use crate::domain::session;
 
@@ -55,20 +56,39 @@ pub(super) fn token(request: &HttpRequest) -> Option<Zeroizing<String>> {
 ///
 /// # Errors
 /// It does not hold.
-pub fn actor(context: &Context, token: &str) -> Result<Actor, Problem> {
+pub fn caller(context: &Context, token: &str) -> Result<Arc<Caller>, Problem> {
     let (hash, now) = (session::token_hash(token), context.store.now());
     let found = context.store.look(|view| {
         let revision = view.revision();
-        if let Some(actor) = context.recognised().find(revision, &hash, now) {
-            return Ok(Some(actor));
+        if let Some(caller) = context.recognised().find(revision, &hash, now) {
+            return Ok(Some(caller));
         }
-        Ok(accounts::session(view, &hash, now)?.map(|(session, actor)| {
-            let until = session.expires_at;
-            context.recognised().keep(revision, hash, actor.clone(), until);
-            actor
+        Ok(accounts::caller(view, &hash, now)?.map(|caller| {
+            let caller = Arc::new(caller);
+            context.recognised().keep(revision, hash, Arc::clone(&caller));
+            caller
         }))
     })?;
     found.ok_or_else(Problem::not_signed_in)
+}
+
+/// Notes that somebody uses their session, beside the request, so that its end for want of use is put off. Where that cannot be
+/// written, the session ends the earlier.
+pub(super) fn note_use(context: &web::Data<Context>, caller: &Caller, token: &str) {
+    let (hash, now) = (session::token_hash(token), context.store.now());
+    if now < caller.session.note_from() {
+        return;
+    }
+    let context = context.clone();
+    actix_web::rt::spawn(async move {
+        let noted = context
+            .store
+            .transact(move |tx| accounts::note_use(tx, &hash, now))
+            .await;
+        if let Err(error) = noted {
+            tracing::debug!(%error, "the use of a session was not noted");
+        }
+    });
 }
 
 impl FromRequest for SignedIn {
@@ -108,7 +128,11 @@ impl FromRequest for MaybeSignedIn {
             let (Some(context), Some(token)) = (context, token) else {
                 return Err(Problem::not_signed_in());
             };
-            Ok(Self(Some(actor(&context, &token)?)))
+            let caller = caller(&context, &token)?;
+            if caller.owes_second_factor {
+                return Err(Problem::second_factor_required());
+            }
+            Ok(Self(Some(caller.actor.clone())))
         })
     }
 }

@@ -91,7 +91,8 @@ fn too_many(seconds: u32) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).with("retry_after", seconds)
 }
 
-/// Middleware around everything: counts requests of strangers, and hands bodies on with patience that ends.
+/// Middleware around everything: counts requests of strangers, notes that sessions are used, and hands bodies on with patience that
+/// ends.
 ///
 /// # Errors
 /// Those of the handlers.
@@ -103,16 +104,23 @@ pub async fn guarded(
     if let Some(context) = context {
         let token = sign_in::token(request.request());
         // Where the store does not answer, everybody is a stranger.
-        let known = token.is_some_and(|token| sign_in::actor(&context, &token).is_ok());
-        if !known {
-            let address = context.address(request.request());
-            if let Err(problem) = context.strangers().admit(address, context.store.now()) {
-                return Ok(refused(request, &problem));
-            }
-        }
+        let caller = token
+            .as_ref()
+            .and_then(|token| sign_in::caller(&context, token).ok());
         let patience = Duration::from_secs(context.config.server.body_idle_seconds);
         let payload = request.take_payload();
         request.set_payload(patient(payload, patience));
+        if let Some((token, caller)) = token.zip(caller) {
+            sign_in::note_use(&context, &caller, &token);
+            let answered = next.call(request).await;
+            // Again, for a request that took long.
+            sign_in::note_use(&context, &caller, &token);
+            return answered.map(ServiceResponse::map_into_left_body);
+        }
+        let address = context.address(request.request());
+        if let Err(problem) = context.strangers().admit(address, context.store.now()) {
+            return Ok(refused(request, &problem));
+        }
     }
     next.call(request).await.map(ServiceResponse::map_into_left_body)
 }

@@ -98,6 +98,7 @@ pub(super) fn sessions(session: &Session, verb: &SessionVerb) -> Result<(), Fail
             let columns = [
                 ("ID", "id"),
                 ("SINCE", "began_at"),
+                ("LAST USED", "used_at"),
                 ("UNTIL", "expires_at"),
                 ("THIS ONE", "current"),
                 ("PROGRAM", "agent"),

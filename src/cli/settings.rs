@@ -35,6 +35,9 @@ pub(super) struct Change {
     /// Whether scientists may run code on mock data here
     #[arg(long, value_name = "true|false")]
     allow_mock_runs: Option<bool>,
+    /// Whether everybody must have a second factor; add your own first
+    #[arg(long, value_name = "true|false")]
+    require_second_factor: Option<bool>,
 }
 
 pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
@@ -75,6 +78,7 @@ impl Change {
             ("allow_registration", self.allow_registration),
             ("allow_guests", self.allow_guests),
             ("allow_mock_runs", self.allow_mock_runs),
+            ("require_second_factor", self.require_second_factor),
         ] {
             if let Some(value) = value {
                 body.insert(name.to_owned(), value.into());

@@ -8,8 +8,15 @@ use super::id::{SessionId, UserId};
 use super::second_factor::SecondFactor;
 use super::text;
 
-/// How long a session lasts.
+/// How long a session lasts at most.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(12);
+
+/// How long a session lasts that nobody uses, as NIST SP 800-63B-4 (2.2.3) has it for its second level.
+pub const IDLE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How old the noted time of a session's last use must be before a new one is noted, so that calls are not all writes. By so much
+/// earlier than after [`IDLE`] a session may end.
+pub const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a token that resets a password holds.
 pub const RESET_LIFETIME: SignedDuration = SignedDuration::from_hours(2);
@@ -31,8 +38,11 @@ pub struct Session {
     pub agent: String,
     /// When it began.
     pub began_at: Timestamp,
-    /// When it ends.
+    /// When it ends, however much it is used.
     pub expires_at: Timestamp,
+    /// When it was last used, to within [`NOTED_EVERY`]; none where it was used only as it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_at: Option<Timestamp>,
 }
 
 impl Session {
@@ -47,12 +57,31 @@ impl Session {
             agent: visible.take(AGENT_MAX).collect(),
             began_at: now,
             expires_at: now.saturating_add(LIFETIME).unwrap_or(now),
+            used_at: None,
         }
+    }
+
+    /// When it was last used, as far as was noted.
+    pub fn last_used(&self) -> Timestamp {
+        self.used_at.unwrap_or(self.began_at)
+    }
+
+    /// When it ends if it is not used any more.
+    pub fn ends_at(&self) -> Timestamp {
+        let idle = self.last_used().saturating_add(IDLE).unwrap_or(self.expires_at);
+        idle.min(self.expires_at)
     }
 
     /// Whether it still holds.
     pub fn holds(&self, now: Timestamp) -> bool {
-        now < self.expires_at
+        now < self.ends_at()
+    }
+
+    /// From when on another use of it is to be noted.
+    pub fn note_from(&self) -> Timestamp {
+        self.last_used()
+            .saturating_add(NOTED_EVERY)
+            .unwrap_or(self.expires_at)
     }
 }
 
@@ -90,6 +119,15 @@ pub struct Credentials {
     pub second_factor: Option<SecondFactor>,
 }
 
+impl Credentials {
+    /// Whether signing in takes a second factor, which a first code has confirmed.
+    pub fn has_second_factor(&self) -> bool {
+        self.second_factor
+            .as_ref()
+            .is_some_and(SecondFactor::is_confirmed)
+    }
+}
+
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Credentials(..)")
@@ -108,6 +146,15 @@ mod tests {
         let session = Session::begin(id, user, "a\nbrowser\u{202E}", now);
         assert_eq!(session.agent, "abrowser");
         assert!(session.holds(now));
-        assert!(!session.holds(now.saturating_add(LIFETIME).unwrap()));
+        let after = |span: SignedDuration| now.saturating_add(span).unwrap();
+        assert!(session.holds(after(IDLE - SignedDuration::from_secs(1))));
+        assert!(!session.holds(after(IDLE)), "nobody used it");
+        assert_eq!(session.note_from(), after(NOTED_EVERY));
+        let used = Session {
+            used_at: Some(after(LIFETIME - SignedDuration::from_secs(1))),
+            ..session
+        };
+        assert!(used.holds(after(LIFETIME - SignedDuration::from_secs(1))));
+        assert!(!used.holds(after(LIFETIME)), "however much it is used");
     }
 }

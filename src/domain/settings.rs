@@ -48,10 +48,14 @@ pub struct Settings {
     pub allow_guests: bool,
     /// Whether scientists may run code on mock data here.
     pub allow_mock_runs: bool,
+    /// Whether everybody must have a second factor: whoever has none may add one, and do nothing else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_second_factor: bool,
 }
 
 impl Settings {
-    /// The settings of a new node: nobody registers themselves, nobody browses, nobody runs code.
+    /// The settings of a new node: nobody registers themselves, nobody browses, nobody runs code. A second factor is not demanded:
+    /// whoever sets the node up has none yet.
     ///
     /// # Errors
     /// The name is no name.
@@ -63,6 +67,7 @@ impl Settings {
             allow_registration: false,
             allow_guests: false,
             allow_mock_runs: false,
+            require_second_factor: false,
         })
     }
 
@@ -75,6 +80,7 @@ impl Settings {
             Key::AllowRegistration => Value::Switch(self.allow_registration),
             Key::AllowGuests => Value::Switch(self.allow_guests),
             Key::AllowMockRuns => Value::Switch(self.allow_mock_runs),
+            Key::RequireSecondFactor => Value::Switch(self.require_second_factor),
         }
     }
 
@@ -93,6 +99,7 @@ impl Settings {
             (Key::AllowRegistration, Value::Switch(on)) => self.allow_registration = *on,
             (Key::AllowGuests, Value::Switch(on)) => self.allow_guests = *on,
             (Key::AllowMockRuns, Value::Switch(on)) => self.allow_mock_runs = *on,
+            (Key::RequireSecondFactor, Value::Switch(on)) => self.require_second_factor = *on,
             (_, Value::Text(_)) => return Err(Invalid::new(key.word(), "must be true or false")),
             (_, Value::Switch(_)) => return Err(Invalid::new(key.word(), "must be text")),
         }
@@ -115,6 +122,8 @@ pub enum Key {
     AllowGuests,
     /// [`Settings::allow_mock_runs`]
     AllowMockRuns,
+    /// [`Settings::require_second_factor`]
+    RequireSecondFactor,
 }
 
 /// A setting's value, in its type.
@@ -138,13 +147,14 @@ impl std::fmt::Display for Value {
 
 impl Key {
     /// Every setting, in the order in which a page shows them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Name,
         Self::Organization,
         Self::Description,
         Self::AllowRegistration,
         Self::AllowGuests,
         Self::AllowMockRuns,
+        Self::RequireSecondFactor,
     ];
 
     /// The word used in the API, in files and in the audit chain.
@@ -156,6 +166,7 @@ impl Key {
             Self::AllowRegistration => "allow_registration",
             Self::AllowGuests => "allow_guests",
             Self::AllowMockRuns => "allow_mock_runs",
+            Self::RequireSecondFactor => "require_second_factor",
         }
     }
 
@@ -168,6 +179,7 @@ impl Key {
             Self::AllowRegistration => "Scientists register themselves",
             Self::AllowGuests => "Guests browse",
             Self::AllowMockRuns => "Scientists run code on mock data",
+            Self::RequireSecondFactor => "Everybody has a second factor",
         }
     }
 
@@ -184,6 +196,9 @@ impl Key {
                 "People without an account see the datasets that are visible to everybody, and their mocks, and nothing else."
             }
             Self::AllowMockRuns => "Scientists may try their code here, in the sandbox, on mock data.",
+            Self::RequireSecondFactor => {
+                "Whoever signs in without a second factor must add one before they do anything else. You need one yourself first."
+            }
         }
     }
 

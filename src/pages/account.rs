@@ -1,7 +1,7 @@
 //! Somebody's own account: what they say of themselves, how they prove who they are, and where they are signed in.
 
 pub(super) mod password;
-mod second_factor;
+pub(super) mod second_factor;
 mod sessions;
 
 use maud::{Markup, html};

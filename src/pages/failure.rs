@@ -8,6 +8,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError, web};
 use maud::{Markup, html};
 
+use super::account::second_factor;
 use super::fields::sentence;
 use super::layout::{self, Notice};
 use super::piece::icon::{Icon, icon};
@@ -54,6 +55,9 @@ pub(super) async fn as_pages(
 }
 
 async fn told(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    if problem.word() == "second_factor_required" {
+        return to_second_factor();
+    }
     match Shell::of(request).await {
         Ok(shell) if problem.word() == "not_signed_in" => to_sign_in(request, &shell),
         Ok(shell) => {
@@ -70,9 +74,17 @@ async fn told(request: &HttpRequest, problem: &Problem) -> HttpResponse {
                 .status(problem.status_code())
                 .body(body)
         }
+        Err(failed) if failed.word() == "second_factor_required" => to_second_factor(),
         // The store fails: whatever the page needed, this is what is known.
         Err(failed) => bare(&failed),
     }
+}
+
+/// Leads to the only page that is open to somebody who must add a second factor; it says why.
+fn to_second_factor() -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, second_factor::ADDRESS))
+        .finish()
 }
 
 /// Leads to the sign-in page, and back from there if the page was only looked at.

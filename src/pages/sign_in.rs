@@ -11,10 +11,13 @@ use crate::api::passwords::Password;
 use crate::api::sessions::{self, Attempt};
 use crate::api::throttles::Trier;
 
+/// Where a session is ended.
+pub(super) const SIGN_OUT: &str = "/sign-out";
+
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/sign-in", show);
     site.post("/sign-in", sign_in);
-    site.post("/sign-out", sign_out);
+    site.post(SIGN_OUT, sign_out);
 }
 
 async fn show(Anyone(shell): Anyone, query: Fields) -> Answer {

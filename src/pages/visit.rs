@@ -11,7 +11,9 @@ use data_encoding::BASE64URL_NOPAD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::account::second_factor;
 use super::layout::{Notice, Page};
+use super::sign_in::SIGN_OUT;
 use super::{Context, Problem};
 use crate::acts::notices::inbox;
 use crate::acts::{Refusal, accounts, settings};
@@ -53,6 +55,8 @@ pub struct Shell {
     /// Whether the browser does not have the secret yet.
     secret_is_new: bool,
     notice: Option<Notice>,
+    /// Whether whoever looks must add a second factor before any other page is open to them.
+    pub owes_second_factor: bool,
 }
 
 impl std::fmt::Debug for Shell {
@@ -68,7 +72,7 @@ impl Shell {
     /// Looks everything up. A session that does not hold any more counts as none.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// The store cannot be read, or the page is not open to somebody who must add a second factor first.
     pub async fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let context = request
             .app_data::<web::Data<Context>>()
@@ -80,20 +84,25 @@ impl Shell {
             session.as_ref().map(|token| session::token_hash(token)),
             context.store.now(),
         );
-        let (actor, settings, unread) = context
+        let (caller, settings, unread) = context
             .store
             .read(move |view| {
-                let actor = match &hash {
-                    Some(hash) => accounts::signed_in(view, hash, now)?,
+                let caller = match &hash {
+                    Some(hash) => accounts::caller(view, hash, now)?,
                     None => None,
                 };
-                let unread = match &actor {
-                    Some(actor) => inbox::unread(view, actor)?,
+                let unread = match &caller {
+                    Some(caller) => inbox::unread(view, &caller.actor)?,
                     None => 0,
                 };
-                Ok((actor, settings::current(view)?, unread))
+                Ok((caller, settings::current(view)?, unread))
             })
             .await?;
+        let owes = caller.as_ref().is_some_and(|caller| caller.owes_second_factor);
+        if owes && !is_open_without_second_factor(request.path()) {
+            return Err(Problem::second_factor_required());
+        }
+        let actor = caller.map(|caller| caller.actor);
         let known = match &actor {
             Some(_) => session,
             None => jar.read(request, Cookie::Visitor),
@@ -121,6 +130,7 @@ impl Shell {
             secret,
             secret_is_new,
             notice,
+            owes_second_factor: owes,
         })
     }
 
@@ -275,7 +285,7 @@ impl Visit {
     pub fn demand(&self, method: &str, path: &str) -> Result<(), Problem> {
         match permissions::needs(method, path) {
             Some(Needs::May(permission)) => Ok(self.actor.require(permission).map_err(Refusal::from)?),
-            Some(Needs::Nothing | Needs::Catalogue | Needs::SignedIn) => Ok(()),
+            Some(Needs::Nothing | Needs::Catalogue | Needs::Account | Needs::SignedIn) => Ok(()),
             None => Err(Problem::not_found("there is no page at this address")),
         }
     }
@@ -284,6 +294,11 @@ impl Visit {
 /// Anybody looks at a page, signed in or not.
 #[derive(Debug)]
 pub struct Anyone(pub Shell);
+
+/// Whether a page is open to somebody who must add a second factor before they do anything else.
+fn is_open_without_second_factor(path: &str) -> bool {
+    path == SIGN_OUT || path.starts_with(second_factor::ADDRESS)
+}
 
 type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 

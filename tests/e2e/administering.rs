@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::node::{Node, OWNER, items};
+use crate::authenticator;
+use crate::node::{Node, OWNER, PASSWORD, items};
 use crate::person::{Person, word};
 
 const SAM: &str = "sam@example.org";
@@ -35,6 +36,37 @@ fn a_role_decides_what_somebody_may_do_from_the_next_call_on() {
             .refused(1),
         "last_owner"
     );
+}
+
+#[test]
+fn a_second_factor_that_the_owner_demands_is_added_before_anything_else() {
+    let node = Node::ready("low");
+    node.scientist(SAM);
+    let demand = ["settings", "set", "--require-second-factor", "true"];
+    assert_eq!(node.run(OWNER, &demand).refused(1), "second_factor_first");
+    let sam = Person::sign_in(node.address(), SAM, PASSWORD);
+    let owner = Person::sign_in(node.address(), OWNER, PASSWORD);
+    authenticator::add(&owner);
+    assert_eq!(node.run(OWNER, &demand).json()["require_second_factor"], true);
+
+    let newcomer = json!({"name": "Nia", "email": "nia@example.org", "password": "a long enough password"});
+    for refused in [
+        sam.try_get("/datasets"),
+        sam.try_get("/node"),
+        sam.try_post("/users", &newcomer),
+        sam.try_post("/projects", &json!({"name": "Study"})),
+    ] {
+        assert_eq!((refused.0, word(&refused)), (403, "second_factor_required"));
+    }
+    assert_eq!(
+        node.run(SAM, &["dataset", "list"]).refused(3),
+        "second_factor_required"
+    );
+    assert_eq!(sam.get("/users/me")["second_factor"], false);
+    assert_eq!(items(&sam.get("/sessions")).len(), 2);
+    authenticator::add(&sam);
+    assert_eq!(items(&sam.get("/datasets")).len(), 0);
+    assert_eq!(owner.get("/settings")["require_second_factor"], true);
 }
 
 #[test]

@@ -1,22 +1,13 @@
 //! Somebody's own account by clicking: made, looked after, locked out of and let into again.
 
 use serde_json::json;
-use totp_rs::Builder;
 
+use crate::authenticator;
 use crate::browser::Browser;
 use crate::node::{Node, OWNER, PASSWORD};
 use crate::person::Person;
 
 const ANOTHER: &str = "sixteen new and unlikely words";
-
-/// What an authenticator with this secret shows now.
-fn authenticator(secret: &str) -> String {
-    let secret: String = secret.split_whitespace().collect();
-    let secret = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
-    let totp = Builder::new().with_secret(secret).build().unwrap();
-    let now = poundlock::clock::now().as_second();
-    totp.generate(u64::try_from(now).unwrap()).to_string()
-}
 
 /// The texts in a typewriter's letters on the page.
 fn codes(browser: &Browser) -> Vec<String> {
@@ -119,7 +110,7 @@ fn a_second_factor_is_added_asked_for_and_removed_by_clicking() {
     browser.click("Turn it on");
     browser.see("This was not accepted");
     browser.check();
-    browser.fill("Code", &authenticator(&secret));
+    browser.fill("Code", &authenticator::code(&secret));
     browser.click("Turn it on");
     browser.see("Write these recovery codes down");
     browser.check();
@@ -146,6 +137,35 @@ fn a_second_factor_is_added_asked_for_and_removed_by_clicking() {
     browser.fill("Code", &recovery[1]);
     browser.click("Remove it");
     browser.see("The second factor is removed.");
+}
+
+#[test]
+fn where_a_second_factor_is_demanded_nothing_is_open_before_it_is_added() {
+    let node = Node::ready("low");
+    let Some(browser) = Browser::at(node.address()) else {
+        return;
+    };
+    node.scientist("sam@example.org");
+    let owner = Person::sign_in(node.address(), OWNER, PASSWORD);
+    authenticator::add(&owner);
+    let demanded = owner.try_patch("/settings", &json!({"require_second_factor": true}));
+    assert_eq!(demanded.0, 200, "{demanded:?}");
+    sign_in(&browser, PASSWORD, None);
+    for page in ["/", "/datasets", "/account", "/nowhere"] {
+        browser.visit(page);
+        browser.see("This node demands a second factor of everybody.");
+    }
+    browser.check();
+    browser.fill("Password", PASSWORD);
+    browser.click("Show the secret");
+    let secret = codes(&browser).swap_remove(0);
+    browser.fill("Code", &authenticator::code(&secret));
+    browser.click("Turn it on");
+    browser.click("I have written them down");
+    browser.see("Where you are signed in");
+    browser.check();
+    browser.visit("/datasets");
+    browser.see("Sign out");
 }
 
 #[test]

@@ -23,7 +23,8 @@ impl Person {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(120)))
-            // A node closes a connection that was idle for some seconds. A request sent in that moment would get no answer.
+            // A node closes a connection that was idle for some seconds, and a request sent in that moment gets no answer; nor
+            // does one over a connection of a node that has died since.
             .max_idle_connections(0)
             .build();
         Self {
@@ -125,8 +126,6 @@ impl Person {
             .uri(self.url(path))
             .header("Authorization", self.authorization())
             .header("Content-Type", kind)
-            // A connection of a node that has died since would look like a node that dies now.
-            .header("Connection", "close")
             .body(bytes)
             .unwrap();
         let mut response = self.agent.run(request).ok()?;
@@ -145,8 +144,7 @@ impl Person {
         let asked = self
             .agent
             .get(self.url(path))
-            .header("Authorization", self.authorization())
-            .header("Connection", "close");
+            .header("Authorization", self.authorization());
         let mut response = asked.call().ok()?;
         let read = response
             .body_mut()

@@ -19,13 +19,21 @@ fn held(read: &impl Read, user: UserId) -> Result<Credentials, Refusal> {
         .ok_or_else(|| Refusal::no(Kind::User, user))
 }
 
+/// Whether somebody has a second factor.
+///
+/// # Errors
+/// They have no account here.
+pub fn has_second_factor(read: &impl Read, user: UserId) -> Result<bool, Refusal> {
+    Ok(held(read, user)?.has_second_factor())
+}
+
 /// Keeps a fresh secret for the actor, who has shown their password. It is not asked for before a first code has confirmed it.
 ///
 /// # Errors
 /// They have a second factor already.
 pub fn add_second_factor(tx: &mut Tx<'_>, actor: &Actor, factor: SecondFactor) -> Result<(), Refusal> {
     let mut credentials = held(tx, actor.user)?;
-    if super::has_second_factor(&credentials) {
+    if credentials.has_second_factor() {
         return Err(Refusal::conflict(
             "second_factor_exists",
             "this account has a second factor; remove it before you add another",

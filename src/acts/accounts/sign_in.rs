@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Person, Refusal, person};
-use crate::acts::{groups, roles};
+use super::{Person, Refusal, person, second_factor};
+use crate::acts::{groups, roles, settings};
 use crate::domain::access::Actor;
 use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
@@ -226,19 +226,36 @@ pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: SessionId) -> Res
     )?)
 }
 
+/// Notes that a session is used, if the last note of it is old enough. Nothing is audited, and a session that does not hold is
+/// left as it is.
+///
+/// # Errors
+/// The store fails.
+pub fn note_use(tx: &mut Tx<'_>, token: &Hash, now: Timestamp) -> Result<(), Refusal> {
+    let held = tx.get(&SESSIONS, &token.0)?;
+    if let Some(mut session) = held.filter(|session| session.holds(now) && session.note_from() <= now) {
+        session.used_at = Some(now);
+        tx.put(&SESSIONS, &token.0, &session)?;
+    }
+    Ok(())
+}
+
+/// Somebody whose session a token is.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who they are.
+    pub actor: Actor,
+    /// Their session.
+    pub session: Session,
+    /// Whether the node demands a second factor that they have not added yet: until they have, they may do nothing else.
+    pub owes_second_factor: bool,
+}
+
 /// Whose session a token is, as their account, role and groups are at this moment.
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn signed_in(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Option<Actor>, Refusal> {
-    Ok(session(read, token, now)?.map(|(_, actor)| actor))
-}
-
-/// As [`signed_in`], with the session itself, which says until when that holds if nothing changes.
-///
-/// # Errors
-/// The store cannot be read.
-pub fn session(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Option<(Session, Actor)>, Refusal> {
+pub fn caller(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Option<Caller>, Refusal> {
     let session = read.get(&SESSIONS, &token.0)?;
     let Some(session) = session.filter(|session| session.holds(now)) else {
         return Ok(None);
@@ -260,5 +277,11 @@ pub fn session(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Option<
         permissions: role.permissions,
         groups,
     };
-    Ok(Some((session, actor)))
+    let owes_second_factor =
+        settings::current(read)?.require_second_factor && !second_factor::has_second_factor(read, user)?;
+    Ok(Some(Caller {
+        actor,
+        session,
+        owes_second_factor,
+    }))
 }

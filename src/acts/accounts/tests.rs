@@ -124,7 +124,8 @@ impl Lab {
     }
 
     fn who(&self, token: &str) -> Option<Actor> {
-        signed_in(&self.view(), &token_hash(token), self.now).unwrap()
+        let caller = caller(&self.view(), &token_hash(token), self.now).unwrap();
+        caller.map(|caller| caller.actor)
     }
 
     /// Somebody as their session shows them.

@@ -10,7 +10,8 @@ use crate::api::second_factor::{self as rest, NewSecret};
 use crate::pages::piece::qr::qr;
 use crate::pages::{Answer, Field, Filled, Form, Notice, Problem, Site, Visit};
 
-pub(super) const ADDRESS: &str = "/account/second-factor";
+/// Where it is.
+pub const ADDRESS: &str = "/account/second-factor";
 
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get(ADDRESS, show);
@@ -53,6 +54,9 @@ async fn page(visit: &Visit, filled: &Filled) -> Answer {
         .status(filled.status())
         .body(html! {
             (filled.summary())
+            @if visit.owes_second_factor {
+                div.notice.warning role="status" { p { "This node demands a second factor of everybody. Add yours, and everything else is open to you." } }
+            }
             div.card.narrow {
                 @if on {
                     p { "Afterwards your password alone is enough to sign in." }

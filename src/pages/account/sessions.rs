@@ -22,14 +22,21 @@ pub(super) fn shown(visit: &Visit, sessions: &[(Session, bool)]) -> Markup {
         vec![
             html! { @if session.agent.is_empty() { span.none { "does not say" } } @else { (reveal(&session.agent)) } },
             time(session.began_at),
-            time(session.expires_at),
+            time(session.last_used()),
+            time(session.ends_at()),
             html! {
                 @if *own { (badge(Tone::Good, Icon::Done, "this one")) }
                 @else { button.small name="session" value=(session.id) { "End it" span.only-heard { ": " (reveal(&session.agent)) } } }
             },
         ]
     };
-    let heads = ["Browser or program", "Since", "Until", ""];
+    let heads = [
+        "Browser or program",
+        "Since",
+        "Last used",
+        "Ends, if not used",
+        "",
+    ];
     visit.form(
         "/account/sessions",
         table("Where you are signed in", &heads, sessions.iter().map(row)),

@@ -33,6 +33,79 @@ fn a_session_tells_who_until_it_ends_or_is_left() {
 }
 
 #[test]
+fn a_session_that_nobody_uses_ends_after_an_hour() {
+    let mut lab = Lab::ready();
+    lab.sign_in(OLGA, "used").unwrap();
+    lab.sign_in(OLGA, "left").unwrap();
+    let used = token_hash("used");
+    for minute in [4, 30, 59] {
+        lab.now = at(&format!("2026-11-22T08:{minute:02}:00Z"));
+        let now = lab.now;
+        lab.act(move |tx, _| note_use(tx, &used, now)).unwrap();
+    }
+    assert!(lab.who("left").is_some() && lab.who("used").is_some());
+    lab.now = at("2026-11-22T09:00:00Z");
+    assert!(lab.who("left").is_none() && lab.who("used").is_some());
+    // What is over is not brought back by being used.
+    let (left, now) = (token_hash("left"), lab.now);
+    lab.act(move |tx, _| note_use(tx, &left, now)).unwrap();
+    assert!(lab.who("left").is_none());
+    let olga = lab.who("used").unwrap();
+    let held = sessions(&lab.view(), &olga, lab.now).unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0].1.last_used(), at("2026-11-22T08:59:00Z"));
+}
+
+#[test]
+fn uses_of_a_session_are_noted_a_few_minutes_apart() {
+    let lab = Lab::ready();
+    lab.sign_in(OLGA, "a").unwrap();
+    let token = token_hash("a");
+    let noted = |lab: &Lab| lab.view().get(&SESSIONS, &token.0).unwrap().unwrap().used_at;
+    for (now, expected) in [
+        ("2026-11-22T08:04:59Z", None),
+        ("2026-11-22T08:05:00Z", Some("2026-11-22T08:05:00Z")),
+        ("2026-11-22T08:09:00Z", Some("2026-11-22T08:05:00Z")),
+    ] {
+        let now = at(now);
+        lab.act(move |tx, _| note_use(tx, &token, now)).unwrap();
+        assert_eq!(noted(&lab), expected.map(at));
+    }
+}
+
+#[test]
+fn a_second_factor_that_is_demanded_is_owed_until_it_is_confirmed() {
+    let mut lab = Lab::ready();
+    lab.now = Timestamp::from_second(59).unwrap();
+    let owner = lab.actor(OLGA);
+    lab.create(Some(&owner), 11, None).unwrap();
+    let owes = |lab: &Lab, number: u128, code: Option<&str>| {
+        let token = format!("{number} {code:?}");
+        lab.sign_in_with(number, &token, code).unwrap();
+        let caller = caller(&lab.view(), &token_hash(&token), lab.now).unwrap();
+        caller.unwrap().owes_second_factor
+    };
+    let demand = |lab: &Lab| {
+        let by = owner.clone();
+        let wanted = [(Key::RequireSecondFactor, Value::Switch(true))];
+        lab.act(move |tx, here| settings::change(tx, &by, here, &wanted))
+    };
+    assert!(!owes(&lab, 11, None), "nobody demands it");
+    assert_eq!(word(demand(&lab)), "second_factor_first");
+    let (by, recovery) = (owner.clone(), vec![recovery_hash("abcdefgh-ijklmnop")]);
+    lab.act(move |tx, _| add_second_factor(tx, &by, SecondFactor::new(SECRET)))
+        .unwrap();
+    assert_eq!(word(demand(&lab)), "second_factor_first", "not confirmed yet");
+    let by = owner.clone();
+    lab.act(move |tx, here| confirm_second_factor(tx, &by, here, "287082", recovery))
+        .unwrap();
+    demand(&lab).unwrap();
+    assert!(owes(&lab, 11, None));
+    assert!(!owes(&lab, OLGA, Some("abcdefgh-ijklmnop")));
+    demand(&lab).unwrap();
+}
+
+#[test]
 fn somebody_ends_their_other_sessions_and_nobody_elses() {
     let lab = Lab::ready();
     lab.create(Some(&preset(Preset::Owner)), 11, None).unwrap();
