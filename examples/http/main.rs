@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! http reads [SECONDS]              authenticated reads beside a bare handler that returns the same bytes
-//! http submissions [SECONDS]        durable submissions of one client, and of 64 at once
+//! http submissions [SECONDS [FLUSH]]
+//!                                   durable submissions of one client, and of 64 at once; where each flush of the disk takes so
+//!                                   many milliseconds longer, if that is given: `strace` must be there for it
 //! http mix PYTHON [SECONDS]         200 connections that read and submit: errors, latencies, memory
 //! ```
 //!
@@ -43,7 +45,10 @@ fn main() {
     match words.as_slice() {
         ["bare"] => bare::serve(),
         ["reads", rest @ ..] => reads(seconds(rest.first(), 5)),
-        ["submissions", rest @ ..] => submissions(seconds(rest.first(), 10)),
+        ["submissions", rest @ ..] => {
+            let flush = rest.get(1).map(|given| given.parse().expect("milliseconds"));
+            submissions(seconds(rest.first(), 10), flush);
+        }
         ["mix", python, rest @ ..] => mix(python, seconds(rest.first(), 60)),
         _ => panic!("http reads|submissions|mix"),
     }
@@ -89,8 +94,11 @@ fn reads(time: Duration) {
 }
 
 /// New projects, each on the disk before it is answered.
-fn submissions(time: Duration) {
-    let node = Node::start(None);
+fn submissions(time: Duration, flush: Option<u32>) {
+    let node = flush.map_or_else(|| Node::start(None), Node::on_slow_disk);
+    if let Some(flush) = flush {
+        println!("  on a disk whose flush takes {flush} ms longer");
+    }
     let mut first = None;
     for clients in [1, 8, SUBMITTERS] {
         let [times] = load::<1>(&node.address, clients, time, |_, _| {

@@ -1,9 +1,12 @@
 //! The node that is measured: the program itself, as a process of its own.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -32,6 +35,31 @@ fn program() -> PathBuf {
 impl Node {
     /// Makes a node, starts it and sets it up.
     pub fn start(python: Option<&str>) -> Self {
+        Self::started(python, command)
+    }
+
+    /// As [`Self::start`], on a disk that takes so many milliseconds longer for each flush: `strace` holds the node back so long.
+    pub fn on_slow_disk(flush: u32) -> Self {
+        Self::started(None, |workplace| {
+            let mut strace = Command::new("strace");
+            strace
+                .args([
+                    "-f",
+                    "--seccomp-bpf",
+                    "-qq",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    "trace=fdatasync",
+                    "-e",
+                ])
+                .arg(format!("inject=fdatasync:delay_exit={}", flush * 1000))
+                .arg(program());
+            at_home(strace, workplace)
+        })
+    }
+
+    fn started(python: Option<&str>, serving: impl Fn(&Path) -> Command) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = folder.path().join("node");
         let mut init = command(folder.path());
@@ -42,11 +70,12 @@ impl Node {
         let made = init.arg(&home).output().expect("it starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
-        let mut process = command(folder.path())
+        let mut process = serving(folder.path())
             .args(["--json", "serve", "--listen", "127.0.0.1:0"])
             .arg(&home)
             .env("POUNDLOCK_LOG", "warn")
             .stdout(Stdio::piped())
+            .process_group(0)
             .spawn()
             .expect("it starts");
         let mut line = String::new();
@@ -121,14 +150,18 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // It is a measurement's node: nothing of it is kept.
-        drop(self.process.kill());
+        // It is a measurement's node: nothing of it is kept. The whole group, since what holds it back may be the process.
+        let group = Pid::from_raw(self.process.id().cast_signed());
+        let _gone = killpg(group, Signal::SIGKILL);
         drop(self.process.wait());
     }
 }
 
 fn command(workplace: &Path) -> Command {
-    let mut command = Command::new(program());
+    at_home(Command::new(program()), workplace)
+}
+
+fn at_home(mut command: Command, workplace: &Path) -> Command {
     command.env("POUNDLOCK_CONFIG_HOME", workplace.join("config"));
     command
 }
