@@ -4,6 +4,7 @@
 //! One file per resource, each with a `configure`; a handler that is routed is described, since both come from the same
 //! line. Errors become problem documents in [`problem`], and nowhere else.
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{HttpResponse, web};
 use utoipa_actix_web::OpenApiFactory;
@@ -72,56 +73,89 @@ pub type Answer = Result<HttpResponse, Problem>;
 /// Where all addresses begin.
 pub const PREFIX: &str = "/api/v1";
 
-/// What a node of a side answers to, each resource in a file of its own.
+/// What a node of a side answers to: each resource under the first part of its addresses, which its file leaves out. A request is
+/// compared with these parts, and then with the patterns of one of them; comparing it with every pattern there is would cost more
+/// than many an answer.
 fn resources(side: Side) -> impl FnOnce(&mut ServiceConfig<'_>) {
     move |routes| {
         routes
-            .configure(setup::configure)
-            .configure(sessions::configure)
-            .configure(password_changes::configure)
-            .configure(second_factor::configure)
-            .configure(users::configure)
-            .configure(roles::configure)
-            .configure(groups::configure)
-            .configure(settings::configure)
-            .configure(node::configure)
-            .configure(snapshots::configure)
-            .configure(archives::configure)
-            .configure(datasets::configure)
-            .configure(assets::configure)
-            .configure(projects::configure)
-            .configure(audit::configure)
-            .configure(codes::configure)
-            .configure(requests::configure)
-            .configure(deposits::configure)
-            .configure(access_requests::configure)
-            .configure(access_rules::configure)
-            .configure(keys::configure)
-            .configure(runs::configure)
-            .configure(releases::configure)
-            .configure(notifications::configure)
-            .service(openapi::document);
-        match side.level() {
-            Ok(_) => routes.configure(between_nodes),
-            Err(NoBundles) => routes.configure(none_between_nodes),
-        };
+            .service(openapi::document)
+            .configure(setup::of_health)
+            .configure(node::of_sandbox)
+            .configure(audit::of_mail)
+            .service(under("/setup", setup::configure))
+            .service(under("/node", move |routes| {
+                routes
+                    .configure(node::configure)
+                    .configure(between_nodes(side, peers::of_node));
+            }))
+            .service(under("/sessions", sessions::configure))
+            .service(under("/password-resets", password_changes::configure))
+            .service(under("/users", |routes| {
+                routes
+                    .configure(password_changes::of_users)
+                    .configure(second_factor::configure)
+                    .configure(keys::of_oneself)
+                    .configure(users::configure);
+            }))
+            .service(under("/verify-keys", keys::configure))
+            .service(under("/roles", roles::configure))
+            .service(under("/groups", groups::configure))
+            .service(under("/settings", settings::configure))
+            .service(under("/notifications", notifications::configure))
+            .service(under("/datasets", move |routes| {
+                routes
+                    .configure(archives::configure)
+                    .configure(assets::of_dataset)
+                    .configure(between_nodes(side, publications::configure))
+                    .configure(datasets::configure);
+            }))
+            .service(under("/assets", assets::configure))
+            .service(under("/projects", projects::configure))
+            .service(under("/codes", codes::configure))
+            .service(under("/requests", |routes| {
+                routes
+                    .configure(requests::configure)
+                    .configure(deposits::configure);
+            }))
+            .service(under("/runs", runs::configure))
+            .service(under("/releases", releases::configure))
+            .service(under("/access-requests", access_requests::configure))
+            .service(under("/access-rules", access_rules::configure))
+            .service(under("/peers", move |routes| {
+                routes
+                    .configure(between_nodes(side, peers::configure))
+                    .configure(between_nodes(side, sync::configure));
+            }))
+            .service(under("/exports", between_nodes(side, sync::of_exports)))
+            .service(under("/imports", between_nodes(side, sync::of_imports)))
+            .service(under("/audit", audit::configure))
+            .service(under("/snapshots", snapshots::configure));
     }
 }
 
-/// What passes between two nodes: pairing, bundles, and what is published.
-fn between_nodes(routes: &mut ServiceConfig<'_>) {
-    routes
-        .configure(peers::configure)
-        .configure(sync::configure)
-        .configure(publications::configure);
+/// Addresses that begin with a part of their own.
+fn under(
+    first: &'static str,
+    configure: impl FnOnce(&mut ServiceConfig<'_>),
+) -> impl HttpServiceFactory + OpenApiFactory {
+    utoipa_actix_web::scope(first)
+        .configure(configure)
+        .default_service(web::to(openapi::nothing_here))
 }
 
-/// In the place of [`between_nodes`] on a solo node: not described, and one and the same answer at each of its addresses.
-fn none_between_nodes(routes: &mut ServiceConfig<'_>) {
-    let elsewhere = utoipa_actix_web::scope("").configure(between_nodes).paths();
-    // One by one: the gate finds out what a route needs by its pattern, which a resource with many does not tell.
-    for address in elsewhere.paths.into_keys() {
-        routes.map(|routes| routes.service(web::resource(address).to(no_bundles)));
+/// What passes between two nodes: pairing, bundles, and what is published. On a solo node it is not described, and one and the same
+/// answer is at each of its addresses.
+fn between_nodes(side: Side, configure: fn(&mut ServiceConfig<'_>)) -> impl FnOnce(&mut ServiceConfig<'_>) {
+    move |routes| match side.level() {
+        Ok(_) => configure(routes),
+        Err(NoBundles) => {
+            let elsewhere = utoipa_actix_web::scope("").configure(configure).paths();
+            // One by one: the gate finds out what a route needs by its pattern, which a resource with many does not tell.
+            for address in elsewhere.paths.into_keys() {
+                routes.map(|routes| routes.service(web::resource(address).to(no_bundles)));
+            }
+        }
     }
 }
 

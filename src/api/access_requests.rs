@@ -208,7 +208,7 @@ struct Which {
 #[utoipa::path(tag = "access", security(("token" = [])), params(Which), responses(
     (status = 200, description = "A page; it may be short and still name a next one", body = schema::PageOf<AccessRequest>),
     (status = 400, description = "A parameter is wrong"), (status = 401, description = "Not signed in")))]
-#[get("/access-requests")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(which): Query<Which>) -> Answer {
     let page = Page::new(which.limit, which.cursor);
     let (limit, before) = (page.limit()?, page.after()?);

@@ -190,7 +190,7 @@ impl From<Kept> for AccessRuleShown {
     (status = 201, description = "The rule", body = AccessRuleShown), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed"),
     (status = 409, description = "There are too many rules")))]
-#[post("/access-rules")]
+#[post("")]
 async fn create(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -208,7 +208,7 @@ async fn create(
 #[utoipa::path(tag = "access", security(("token" = [])), params(Page), responses(
     (status = 200, description = "A page", body = schema::PageOf<AccessRuleShown>), (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed")))]
-#[get("/access-rules")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
     let (limit, after) = (page.limit()?, page.after()?);
     let (rules, next) = context
@@ -225,7 +225,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
 #[utoipa::path(tag = "access", security(("token" = [])), responses(
     (status = 200, description = "The rule", body = AccessRuleShown), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "There is none")))]
-#[get("/access-rules/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = RuleId(id.into_inner());
     let found = context
@@ -240,7 +240,7 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
     (status = 200, description = "The rule as it is now", body = AccessRuleShown),
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "There is none")))]
-#[put("/access-rules/{id}")]
+#[put("/{id}")]
 async fn change(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -259,7 +259,7 @@ async fn change(
 #[utoipa::path(tag = "access", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "There is none")))]
-#[delete("/access-rules/{id}")]
+#[delete("/{id}")]
 async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = RuleId(id.into_inner());
     context

@@ -237,7 +237,7 @@ struct ImportedDataset {
     (status = 413, description = "The archive is too large"),
     (status = 422, description = "The archive is refused: `reason`, and `member` and `line` where it is one"),
     (status = 503, description = "The node is busy, or stops")))]
-#[post("/datasets/archive")]
+#[post("/archive")]
 async fn import(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -338,7 +338,7 @@ struct SuppliedMocks {
     (status = 413, description = "The archive is too large"),
     (status = 422, description = "The archive is refused: `reason`, and `member` and `line` where it is one"),
     (status = 503, description = "The node is busy, or stops")))]
-#[put("/datasets/{id}/mocks/archive")]
+#[put("/{id}/mocks/archive")]
 async fn supply_mocks(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -404,7 +404,7 @@ struct AssetList {
     (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in"),
     (status = 404, description = "There is no such dataset")))]
-#[get("/datasets/{id}/assets")]
+#[get("/{id}/assets")]
 async fn list(
     context: web::Data<Context>,
     Visitor(viewer): Visitor,

@@ -18,9 +18,12 @@ use crate::domain::id::{AssetId, DatasetId};
 use crate::domain::mock::{MockColumn, MockPlan, MockType};
 use crate::store::records::Here;
 
+pub(super) fn of_dataset(routes: &mut ServiceConfig<'_>) {
+    routes.service(create);
+}
+
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
-        .service(create)
         .service(show)
         .service(put_mock)
         .service(generate_mock)
@@ -55,7 +58,7 @@ struct NewAsset {
 /// Makes an asset, as yet without a mock.
 #[utoipa::path(tag = "assets", security(("token" = [])), request_body = NewAsset, responses(
     (status = 201, description = "The asset", body = schema::AssetShown), (status = 409, description = "The name is taken in this dataset")))]
-#[post("/datasets/{id}/assets")]
+#[post("/{id}/assets")]
 async fn create(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -73,7 +76,7 @@ async fn create(
 /// One asset: what it holds, and format, shape and types of its mock.
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
     (status = 200, description = "The asset", body = schema::AssetShown), (status = 404, description = "None")))]
-#[get("/assets/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     let id = AssetId(*id);
     let asset = context
@@ -123,7 +126,7 @@ struct MockQuery {
     request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
     (status = 200, description = "The asset; `mock_shares_rows` counts rows of the mock that stand in the private data", body = schema::UploadedMock),
     (status = 422, description = "Not of the format, or unlike the private data")))]
-#[put("/assets/{id}/mock")]
+#[put("/{id}/mock")]
 async fn put_mock(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -236,7 +239,7 @@ impl Generation {
 /// Generates the mock from names, types and ranges that the owner declares; never from values.
 #[utoipa::path(tag = "assets", security(("token" = [])), request_body = Generation, responses(
     (status = 200, description = "The asset, with `seed`", body = schema::GeneratedMock), (status = 422, description = "Unlike the private data")))]
-#[post("/assets/{id}/mock/generation")]
+#[post("/{id}/mock/generation")]
 async fn generate_mock(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -261,7 +264,7 @@ async fn generate_mock(
 
 /// Leaves the asset explicitly without a mock.
 #[utoipa::path(tag = "assets", security(("token" = [])), responses((status = 200, description = "The asset", body = schema::AssetShown)))]
-#[delete("/assets/{id}/mock")]
+#[delete("/{id}/mock")]
 async fn remove_mock(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = AssetId(*id);
     let asset = context
@@ -277,7 +280,7 @@ async fn remove_mock(context: web::Data<Context>, SignedIn(actor): SignedIn, id:
         (schema::Bytes = "text/csv"), (schema::Bytes = "application/vnd.apache.parquet"), (schema::Bytes = "application/octet-stream"))),
     (status = 403, description = "It is handed out on request, and was not granted to you"),
     (status = 404, description = "No such asset, or no mock")))]
-#[get("/assets/{id}/mock")]
+#[get("/{id}/mock")]
 async fn get_mock(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     mock_of(&context, viewer, AssetId(*id)).await
 }
@@ -324,7 +327,7 @@ struct PrivateQuery {
     request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
     (status = 200, description = "attached, schema, length; `mock_shares_rows` counts rows of the mock that stand in it", body = schema::PrivateStatus),
     (status = 409, description = "Wrong side"), (status = 422, description = "Not of the format, or unlike the mock")))]
-#[put("/assets/{id}/private")]
+#[put("/{id}/private")]
 async fn put_private(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -347,7 +350,7 @@ async fn put_private(
 /// Whether private data is attached, and what it looks like. Where private data is held, for those who upload data.
 #[utoipa::path(tag = "assets", security(("token" = [])), responses(
     (status = 200, description = "attached, format, schema, length, attached_at, mock_shares_rows", body = schema::PrivateStatus)))]
-#[get("/assets/{id}/private-status")]
+#[get("/{id}/private-status")]
 async fn private_status(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,

@@ -20,12 +20,12 @@ use crate::store::audit::{self as store, VerifyError};
 use crate::store::read::Read;
 use crate::store::tables::OUTBOX;
 
+pub(super) fn of_mail(routes: &mut ServiceConfig<'_>) {
+    routes.service(outbox);
+}
+
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
-    routes
-        .service(entries)
-        .service(export)
-        .service(verification)
-        .service(outbox);
+    routes.service(entries).service(export).service(verification);
 }
 
 /// An entry of the chain.
@@ -101,7 +101,7 @@ struct Sought {
 #[utoipa::path(tag = "audit", security(("token" = [])), params(Sought), responses(
     (status = 200, description = "A page of entries", body = Entries), (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed")))]
-#[get("/audit")]
+#[get("")]
 async fn entries(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -130,7 +130,7 @@ async fn entries(
 #[utoipa::path(tag = "audit", security(("token" = [])), responses(
     (status = 200, description = "One entry a line", content_type = "application/jsonl", body = String),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed")))]
-#[get("/audit/export")]
+#[get("/export")]
 async fn export(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let lines = stream::try_unfold(0_u64, move |after| {
         let (context, actor) = (context.clone(), actor.clone());
@@ -175,7 +175,7 @@ struct Verification {
 #[utoipa::path(tag = "audit", security(("token" = [])), responses(
     (status = 200, description = "Whether it is", body = Verification), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed")))]
-#[get("/audit/verification")]
+#[get("/verification")]
 async fn verification(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     actor.require(Permission::ReadAudit)?;
     let outcome = context.store.read(|view| Ok(store::verify(view))).await?;

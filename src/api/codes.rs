@@ -128,7 +128,7 @@ pub(super) fn with_signed(object: &Object, standing: &Standing) -> Value {
     (status = 201, description = "The code", body = schema::CodeShown), (status = 409, description = "You sign, and have registered no key"),
     (status = 422, description = "The lines that break the rule for code; or the signature does not hold"),
     (status = 503, description = "The sandbox that parses it is not ready")))]
-#[post("/codes")]
+#[post("")]
 async fn submit(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -145,7 +145,7 @@ async fn submit(
 
 /// The code that you may see, newest first.
 #[utoipa::path(tag = "codes", security(("token" = [])), params(Page), responses((status = 200, description = "A page", body = schema::PageOf<schema::CodeShown>)))]
-#[get("/codes")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
     let (limit, before) = (page.limit()?, page.after()?);
     let listed = context
@@ -161,7 +161,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
 /// Code, and how it is signed.
 #[utoipa::path(tag = "codes", security(("token" = [])), responses(
     (status = 200, description = "The code", body = schema::CodeShown), (status = 404, description = "There is none that you may see")))]
-#[get("/codes/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = CodeId(id.into_inner());
     let (found, standing) = context
@@ -192,7 +192,7 @@ struct CallBody {
         (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 202, description = "There is no result yet: request, status", body = schema::UnderWay),
     (status = 409, description = "Denied, with the reason; withdrawn; or never requested")))]
-#[post("/codes/{id}/call")]
+#[post("/{id}/call")]
 async fn call(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -253,7 +253,7 @@ struct RunBody {
 #[utoipa::path(tag = "codes", security(("token" = [])), request_body = RunBody, responses(
     (status = 202, description = "The run, which waits for its turn", body = schema::RunShown),
     (status = 409, description = "Not allowed here, or an asset has no mock")))]
-#[post("/codes/{id}/runs")]
+#[post("/{id}/runs")]
 async fn run(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,

@@ -174,7 +174,7 @@ fn shown(shown: &Shown) -> Value {
 /// Makes a dataset.
 #[utoipa::path(tag = "datasets", security(("token" = [])), request_body = NewDataset, responses(
     (status = 201, description = "The dataset", body = schema::DatasetShown), (status = 409, description = "The name is taken")))]
-#[post("/datasets")]
+#[post("")]
 async fn create(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -209,7 +209,7 @@ struct Sought {
 /// The catalogue, newest first.
 #[utoipa::path(tag = "datasets", security(("token" = [])), params(Sought),
     responses((status = 200, description = "items, next", body = schema::PageOf<schema::DatasetShown>)))]
-#[get("/datasets")]
+#[get("")]
 async fn list(context: web::Data<Context>, Visitor(viewer): Visitor, Query(sought): Query<Sought>) -> Answer {
     let page = Page::new(sought.limit, sought.cursor);
     let (limit, before) = (page.limit()?, page.after()?);
@@ -225,7 +225,7 @@ async fn list(context: web::Data<Context>, Visitor(viewer): Visitor, Query(sough
 /// One dataset, with its assets.
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses(
     (status = 200, description = "The dataset; its assets under `assets`", body = schema::DatasetWithAssets), (status = 404, description = "None")))]
-#[get("/datasets/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
     let dataset = context
@@ -238,7 +238,7 @@ async fn show(context: web::Data<Context>, Visitor(viewer): Visitor, id: web::Pa
 /// Changes what the catalogue says of a dataset.
 #[utoipa::path(tag = "datasets", security(("token" = [])), request_body = DatasetChange, responses(
     (status = 200, description = "The dataset as it is now", body = schema::DatasetShown), (status = 409, description = "Its home is elsewhere")))]
-#[patch("/datasets/{id}")]
+#[patch("/{id}")]
 async fn change(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -260,7 +260,7 @@ async fn change(
 /// Hides a dataset and its assets, here and where they are published. Nothing else is removed.
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 404, description = "None")))]
-#[delete("/datasets/{id}")]
+#[delete("/{id}")]
 async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
     context

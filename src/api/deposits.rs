@@ -38,7 +38,7 @@ struct DepositQuery {
     request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
     (status = 201, description = "The run", body = schema::RunShown), (status = 409, description = "Denied, withdrawn, or its runs are used up"),
     (status = 422, description = "The file is not of that format")))]
-#[post("/requests/{id}/deposits")]
+#[post("/{id}/deposits")]
 async fn deposit(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -84,7 +84,7 @@ async fn deposit(
     (status = 404, description = "There is no such request"),
     (status = 409, description = "Wrong side, not approved here, not a request for private data, no data attached, or \
     done before"), (status = 422, description = "The data is longer than a result may be")))]
-#[post("/requests/{id}/fulfilments")]
+#[post("/{id}/fulfilments")]
 async fn fulfil(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let request = RequestId(id.into_inner());
     let id = JobId(context.new_id());

@@ -71,7 +71,7 @@ struct NewGroup {
     (status = 201, description = "The group", body = GroupView), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed"),
     (status = 409, description = "The name is taken")))]
-#[post("/groups")]
+#[post("")]
 async fn create(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -89,7 +89,7 @@ async fn create(
 #[utoipa::path(tag = "accounts", security(("token" = [])), params(Page), responses(
     (status = 200, description = "A page of groups", body = Groups), (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in")))]
-#[get("/groups")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
     let (limit, after) = (page.limit()?, page.after()?);
     let found = context
@@ -109,7 +109,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 200, description = "The group", body = GroupView), (status = 401, description = "Not signed in"),
     (status = 404, description = "None that the caller may see")))]
-#[get("/groups/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = GroupId(*id);
     let group = context
@@ -143,7 +143,7 @@ struct GroupChange {
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "None"),
     (status = 409, description = "The name is taken")))]
-#[patch("/groups/{id}")]
+#[patch("/{id}")]
 async fn change(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -171,7 +171,7 @@ async fn change(
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "None")))]
-#[delete("/groups/{id}")]
+#[delete("/{id}")]
 async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = GroupId(*id);
     context
@@ -186,7 +186,7 @@ async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web:
     (status = 200, description = "A page of people", body = Users), (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed"),
     (status = 404, description = "None")))]
-#[get("/groups/{id}/members")]
+#[get("/{id}/members")]
 async fn members(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -206,7 +206,7 @@ async fn members(
     (status = 204, description = "They are in it"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "No such group or account"),
     (status = 409, description = "They are in too many groups")))]
-#[put("/groups/{id}/members/{user}")]
+#[put("/{id}/members/{user}")]
 async fn add(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -224,7 +224,7 @@ async fn add(
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "No such group, or they are not in it")))]
-#[delete("/groups/{id}/members/{user}")]
+#[delete("/{id}/members/{user}")]
 async fn take_out(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,

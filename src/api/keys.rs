@@ -15,14 +15,12 @@ use crate::domain::id::UserId;
 use crate::domain::key_pins::{Change, Pin};
 use crate::domain::signature::{SignatureBytes, VerifyKey};
 
+pub(super) fn of_oneself(routes: &mut ServiceConfig<'_>) {
+    routes.service(register).service(show_own).service(remove);
+}
+
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
-    routes
-        .service(register)
-        .service(show_own)
-        .service(remove)
-        .service(list)
-        .service(show)
-        .service(accept);
+    routes.service(list).service(show).service(accept);
 }
 
 /// A verify key.
@@ -64,7 +62,7 @@ struct RegisterBody {
     (status = 401, description = "Not signed in, or a wrong password"),
     (status = 422, description = "The signature does not show that the caller has the key"),
     (status = 429, description = "Too many tries")))]
-#[put("/users/me/verify-key")]
+#[put("/me/verify-key")]
 async fn register(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -84,7 +82,7 @@ async fn register(
 #[utoipa::path(tag = "keys", security(("token" = [])), responses(
     (status = 200, description = "The key", body = KeyView), (status = 401, description = "Not signed in"),
     (status = 404, description = "None is registered")))]
-#[get("/users/me/verify-key")]
+#[get("/me/verify-key")]
 async fn show_own(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let user = actor.user;
     let key = context
@@ -112,7 +110,7 @@ struct RemoveBody {
     (status = 204, description = "Removed"), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in, or a wrong password"), (status = 409, description = "None is registered"),
     (status = 429, description = "Too many tries")))]
-#[delete("/users/me/verify-key")]
+#[delete("/me/verify-key")]
 async fn remove(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -229,7 +227,7 @@ struct Which {
     (status = 200, description = "A page; it may be short and still name a next one", body = PinsList),
     (status = 400, description = "A parameter is wrong"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed")))]
-#[get("/verify-keys")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(which): Query<Which>) -> Answer {
     let page = Page::new(which.limit, which.cursor);
     let (limit, after) = (page.limit()?, page.after()?);
@@ -247,7 +245,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
 #[utoipa::path(tag = "keys", security(("token" = [])), responses(
     (status = 200, description = "Their keys", body = PinsView), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "They never had one here")))]
-#[get("/verify-keys/{user}")]
+#[get("/{user}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, user: web::Path<Uuid>) -> Answer {
     let user = UserId(user.into_inner());
     let known = context
@@ -274,7 +272,7 @@ struct AcceptBody {
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed"),
     (status = 404, description = "They never had one here"),
     (status = 409, description = "There is no change, it is another one, or it is the caller's own key")))]
-#[post("/verify-keys/{user}/acceptance")]
+#[post("/{user}/acceptance")]
 async fn accept(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,

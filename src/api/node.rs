@@ -12,15 +12,19 @@ use crate::clock;
 use crate::domain::access::Permission;
 use crate::store::records::Here;
 
+pub(super) fn of_sandbox(routes: &mut ServiceConfig<'_>) {
+    routes.service(sandbox);
+}
+
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
-    routes.service(show).service(sandbox);
+    routes.service(show);
 }
 
 /// Who the node is, and the Python and packages that code meets.
 #[utoipa::path(tag = "node", security(("token" = [])), responses(
     (status = 200, description = "id, name, side, runtime; epoch and fingerprint of a node that is paired with others",
     body = schema::NodeShown)))]
-#[get("/node")]
+#[get("")]
 async fn show(context: web::Data<Context>, _who: SignedIn) -> Answer {
     let read = |view: &_| Ok((Here::at(view, clock::now(), [0; 32])?, settings::current(view)?));
     let (here, settings) = context.store.read(read).await?;

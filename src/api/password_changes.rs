@@ -25,12 +25,12 @@ use crate::domain::sealed::Secret;
 use crate::domain::session;
 use crate::store::secrets::Purpose;
 
+pub(super) fn of_users(routes: &mut ServiceConfig<'_>) {
+    routes.service(change).service(hand_over);
+}
+
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
-    routes
-        .service(change)
-        .service(forgotten)
-        .service(choose)
-        .service(hand_over);
+    routes.service(forgotten).service(choose);
 }
 
 /// The old password and the new one.
@@ -47,7 +47,7 @@ struct ChangeBody {
 #[utoipa::path(tag = "accounts", security(("token" = [])), request_body = ChangeBody, responses(
     (status = 204, description = "Done"), (status = 400, description = "The new password is too weak"),
     (status = 401, description = "Not signed in, or a wrong password"), (status = 429, description = "Too many tries")))]
-#[put("/users/me/password")]
+#[put("/me/password")]
 async fn change(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -112,7 +112,7 @@ struct Asked {
 #[utoipa::path(tag = "accounts", request_body = ForgottenBody, responses(
     (status = 202, description = "What happens next", body = Asked), (status = 400, description = "A field is wrong"),
     (status = 429, description = "Too many tries")))]
-#[post("/password-resets")]
+#[post("")]
 async fn forgotten(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -172,7 +172,7 @@ struct ChooseBody {
 #[utoipa::path(tag = "accounts", request_body = ChooseBody, responses(
     (status = 204, description = "Done"), (status = 400, description = "The password is too weak"),
     (status = 401, description = "The token is wrong, used or over"), (status = 429, description = "Too many tries")))]
-#[post("/password-resets/use")]
+#[post("/use")]
 async fn choose(request: HttpRequest, context: web::Data<Context>, Json(body): Json<ChooseBody>) -> Answer {
     choose_by_token(&context, context.address(&request), &body.token, body.password).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -225,7 +225,7 @@ struct Offered {
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 201, description = "The token", body = Offered), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "No such account")))]
-#[post("/users/{id}/password-reset")]
+#[post("/{id}/password-reset")]
 async fn hand_over(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let (token, expires_at) = token_for(&context, actor, UserId(*id)).await?;
     Ok(HttpResponse::Created().json(Offered {

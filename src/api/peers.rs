@@ -23,10 +23,12 @@ use crate::store::records::{self, Here};
 /// The longest identity file or rotation statement, in bytes.
 const STATEMENT_MAX: usize = 16 * 1024;
 
+pub(super) fn of_node(routes: &mut ServiceConfig<'_>) {
+    routes.service(identity_file).service(rotate);
+}
+
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
-        .service(identity_file)
-        .service(rotate)
         .service(introduce)
         .service(list)
         .service(get)
@@ -57,7 +59,7 @@ async fn own(context: &Context) -> Result<PublicIdentity, Problem> {
 
 /// The identity file to hand to a peer: this node's id, side, name, epoch and public keys.
 #[utoipa::path(tag = "peers", responses((status = 200, description = "The text of the file", body = String, content_type = "text/plain")))]
-#[get("/node/identity")]
+#[get("/identity")]
 async fn identity_file(context: web::Data<Context>, _who: SignedIn) -> Answer {
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
@@ -101,7 +103,7 @@ fn wrong_text() -> Problem {
 /// Reads in a peer's identity file. Compare the fingerprint in the answer by voice, then confirm it.
 #[utoipa::path(tag = "peers", request_body(content = String, content_type = "text/plain"),
     responses((status = 201, description = "The peer, unconfirmed, and the fingerprint to compare", body = schema::PeerShown)))]
-#[post("/peers")]
+#[post("")]
 async fn introduce(context: web::Data<Context>, who: SignedIn, body: web::Bytes) -> Answer {
     let peer = read_in(&context, who.0, text(&body)?).await?;
     Ok(HttpResponse::Created().json(view(&peer, &own(&context).await?)?))
@@ -165,7 +167,7 @@ fn view(peer: &Peer, own: &PublicIdentity) -> Result<Value, Problem> {
 
 /// The peers, with the fingerprint of each pair.
 #[utoipa::path(tag = "peers", responses((status = 200, description = "items", body = schema::PageOf<schema::PeerShown>)))]
-#[get("/peers")]
+#[get("")]
 async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
     let peers = context.store.read(|view| Ok(records::peers(view)?)).await?;
@@ -179,7 +181,7 @@ async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
 
 /// One peer.
 #[utoipa::path(tag = "peers", responses((status = 200, description = "The peer", body = schema::PeerShown)))]
-#[get("/peers/{id}")]
+#[get("/{id}")]
 async fn get(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
     let id = id.into_inner();
@@ -197,7 +199,7 @@ struct Compared {
 
 /// Confirms that the fingerprint was compared by voice. Bundles pass from now on.
 #[utoipa::path(tag = "peers", request_body = Compared, responses((status = 200, description = "The peer, paired", body = schema::PeerShown)))]
-#[post("/peers/{id}/confirmation")]
+#[post("/{id}/confirmation")]
 async fn confirm(
     context: web::Data<Context>,
     who: SignedIn,
@@ -230,7 +232,7 @@ pub async fn trust(context: &Context, actor: Actor, id: Uuid, given: String) -> 
 /// Reads in a statement by which a peer's old key hands over to new ones. Compare the new fingerprint by voice, then confirm it.
 #[utoipa::path(tag = "peers", request_body(content = String, content_type = "text/plain"),
     responses((status = 200, description = "The peer, with the fingerprint of its successor", body = schema::PeerShown)))]
-#[post("/peers/{id}/rotation")]
+#[post("/{id}/rotation")]
 async fn propose_rotation(
     context: web::Data<Context>,
     who: SignedIn,
@@ -258,7 +260,7 @@ pub async fn take_rotation(context: &Context, actor: Actor, id: Uuid, text: &str
 
 /// Confirms a peer's new fingerprint; its old key is refused from now on.
 #[utoipa::path(tag = "peers", request_body = Compared, responses((status = 200, description = "The peer", body = schema::PeerShown)))]
-#[post("/peers/{id}/rotation/confirmation")]
+#[post("/{id}/rotation/confirmation")]
 async fn confirm_rotation(
     context: web::Data<Context>,
     who: SignedIn,
@@ -310,7 +312,7 @@ struct Vouched {
 
 /// Confirms that a peer's store was restored or made anew. All that it may have is owed to it again.
 #[utoipa::path(tag = "peers", request_body = Vouched, responses((status = 200, description = "The peer", body = schema::PeerShown)))]
-#[post("/peers/{id}/epoch")]
+#[post("/{id}/epoch")]
 async fn confirm_epoch(
     context: web::Data<Context>,
     who: SignedIn,
@@ -327,7 +329,7 @@ async fn confirm_epoch(
 
 /// Ends the trust in a peer: nothing of it is imported or applied any more.
 #[utoipa::path(tag = "peers", responses((status = 200, description = "The peer, revoked", body = schema::PeerShown)))]
-#[delete("/peers/{id}")]
+#[delete("/{id}")]
 async fn revoke(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = id.into_inner();
     let revoked = context
@@ -340,7 +342,7 @@ async fn revoke(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>)
 /// Moves this node to new keys. The answer is the statement to carry to every peer, which confirms the new fingerprint by
 /// voice. The old keys are kept until the next rotation, only to read what was under way.
 #[utoipa::path(tag = "peers", responses((status = 200, description = "The text of the statement", body = String, content_type = "text/plain")))]
-#[post("/node/rotation")]
+#[post("/rotation")]
 async fn rotate(context: web::Data<Context>, who: SignedIn) -> Answer {
     let statement = context
         .syncer()?

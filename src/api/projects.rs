@@ -38,7 +38,7 @@ struct NewProject {
 /// Makes a project; the caller is its first member.
 #[utoipa::path(tag = "projects", security(("token" = [])), request_body = NewProject, responses(
     (status = 201, description = "The project", body = schema::ProjectShown), (status = 409, description = "The name is taken")))]
-#[post("/projects")]
+#[post("")]
 async fn create(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -60,7 +60,7 @@ async fn create(
 /// The projects that the caller may see, newest first.
 #[utoipa::path(tag = "projects", security(("token" = [])), params(Page),
     responses((status = 200, description = "items, next", body = schema::PageOf<schema::ProjectShown>)))]
-#[get("/projects")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
     let (limit, before) = (page.limit()?, page.after()?);
     let listed = context
@@ -73,7 +73,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
 /// One project.
 #[utoipa::path(tag = "projects", security(("token" = [])), responses(
     (status = 200, description = "The project", body = schema::ProjectShown), (status = 404, description = "None that the caller may see")))]
-#[get("/projects/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = ProjectId(*id);
     let found = context.store.look(|view| visible::project(view, &actor, id))?;
@@ -93,7 +93,7 @@ struct ProjectChange {
 /// Changes the description or the members.
 #[utoipa::path(tag = "projects", security(("token" = [])), request_body = ProjectChange, responses(
     (status = 200, description = "The project as it is now", body = schema::ProjectShown), (status = 403, description = "Not the caller's")))]
-#[patch("/projects/{id}")]
+#[patch("/{id}")]
 async fn change(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -114,7 +114,7 @@ async fn change(
 /// Starts a project: requests can be made in it from now on.
 #[utoipa::path(tag = "projects", security(("token" = [])), responses(
     (status = 200, description = "The project as it is now", body = schema::ProjectShown), (status = 403, description = "Not the caller's")))]
-#[post("/projects/{id}/start")]
+#[post("/{id}/start")]
 async fn start(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = ProjectId(*id);
     let project = context
@@ -126,7 +126,7 @@ async fn start(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::
 
 /// Hides a project. Its requests stay.
 #[utoipa::path(tag = "projects", security(("token" = [])), responses((status = 204, description = "Done")))]
-#[delete("/projects/{id}")]
+#[delete("/{id}")]
 async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = ProjectId(*id);
     context

@@ -32,7 +32,7 @@ struct Publication {
 /// Publishes a dataset to a paired low node: descriptions and mocks, now and as they change. High side only.
 #[utoipa::path(tag = "datasets", security(("token" = [])), request_body = Publication, responses(
     (status = 201, description = "Done", body = schema::PublicationShown), (status = 409, description = "Wrong side, or not paired")))]
-#[post("/datasets/{id}/publications")]
+#[post("/{id}/publications")]
 async fn publish(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -49,7 +49,7 @@ async fn publish(
 
 /// The peers that a dataset is published to.
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses((status = 200, description = "items: peer", body = schema::PageOf<schema::PublicationShown>)))]
-#[get("/datasets/{id}/publications")]
+#[get("/{id}/publications")]
 async fn published_to(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
     let peers = context
@@ -63,7 +63,7 @@ async fn published_to(context: web::Data<Context>, SignedIn(actor): SignedIn, id
 /// Publishes a dataset to a peer no more. What the peer has, it keeps.
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 404, description = "It was not published there")))]
-#[delete("/datasets/{id}/publications/{peer}")]
+#[delete("/{id}/publications/{peer}")]
 async fn withdraw(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -80,7 +80,7 @@ async fn withdraw(
 /// Takes over a low-born dataset: its home passes to this high node, and it is published to where it came from.
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses(
     (status = 200, description = "The dataset as it is now", body = schema::DatasetShown), (status = 409, description = "Wrong side, or at home already")))]
-#[post("/datasets/{id}/adoption")]
+#[post("/{id}/adoption")]
 async fn adopt(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);
     let dataset = context

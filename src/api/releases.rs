@@ -46,7 +46,7 @@ pub async fn open(context: &Context, release: &Release) -> Result<File, Problem>
 /// A release: what was released, by whom and when.
 #[utoipa::path(tag = "releases", security(("token" = [])), responses(
     (status = 200, description = "The release", body = schema::ReleaseShown), (status = 404, description = "There is none that you may see")))]
-#[get("/releases/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let (id, now) = (ReleaseId(id.into_inner()), context.store.now());
     let found = context
@@ -63,7 +63,7 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
         (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
         (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 404, description = "There is none that you may see")))]
-#[get("/releases/{id}/content")]
+#[get("/{id}/content")]
 async fn download(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let (id, now) = (ReleaseId(id.into_inner()), context.store.now());
     let found = context

@@ -181,7 +181,7 @@ async fn ask(
     the id is taken"),
     (status = 422, description = "The signature does not hold: what is signed here, by its hash"),
     (status = 404, description = "There is no such project, code or object")))]
-#[post("/requests")]
+#[post("")]
 async fn make(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -226,7 +226,7 @@ enum SubjectWord {
 /// The requests that you may see, newest first.
 #[utoipa::path(tag = "requests", security(("token" = [])), params(Which), responses(
     (status = 200, description = "A page; it may be short and still name a next one", body = schema::PageOf<schema::RequestListed>)))]
-#[get("/requests")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(which): Query<Which>) -> Answer {
     let page = Page::new(which.limit, which.cursor);
     let (limit, before) = (page.limit()?, page.after()?);
@@ -250,7 +250,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
 /// A request with its status, code, how both are signed, decisions, jobs, releases, earlier revisions, and how far it has come.
 #[utoipa::path(tag = "requests", security(("token" = [])), responses(
     (status = 200, description = "The request", body = schema::RequestShown), (status = 404, description = "There is none that you may see")))]
-#[get("/requests/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let (id, now) = (RequestId(id.into_inner()), context.store.now());
     let found = context
@@ -273,7 +273,7 @@ struct SignatureBody {
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = Option<SignatureBody>, responses(
     (status = 200, description = "The request", body = schema::RequestShown), (status = 409, description = "It was withdrawn before"),
     (status = 422, description = "The signature does not hold")))]
-#[post("/requests/{id}/withdrawal")]
+#[post("/{id}/withdrawal")]
 async fn withdraw(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -289,7 +289,7 @@ async fn withdraw(
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = Option<SignatureBody>, responses(
     (status = 200, description = "The request", body = schema::RequestShown), (status = 409, description = "Not approved, or the output policy \
     allows no further run"), (status = 422, description = "The signature does not hold")))]
-#[post("/requests/{id}/runs-wanted")]
+#[post("/{id}/runs-wanted")]
 async fn want_another_run(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -377,7 +377,7 @@ impl DecisionBody {
     (status = 201, description = "The decision", body = schema::DecisionShown), (status = 403, description = "Not allowed"),
     (status = 409, description = "Your own request, withdrawn, or an approval of what bears a false signature"),
     (status = 412, description = "Something has changed since: the difference, e.g. what another reviewer decided")))]
-#[post("/requests/{id}/decisions")]
+#[post("/{id}/decisions")]
 async fn decide(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -407,7 +407,7 @@ struct RunBody {
 #[utoipa::path(tag = "requests", security(("token" = [])), request_body = RunBody, responses(
     (status = 202, description = "The run, which waits for its turn", body = schema::RunShown), (status = 409, description = "Not approved here, \
     its runs are used up, or data is missing"), (status = 503, description = "The sandbox is not ready")))]
-#[post("/requests/{id}/runs")]
+#[post("/{id}/runs")]
 async fn run(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,

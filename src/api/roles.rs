@@ -95,7 +95,7 @@ struct NewRole {
     (status = 201, description = "The role", body = RoleView), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed"),
     (status = 409, description = "The name is taken")))]
-#[post("/roles")]
+#[post("")]
 async fn create(context: web::Data<Context>, SignedIn(actor): SignedIn, Json(body): Json<NewRole>) -> Answer {
     let (id, granted) = (RoleId(context.new_id()), permissions(&body.permissions)?);
     let role = context
@@ -108,7 +108,7 @@ async fn create(context: web::Data<Context>, SignedIn(actor): SignedIn, Json(bod
 /// All roles of the node.
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 200, description = "The roles", body = Roles), (status = 401, description = "Not signed in")))]
-#[get("/roles")]
+#[get("")]
 async fn list(context: web::Data<Context>, _who: SignedIn) -> Answer {
     let found = context.store.read(roles::list).await?;
     Ok(HttpResponse::Ok().json(Roles {
@@ -121,7 +121,7 @@ async fn list(context: web::Data<Context>, _who: SignedIn) -> Answer {
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 200, description = "The role", body = RoleView), (status = 401, description = "Not signed in"),
     (status = 404, description = "None")))]
-#[get("/roles/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, _who: SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = RoleId(*id);
     let role = context.store.read(move |view| roles::find(view, id)).await?;
@@ -144,7 +144,7 @@ struct RoleChange {
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "None"),
     (status = 409, description = "The owner's, or the name is taken")))]
-#[patch("/roles/{id}")]
+#[patch("/{id}")]
 async fn change(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -165,7 +165,7 @@ async fn change(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "None"),
     (status = 409, description = "The owner's, or in use")))]
-#[delete("/roles/{id}")]
+#[delete("/{id}")]
 async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = RoleId(*id);
     context

@@ -74,7 +74,7 @@ struct Which {
 /// The runs that you may see, newest first: all of them for those who triage, else the runs on mocks that you started.
 #[utoipa::path(tag = "runs", security(("token" = [])), params(Which), responses(
     (status = 200, description = "A page; it may be short and still name a next one", body = schema::PageOf<schema::RunShown>)))]
-#[get("/runs")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(which): Query<Which>) -> Answer {
     let page = Page::new(which.limit, which.cursor);
     let (limit, before) = (page.limit()?, page.after()?);
@@ -100,7 +100,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
 /// A run: its state, and what it left behind, each part with the hash of its exact bytes.
 #[utoipa::path(tag = "runs", security(("token" = [])), responses(
     (status = 200, description = "The run", body = schema::RunShown), (status = 404, description = "There is none that you may see")))]
-#[get("/runs/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = JobId(id.into_inner());
     let shown = context
@@ -116,7 +116,7 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
 /// Stops a run. One that is under way ends a moment later: look at its state.
 #[utoipa::path(tag = "runs", security(("token" = [])), responses(
     (status = 202, description = "The run", body = schema::RunShown), (status = 409, description = "It is over")))]
-#[post("/runs/{id}/cancellation")]
+#[post("/{id}/cancellation")]
 async fn cancel(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = JobId(id.into_inner());
     let cancelled = context.runner.send(CancelRun { actor, id }).await;
@@ -186,7 +186,7 @@ async fn open(context: &Context, id: JobId, part: Part, product: &Product) -> Re
         (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
         (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 404, description = "There is none, or none that you may see")))]
-#[get("/runs/{id}/result")]
+#[get("/{id}/result")]
 async fn result(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     part(&context, actor, JobId(id.into_inner()), Part::Result).await
 }
@@ -198,7 +198,7 @@ async fn result(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web:
         (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
         (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 404, description = "It printed nothing, or there is no run that you may see")))]
-#[get("/runs/{id}/log")]
+#[get("/{id}/log")]
 async fn log(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     part(&context, actor, JobId(id.into_inner()), Part::Log).await
 }
@@ -210,7 +210,7 @@ async fn log(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Pa
         (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
         (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
     (status = 404, description = "There is none, or no run that you may see")))]
-#[get("/runs/{id}/failure_report")]
+#[get("/{id}/failure_report")]
 async fn failure_report(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -257,7 +257,7 @@ struct ReleaseBody {
     (status = 201, description = "The release", body = schema::ReleaseShown), (status = 403, description = "Not allowed"),
     (status = 409, description = "Released before, or the request was denied or withdrawn"),
     (status = 412, description = "The bytes are not those that you have reviewed")))]
-#[post("/runs/{id}/releases")]
+#[post("/{id}/releases")]
 async fn release(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,

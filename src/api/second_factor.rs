@@ -49,7 +49,7 @@ pub struct NewSecret {
     (status = 201, description = "The secret", body = NewSecret), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in, or a wrong password"),
     (status = 409, description = "There is a second factor already"), (status = 429, description = "Too many tries")))]
-#[post("/users/me/second-factor")]
+#[post("/me/second-factor")]
 async fn add(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -113,7 +113,7 @@ struct RecoveryCodes {
     (status = 200, description = "The recovery codes", body = RecoveryCodes),
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in, or a wrong code"),
     (status = 409, description = "None waits to be confirmed"), (status = 429, description = "Too many tries")))]
-#[put("/users/me/second-factor")]
+#[put("/me/second-factor")]
 async fn confirm(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -167,7 +167,7 @@ struct RemoveBody {
     (status = 204, description = "Done"), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in, or a wrong password or code"),
     (status = 409, description = "There is none"), (status = 429, description = "Too many tries")))]
-#[post("/users/me/second-factor/removal")]
+#[post("/me/second-factor/removal")]
 async fn remove(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -211,7 +211,7 @@ pub async fn remove_own(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "No such account"),
     (status = 409, description = "There is none")))]
-#[delete("/users/{id}/second-factor")]
+#[delete("/{id}/second-factor")]
 async fn remove_for(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = UserId(*id);
     if id == actor.user {

@@ -170,7 +170,7 @@ struct NewSession {
     (status = 201, description = "The session", body = NewSession), (status = 400, description = "A field is wrong"),
     (status = 401, description = "No account has this address and this password, or the second factor is missing or wrong"),
     (status = 429, description = "Too many tries have failed")))]
-#[post("/sessions")]
+#[post("")]
 async fn sign_in(request: HttpRequest, context: web::Data<Context>, Json(body): Json<SignInBody>) -> Answer {
     let who = Attempt::new(&context, &request, body.email, body.password, body.code);
     let (token, signed_in) = attempt(&context, who).await?;
@@ -214,7 +214,7 @@ struct Sessions {
 /// The caller's sessions that hold, newest first.
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 200, description = "The sessions", body = Sessions), (status = 401, description = "Not signed in")))]
-#[get("/sessions")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Bearer(token): Bearer) -> Answer {
     let (own, now) = (session::token_hash(&token), context.store.now());
     let found = context
@@ -238,7 +238,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Bearer(tok
 /// Signs out: the token holds no more.
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in")))]
-#[delete("/sessions/current")]
+#[delete("/current")]
 async fn sign_out(context: web::Data<Context>, SignedIn(actor): SignedIn, Bearer(token): Bearer) -> Answer {
     let hash = session::token_hash(&token);
     context
@@ -252,7 +252,7 @@ async fn sign_out(context: web::Data<Context>, SignedIn(actor): SignedIn, Bearer
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 404, description = "The caller has no such session")))]
-#[delete("/sessions/{id}")]
+#[delete("/{id}")]
 async fn revoke(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = SessionId(*id);
     context

@@ -101,7 +101,7 @@ fn shown(read: &impl Read, settings: Settings) -> Result<NodeSettings, Refusal> 
 /// The owner's settings.
 #[utoipa::path(tag = "settings", security(("token" = [])), responses(
     (status = 200, description = "The settings", body = NodeSettings), (status = 401, description = "Not signed in")))]
-#[get("/settings")]
+#[get("")]
 async fn show(context: web::Data<Context>, _who: SignedIn) -> Answer {
     let settings = context
         .store
@@ -155,7 +155,7 @@ impl SettingsBody {
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"),
     (status = 409, description = "A second factor is demanded by somebody who has none")))]
-#[patch("/settings")]
+#[patch("")]
 async fn change(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,

@@ -18,8 +18,12 @@ use crate::domain::settings::{Key, Value};
 use crate::domain::side::Side;
 use crate::domain::user::Profile;
 
+pub(super) fn of_health(routes: &mut ServiceConfig<'_>) {
+    routes.service(health);
+}
+
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
-    routes.service(health).service(status).service(set_up);
+    routes.service(status).service(set_up);
 }
 
 /// Whether the node answers.
@@ -50,7 +54,7 @@ struct SetUpStatus {
 
 /// The node's name and side, and whether it is set up. Needs no login.
 #[utoipa::path(tag = "accounts", responses((status = 200, description = "What everybody may know", body = SetUpStatus)))]
-#[get("/setup/status")]
+#[get("/status")]
 async fn status(context: web::Data<Context>) -> Answer {
     let done = context.is_set_up().await?;
     let settings = context.store.read(settings::current).await?;
@@ -109,7 +113,7 @@ struct SetUpBody {
     (status = 201, description = "The owner's account", body = UserView), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Wrong token"), (status = 409, description = "Set up already"),
     (status = 429, description = "Too many tries")))]
-#[post("/setup")]
+#[post("")]
 async fn set_up(request: HttpRequest, context: web::Data<Context>, Json(body): Json<SetUpBody>) -> Answer {
     let token = session::setup_token_hash(&body.token);
     let (trier, now) = (Trier::at(context.address(&request)), context.store.now());

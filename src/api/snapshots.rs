@@ -21,7 +21,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 #[utoipa::path(tag = "node", security(("token" = [])), responses(
     (status = 201, description = "id, entries, bytes, hash", body = schema::SnapshotShown),
     (status = 403, description = "Not allowed"), (status = 503, description = "The disk has no room for it")))]
-#[post("/snapshots")]
+#[post("")]
 async fn take(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     context
         .store
@@ -44,7 +44,7 @@ async fn take(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer 
 #[utoipa::path(tag = "node", security(("token" = [])), responses(
     (status = 204, description = "It is gone"), (status = 403, description = "Not allowed"),
     (status = 404, description = "There is none")))]
-#[delete("/snapshots/{id}")]
+#[delete("/{id}")]
 async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     actor.require(Permission::ManageInfrastructure)?;
     let file = context.folder.snapshots().join(id.to_string());

@@ -34,14 +34,20 @@ pub const BUNDLE_MAX: u64 = 64 << 30;
 /// The longest list of seen objects, in bytes of JSON.
 const SEEN_MAX: usize = 16 * 1024 * 1024;
 
+pub(super) fn of_exports(routes: &mut ServiceConfig<'_>) {
+    routes.service(fetch);
+}
+
+pub(super) fn of_imports(routes: &mut ServiceConfig<'_>) {
+    routes.service(import);
+}
+
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
         .service(show_outgoing)
         .service(hold)
         .service(let_go)
         .service(export)
-        .service(fetch)
-        .service(import)
         .service(contents)
         .service(apply)
         .service(ignore)
@@ -125,7 +131,7 @@ fn shown(
 
 /// What a peer is owed, as batches: each object new, modified or the same, with what has changed.
 #[utoipa::path(tag = "sync", params(Wanted), responses((status = 200, description = "The batches, needs first", body = schema::Outgoing)))]
-#[get("/peers/{id}/outgoing")]
+#[get("/{id}/outgoing")]
 async fn show_outgoing(
     context: web::Data<Context>,
     who: SignedIn,
@@ -178,7 +184,7 @@ struct Root {
 
 /// Holds a batch back from a peer. It stays owed.
 #[utoipa::path(tag = "sync", request_body = Root, responses((status = 204, description = "Held")))]
-#[post("/peers/{id}/holds")]
+#[post("/{id}/holds")]
 async fn hold(
     context: web::Data<Context>,
     who: SignedIn,
@@ -195,7 +201,7 @@ async fn hold(
 
 /// Lets a held batch go.
 #[utoipa::path(tag = "sync", responses((status = 204, description = "Not held")))]
-#[delete("/peers/{id}/holds/{root}")]
+#[delete("/{id}/holds/{root}")]
 async fn let_go(context: web::Data<Context>, who: SignedIn, path: web::Path<(Uuid, Uuid)>) -> Answer {
     let (id, root) = path.into_inner();
     context
@@ -222,7 +228,7 @@ struct ExportBody {
 
 /// Writes a bundle for a peer, reads it back and verifies it. Fetch it with `GET /exports/{name}`.
 #[utoipa::path(tag = "sync", request_body = ExportBody, responses((status = 201, description = "The bundle's number, hash and name", body = schema::Exported)))]
-#[post("/peers/{id}/exports")]
+#[post("/{id}/exports")]
 async fn export(
     context: web::Data<Context>,
     who: SignedIn,
@@ -253,7 +259,7 @@ async fn export(
 
 /// The bytes of an exported bundle.
 #[utoipa::path(tag = "sync", responses((status = 200, description = "The file", body = schema::Bytes, content_type = "application/octet-stream")))]
-#[get("/exports/{name}")]
+#[get("/{name}")]
 async fn fetch(context: web::Data<Context>, who: SignedIn, name: web::Path<String>) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
     let path = spooled(&context.folder.spool(), &name)?;
@@ -271,7 +277,7 @@ async fn fetch(context: web::Data<Context>, who: SignedIn, name: web::Path<Strin
 /// Takes a bundle in: the body is the file, copied once into quarantine, verified there, and taken into its sender's inbox.
 #[utoipa::path(tag = "sync", request_body(content = schema::Bytes, content_type = "application/octet-stream"),
     responses((status = 200, description = "What it brought; `repeated` when it was known and nothing changed", body = schema::Imported)))]
-#[post("/imports")]
+#[post("")]
 async fn import(context: web::Data<Context>, who: SignedIn, body: web::Payload) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
     let quarantined = context
@@ -289,7 +295,7 @@ async fn import(context: web::Data<Context>, who: SignedIn, body: web::Payload) 
 
 /// What waits for review from a peer, as batches, with how each object differs from what is here, and how it is signed.
 #[utoipa::path(tag = "sync", params(Wanted), responses((status = 200, description = "The batches", body = schema::Inbox)))]
-#[get("/peers/{id}/inbox")]
+#[get("/{id}/inbox")]
 async fn contents(
     context: web::Data<Context>,
     who: SignedIn,
@@ -346,7 +352,7 @@ struct Review {
 /// Applies batches with all that they need, or nothing. 412 if something is not as it was seen, or another reviewer was first.
 #[utoipa::path(tag = "sync", request_body = Review, responses((status = 200, description = "What was applied, and what of it because it was needed", body = schema::Applied),
     (status = 412, description = "Changed meanwhile, with the difference")))]
-#[post("/peers/{id}/inbox/apply")]
+#[post("/{id}/inbox/apply")]
 async fn apply(
     context: web::Data<Context>,
     who: SignedIn,
@@ -363,7 +369,7 @@ async fn apply(
 
 /// Ignores batches, and with them all that needs them, however deep.
 #[utoipa::path(tag = "sync", request_body = Review, responses((status = 200, description = "All that is hidden now", body = schema::Ignored)))]
-#[post("/peers/{id}/inbox/ignore")]
+#[post("/{id}/inbox/ignore")]
 async fn ignore(
     context: web::Data<Context>,
     who: SignedIn,
@@ -388,7 +394,7 @@ struct Roots {
 
 /// Brings ignored batches back, and what they need.
 #[utoipa::path(tag = "sync", request_body = Roots, responses((status = 200, description = "All that shows again", body = schema::Unignored)))]
-#[post("/peers/{id}/inbox/unignore")]
+#[post("/{id}/inbox/unignore")]
 async fn unignore(
     context: web::Data<Context>,
     who: SignedIn,

@@ -165,7 +165,7 @@ struct NewUserBody {
     (status = 401, description = "The token does not hold"), (status = 403, description = "Not allowed"),
     (status = 404, description = "No such role"), (status = 409, description = "The address has an account"),
     (status = 429, description = "Too many tries")))]
-#[post("/users")]
+#[post("")]
 async fn create(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -267,7 +267,7 @@ struct Sought {
 #[utoipa::path(tag = "accounts", security(("token" = [])), params(Sought), responses(
     (status = 200, description = "A page of people", body = Users), (status = 400, description = "A parameter is wrong"),
     (status = 401, description = "Not signed in"), (status = 404, description = "No such role or group")))]
-#[get("/users")]
+#[get("")]
 async fn list(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -295,7 +295,7 @@ async fn list(
 /// The caller.
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 200, description = "The account", body = UserView), (status = 401, description = "Not signed in")))]
-#[get("/users/me")]
+#[get("/me")]
 async fn me(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let user = context
         .store
@@ -324,7 +324,7 @@ struct ProfileBody {
     (status = 200, description = "The account as it is now", body = UserView),
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in, or a wrong password"),
     (status = 409, description = "The address has an account"), (status = 429, description = "Too many tries")))]
-#[patch("/users/me")]
+#[patch("/me")]
 async fn change_me(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -365,7 +365,7 @@ pub async fn change_own(
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 200, description = "The person", body = UserView), (status = 401, description = "Not signed in"),
     (status = 404, description = "None that the caller may see")))]
-#[get("/users/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = UserId(*id);
     let user = context.store.look(|view| accounts::user(view, &actor, id))?;
@@ -390,7 +390,7 @@ struct AccountBody {
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "No such account, role or group"),
     (status = 409, description = "The last owner, or oneself")))]
-#[patch("/users/{id}")]
+#[patch("/{id}")]
 async fn administer(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -415,7 +415,7 @@ async fn administer(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "No such account"),
     (status = 409, description = "The last owner")))]
-#[delete("/users/{id}")]
+#[delete("/{id}")]
 async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = UserId(*id);
     context

@@ -119,7 +119,7 @@ struct Which {
 #[utoipa::path(tag = "notifications", security(("token" = [])), params(Which), responses(
     (status = 200, description = "A page", body = NotificationList), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in")))]
-#[get("/notifications")]
+#[get("")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(which): Query<Which>) -> Answer {
     let page = Page::new(which.limit, which.cursor);
     let (limit, before, unread) = (page.limit()?, page.after()?, which.unread.unwrap_or(false));
@@ -147,7 +147,7 @@ struct UnreadView {
 /// How many lines of your inbox you have not read.
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 200, description = "How many", body = UnreadView), (status = 401, description = "Not signed in")))]
-#[get("/notifications/unread")]
+#[get("/unread")]
 async fn count_unread(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let unread = context
         .store
@@ -189,7 +189,7 @@ async fn up_to(context: &Context, actor: &Actor, named: Option<u64>) -> Result<u
 #[utoipa::path(tag = "notifications", security(("token" = [])), request_body = UpTo, responses(
     (status = 204, description = "Done"), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in")))]
-#[post("/notifications/read")]
+#[post("/read")]
 async fn mark_all(context: web::Data<Context>, SignedIn(actor): SignedIn, Json(body): Json<UpTo>) -> Answer {
     let last = up_to(&context, &actor, body.up_to).await?;
     loop {
@@ -208,7 +208,7 @@ async fn mark_all(context: web::Data<Context>, SignedIn(actor): SignedIn, Json(b
 #[utoipa::path(tag = "notifications", security(("token" = [])), request_body = UpTo, responses(
     (status = 204, description = "Done"), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in")))]
-#[post("/notifications/clear")]
+#[post("/clear")]
 async fn clear_all(context: web::Data<Context>, SignedIn(actor): SignedIn, Json(body): Json<UpTo>) -> Answer {
     let last = up_to(&context, &actor, body.up_to).await?;
     loop {
@@ -247,7 +247,7 @@ struct NewsView {
 #[utoipa::path(tag = "notifications", security(("token" = [])), params(HowMuch), responses(
     (status = 200, description = "What is new", body = NewsView), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in")))]
-#[get("/notifications/digest")]
+#[get("/digest")]
 async fn news(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(much): Query<HowMuch>) -> Answer {
     let limit = Page::new(much.limit, None).limit()?;
     let (found, base_url) = lines(&context, move |store| inbox::news(store, &actor, limit)).await?;
@@ -274,7 +274,7 @@ struct ShownBody {
 #[utoipa::path(tag = "notifications", security(("token" = [])), request_body = ShownBody, responses(
     (status = 204, description = "Done"), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in")))]
-#[post("/notifications/digest")]
+#[post("/digest")]
 async fn note_shown(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -291,7 +291,7 @@ async fn note_shown(
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 200, description = "The line", body = NotificationView), (status = 401, description = "Not signed in"),
     (status = 404, description = "There is none of that number")))]
-#[get("/notifications/{id}")]
+#[get("/{id}")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<u64>) -> Answer {
     let number = id.into_inner();
     let (line, base_url) = lines(&context, move |store| inbox::get(store, &actor, number)).await?;
@@ -302,7 +302,7 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
 #[utoipa::path(tag = "notifications", security(("token" = [])), request_body = MarkBody, responses(
     (status = 200, description = "The line", body = NotificationView), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in"), (status = 404, description = "There is none of that number")))]
-#[patch("/notifications/{id}")]
+#[patch("/{id}")]
 async fn mark(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -322,7 +322,7 @@ async fn mark(
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 404, description = "There is none of that number")))]
-#[delete("/notifications/{id}")]
+#[delete("/{id}")]
 async fn clear(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<u64>) -> Answer {
     let number = id.into_inner();
     context

@@ -79,7 +79,7 @@ fn view(found: Listed) -> DeadLetterView {
 #[utoipa::path(tag = "notifications", security(("token" = [])), params(Page), responses(
     (status = 200, description = "A page", body = DeadLetterList), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed")))]
-#[get("/notifications/dead-letters")]
+#[get("/dead-letters")]
 async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page): Query<Page>) -> Answer {
     let (limit, before) = (page.limit()?, page.after()?);
     let (found, next) = context
@@ -103,7 +103,7 @@ struct RequeuedView {
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 200, description = "How many", body = RequeuedView), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed")))]
-#[post("/notifications/dead-letters/requeue")]
+#[post("/dead-letters/requeue")]
 async fn requeue_all(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let (mut requeued, mut after) = (0, None);
     loop {
@@ -125,7 +125,7 @@ async fn requeue_all(context: web::Data<Context>, SignedIn(actor): SignedIn) -> 
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "There is none of that number"),
     (status = 409, description = "It held a one-time code, which is gone")))]
-#[post("/notifications/dead-letters/{id}/requeue")]
+#[post("/dead-letters/{id}/requeue")]
 async fn requeue(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<u64>) -> Answer {
     let number = id.into_inner();
     context
@@ -139,7 +139,7 @@ async fn requeue(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "There is none of that number")))]
-#[delete("/notifications/dead-letters/{id}")]
+#[delete("/dead-letters/{id}")]
 async fn remove(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<u64>) -> Answer {
     let number = id.into_inner();
     context

@@ -151,7 +151,7 @@ fn view(preferences: &Preferences, effective: &Effective) -> PreferencesView {
 /// What you want to be told of, over which channels, and when.
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 200, description = "What you want", body = PreferencesView), (status = 401, description = "Not signed in")))]
-#[get("/notifications/preferences")]
+#[get("/preferences")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let configured = context.configured.clone();
     let (mine, effective) = context
@@ -268,7 +268,7 @@ fn webhook(context: &Context, url: &Secret) -> Result<Option<Webhook>, Problem> 
     (status = 200, description = "What you want now", body = PreferencesView),
     (status = 400, description = "A field is wrong, or the node does not offer this"),
     (status = 401, description = "Not signed in")))]
-#[patch("/notifications/preferences")]
+#[patch("/preferences")]
 async fn change(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -330,7 +330,7 @@ async fn switch(
     (status = 200, description = "What you want now", body = PreferencesView),
     (status = 400, description = "A field is wrong, or the node does not offer this"),
     (status = 401, description = "Not signed in")))]
-#[post("/notifications/preferences/activate")]
+#[post("/preferences/activate")]
 async fn activate(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -344,7 +344,7 @@ async fn activate(
     (status = 200, description = "What you want now", body = PreferencesView),
     (status = 400, description = "A field is wrong, or this cannot be switched off"),
     (status = 401, description = "Not signed in")))]
-#[post("/notifications/preferences/deactivate")]
+#[post("/preferences/deactivate")]
 async fn deactivate(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,

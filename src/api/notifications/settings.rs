@@ -244,7 +244,7 @@ async fn shown(context: &Context, actor: Actor) -> Answer {
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 200, description = "The settings", body = SettingsView), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed")))]
-#[get("/notifications/settings")]
+#[get("/settings")]
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     shown(&context, actor).await
 }
@@ -300,7 +300,7 @@ async fn known(context: &Context, actor: &Actor) -> Result<Effective, Problem> {
     (status = 200, description = "The settings", body = SettingsView),
     (status = 400, description = "Something is missing or wrong"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 422, description = "What the mail server said")))]
-#[post("/notifications/settings/enable")]
+#[post("/settings/enable")]
 async fn enable(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -326,7 +326,7 @@ async fn enable(
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 200, description = "The settings", body = SettingsView), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed")))]
-#[post("/notifications/settings/disable")]
+#[post("/settings/disable")]
 async fn disable(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let who = actor.clone();
     context
@@ -340,7 +340,7 @@ async fn disable(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answ
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 200, description = "The settings", body = SettingsView), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed")))]
-#[delete("/notifications/settings")]
+#[delete("/settings")]
 async fn forget(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let who = actor.clone();
     context
@@ -391,7 +391,7 @@ impl ChangeBody {
 #[utoipa::path(tag = "notifications", security(("token" = [])), request_body = ChangeBody, responses(
     (status = 200, description = "The settings", body = SettingsView), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed")))]
-#[patch("/notifications/settings")]
+#[patch("/settings")]
 async fn change(
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
@@ -410,7 +410,7 @@ async fn change(
     (status = 204, description = "It was taken"), (status = 400, description = "Mail is not enabled"),
     (status = 401, description = "Not signed in"), (status = 403, description = "Not allowed"),
     (status = 422, description = "What the mail server said")))]
-#[post("/notifications/settings/test")]
+#[post("/settings/test")]
 async fn send_test(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     actor.require(Permission::EditSettings)?;
     tested(&context, actor, ChannelKind::Email).await
@@ -421,7 +421,7 @@ async fn send_test(context: web::Data<Context>, SignedIn(actor): SignedIn) -> An
     (status = 204, description = "It was taken"),
     (status = 400, description = "You have no webhook, or this node posts to none"),
     (status = 401, description = "Not signed in"), (status = 422, description = "What the other server said")))]
-#[post("/notifications/preferences/test")]
+#[post("/preferences/test")]
 async fn post_test(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     tested(&context, actor, ChannelKind::Slack).await
 }
