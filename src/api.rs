@@ -33,6 +33,7 @@ pub mod keys;
 pub mod node;
 pub mod notifications;
 mod openapi;
+pub mod origin;
 pub mod page;
 pub mod password_changes;
 pub mod passwords;
@@ -178,19 +179,18 @@ fn add_routes(application: &mut web::ServiceConfig, side: Side) {
                 .default_service(web::to(openapi::nothing_here))
                 .wrap(from_fn(gate::permitted))
                 .wrap(from_fn(gate::until_set_up))
-                .wrap(headers())
         });
     let docs = web::scope("/docs")
         .service(openapi::page)
         .service(openapi::style)
         .default_service(web::to(openapi::nothing_here))
-        .wrap(from_fn(gate::until_set_up))
-        .wrap(headers());
+        .wrap(from_fn(gate::until_set_up));
     application.service(api).service(docs);
 }
 
-/// What every answer says to browsers: show it as what it is, keep no copy, load nothing, and never in a frame.
-fn headers() -> DefaultHeaders {
+/// What every answer says to browsers that says nothing else: show it as what it is, keep no copy, load nothing, and never in a
+/// frame. Around everything: what refuses a request before it reaches its resource says so too.
+pub fn headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add(("X-Content-Type-Options", "nosniff"))
         .add(("Cache-Control", "no-store"))

@@ -27,7 +27,7 @@ pub fn random_id() -> Uuid {
     Uuid::new_v4()
 }
 
-/// 32 random bytes from the operating system.
+/// 32 random bytes from a generator (ChaCha12) that the operating system seeds.
 pub fn random_bytes() -> [u8; 32] {
     let mut bytes = [0; 32];
 

@@ -55,6 +55,7 @@ pub fn find(folder: &Path, size: u64) {
             session: SessionId(Uuid::new_v4()),
             token,
             agent: "growth".to_owned(),
+            from: std::net::Ipv4Addr::LOCALHOST.into(),
         };
         let (signed_in, _) = timed(|| node.act(move |tx, here| accounts::sign_in(tx, here, &presented)));
         let view = node.view();

@@ -57,12 +57,21 @@ pub fn seed() -> u64 {
     u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
 }
 
+/// The most bytes that an upload may have: what is configured, and never more than the disk has room for.
+fn most(context: &Context) -> Result<u64, Problem> {
+    let free = context
+        .folder
+        .room_left()
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(context.config.server.upload_bytes.min(free))
+}
+
 /// Takes a mock in. Gives the asset as it is then, and how many rows of the mock stand in the private data.
 ///
 /// # Errors
 /// See [`assets::set_mock`]; and the bytes are not of the format, too many, or the disk fails.
 pub fn mock(context: &Context, upload: &MockUpload, body: &mut dyn Read) -> Result<(Object, u64), Problem> {
-    let limit = context.config.server.upload_bytes;
+    let limit = most(context)?;
     let mut writer = context.blobs.writer(limit).map_err(Problem::from)?;
     copy(body, |piece| writer.push(piece).map_err(Problem::from))?;
     take_mock(context, upload, writer.stage(None)?)
@@ -78,7 +87,7 @@ pub fn generated_mock(
     plan: &MockPlan,
     seed: u64,
 ) -> Result<(Object, u64), Problem> {
-    let mut writer = context.blobs.writer(context.config.server.upload_bytes)?;
+    let mut writer = context.blobs.writer(most(context)?)?;
     for line in plan.csv(seed) {
         writer.push(line.as_bytes())?;
     }
@@ -167,7 +176,7 @@ pub fn private(
 ) -> Result<PrivateData, Problem> {
     let held = context.attachments.as_ref();
     let attachments = held.ok_or_else(|| Problem::not_found("this node holds no private data"))?;
-    let (id, limit) = (upload.asset, context.config.server.upload_bytes);
+    let (id, limit) = (upload.asset, most(context)?);
     let mut writer = attachments.writer(id.0, Role::Data, limit)?;
     let mut length = 0_u64;
     copy(body, |piece| {

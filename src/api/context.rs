@@ -9,11 +9,12 @@ use actix::Addr;
 use actix_web::{HttpRequest, web};
 use uuid::Uuid;
 
+use super::origin;
 use super::passwords::Passwords;
 use super::problem::Problem;
 use super::recognised::Recognised;
 use super::strangers::Strangers;
-use super::throttles::{self, Throttles};
+use super::throttles::Throttles;
 use crate::actors::syncer::Syncer;
 use crate::acts::Refusal;
 use crate::clock;
@@ -85,7 +86,7 @@ impl Context {
 
     /// Where a request comes from, for counting its tries.
     pub fn address(&self, request: &HttpRequest) -> IpAddr {
-        throttles::address(request, &self.config.server.proxies)
+        origin::address(request, &self.config.server.proxies)
     }
 
     /// The turn to change what is attached. Blocks.

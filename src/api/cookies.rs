@@ -9,6 +9,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::COOKIE;
 use zeroize::Zeroizing;
 
+use super::origin;
+
 /// The longest value that is looked at.
 const VALUE_MAX: usize = 4096;
 
@@ -31,14 +33,13 @@ pub struct Jar {
 }
 
 impl Jar {
-    /// For the connection of a request, as a proxy in front may have described it. Whoever lies about it harms nobody but
-    /// themselves: their own browser does not send the cookie back.
+    /// For the connection of a request.
     pub fn of(request: &HttpRequest) -> Self {
-        let connection = request.connection_info();
-        let port = connection.host().rsplit_once(':').map(|(_, port)| port);
+        let host = origin::host(request);
+        let port = host.rsplit_once(':').map(|(_, port)| port);
         let port = port.filter(|port| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()));
         Self {
-            encrypted: connection.scheme() == "https",
+            encrypted: origin::is_encrypted(request),
             port: port.map(str::to_owned),
         }
     }
@@ -101,19 +102,22 @@ mod tests {
 
     #[test]
     fn two_nodes_on_one_machine_do_not_share_a_session() {
-        let request = |host: &str, proto: &str| {
-            let request = TestRequest::default().insert_header(("Host", host));
+        let jar = |host: &str| {
             Jar::of(
-                &request
-                    .insert_header(("X-Forwarded-Proto", proto))
+                &TestRequest::default()
+                    .insert_header(("Host", host))
                     .to_http_request(),
             )
         };
-        let low = request("127.0.0.1:8460", "http").set(Cookie::Session, "t");
-        let high = request("127.0.0.1:8461", "http").set(Cookie::Session, "t");
+        let low = jar("127.0.0.1:8460").set(Cookie::Session, "t");
+        let high = jar("127.0.0.1:8461").set(Cookie::Session, "t");
         assert_eq!(low, "poundlock-8460=t; Path=/; HttpOnly; SameSite=Lax");
         assert_ne!(low, high);
-        let encrypted = request("node.example.org", "https").set(Cookie::Session, "t");
+        let encrypted = Jar {
+            encrypted: true,
+            ..jar("node.example.org")
+        };
+        let encrypted = encrypted.set(Cookie::Session, "t");
         assert_eq!(
             encrypted,
             "__Host-poundlock=t; Path=/; HttpOnly; SameSite=Lax; Secure"

@@ -13,13 +13,11 @@ use zeroize::Zeroizing;
 
 use super::passwords::Password;
 use super::proof::Caller;
-use super::sign_in::Bearer;
 use super::throttles::Trier;
 use super::{Answer, Context, Json, Problem, SignedIn, proof};
 use crate::acts::{accounts, notices};
 use crate::clock;
 use crate::domain::access::Actor;
-use crate::domain::hash::Hash;
 use crate::domain::id::UserId;
 use crate::domain::sealed::Secret;
 use crate::domain::session;
@@ -52,29 +50,20 @@ async fn change(
     request: HttpRequest,
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
-    Bearer(token): Bearer,
     Json(body): Json<ChangeBody>,
 ) -> Answer {
     let caller = Caller::of(&context, &request, actor);
-    change_own(
-        &context,
-        caller,
-        session::token_hash(&token),
-        body.password,
-        body.new,
-    )
-    .await?;
+    change_own(&context, caller, body.password, body.new).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Gives somebody who shows their present password a new one. All their sessions end but the one that has this hash.
+/// Gives somebody who shows their present password a new one. All their sessions end but the one that asks.
 ///
 /// # Errors
 /// The present password is wrong, the new one is too weak, or too many tries have failed.
 pub async fn change_own(
     context: &Context,
     caller: Caller,
-    session: Hash,
     present: Password,
     new: Password,
 ) -> Result<(), Problem> {
@@ -87,7 +76,9 @@ pub async fn change_own(
     let hash = context.passwords().hash(new, words).await?.password_hash;
     context
         .store
-        .act(move |tx, here| accounts::change_password(tx, &caller.actor, here, hash, &session))
+        .act(move |tx, here| {
+            accounts::change_password(tx, &caller.actor, here, hash, caller.session.as_ref())
+        })
         .await?;
     Ok(())
 }

@@ -6,11 +6,13 @@ use actix_web::HttpRequest;
 
 use super::passwords::Password;
 use super::throttles::Trier;
-use super::{Context, Problem};
+use super::{Context, Problem, sign_in};
 use crate::acts::Refusal;
 use crate::acts::accounts;
 use crate::domain::access::Actor;
+use crate::domain::hash::Hash;
 use crate::domain::object::Body;
+use crate::domain::session;
 
 /// Somebody who is signed in, and where they are: their tries are counted.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Caller {
     pub actor: Actor,
     /// Where.
     pub from: IpAddr,
+    /// The hash of their session's token. It goes on where all others end.
+    pub session: Option<Hash>,
 }
 
 impl Caller {
@@ -27,6 +31,7 @@ impl Caller {
         Self {
             actor,
             from: context.address(request),
+            session: sign_in::bearer(request.headers()).map(|token| session::token_hash(&token)),
         }
     }
 }

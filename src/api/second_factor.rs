@@ -15,7 +15,7 @@ use crate::clock;
 use crate::domain::id::UserId;
 use crate::domain::object::Body;
 use crate::domain::second_factor::{
-    RECOVERY_CODES, SECRET_BYTES, SecondFactor, recovery_code, recovery_hash,
+    RECOVERY_BYTES, RECOVERY_CODES, SECRET_BYTES, SecondFactor, recovery_code, recovery_hash,
 };
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
@@ -108,7 +108,7 @@ struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
-/// Confirms the second factor by a first code: from now on it is asked for. Answers with recovery codes.
+/// Confirms the second factor by a first code: from now on it is asked for. All other sessions end. Answers with recovery codes.
 #[utoipa::path(tag = "accounts", security(("token" = [])), request_body = ConfirmBody, responses(
     (status = 200, description = "The recovery codes", body = RecoveryCodes),
     (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in, or a wrong code"),
@@ -134,15 +134,18 @@ pub async fn confirm_by(context: &Context, caller: Caller, code: String) -> Resu
     context.throttles().admit(trier, now)?;
     let codes: Vec<String> = (0..RECOVERY_CODES)
         .map(|_| {
-            let mut random = [0; 10];
-            random.copy_from_slice(&clock::random_bytes()[..10]);
-            recovery_code(random)
+            let mut random = [0; RECOVERY_BYTES];
+            random.copy_from_slice(&clock::random_bytes()[..RECOVERY_BYTES]);
+            recovery_code(&random)
         })
         .collect();
     let hashes = codes.iter().map(|code| recovery_hash(code)).collect();
     let done = context
         .store
-        .act(move |tx, here| accounts::confirm_second_factor(tx, &caller.actor, here, &code, hashes))
+        .act(move |tx, here| {
+            let (actor, kept) = (&caller.actor, caller.session.as_ref());
+            accounts::confirm_second_factor(tx, actor, here, &code, hashes, kept)
+        })
         .await;
     if done.is_err() {
         context.throttles().failed(trier, now);
@@ -162,7 +165,7 @@ struct RemoveBody {
     code: Option<String>,
 }
 
-/// Removes the caller's second factor.
+/// Removes the caller's second factor. All other sessions end.
 #[utoipa::path(tag = "accounts", security(("token" = [])), request_body = RemoveBody, responses(
     (status = 204, description = "Done"), (status = 400, description = "A field is wrong"),
     (status = 401, description = "Not signed in, or a wrong password or code"),
@@ -195,8 +198,8 @@ pub async fn remove_own(
     let done = context
         .store
         .act(move |tx, here| {
-            let actor = &caller.actor;
-            accounts::remove_second_factor(tx, actor, here, actor.user, code.as_deref())
+            let (actor, kept) = (&caller.actor, caller.session.as_ref());
+            accounts::remove_second_factor(tx, actor, here, actor.user, code.as_deref(), kept)
         })
         .await
         .map_err(Problem::from);
@@ -206,7 +209,7 @@ pub async fn remove_own(
     done
 }
 
-/// Removes the second factor of somebody who has lost theirs. Whoever does it must have every permission that they have.
+/// Removes the second factor of somebody who has lost theirs, and ends their sessions. Whoever does it must have every permission that they have.
 #[utoipa::path(tag = "accounts", security(("token" = [])), responses(
     (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed"), (status = 404, description = "No such account"),
@@ -221,7 +224,7 @@ async fn remove_for(context: web::Data<Context>, SignedIn(actor): SignedIn, id: 
     }
     context
         .store
-        .act(move |tx, here| accounts::remove_second_factor(tx, &actor, here, id, None))
+        .act(move |tx, here| accounts::remove_second_factor(tx, &actor, here, id, None, None))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

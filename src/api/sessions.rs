@@ -1,5 +1,7 @@
 //! Signing in and out, and the sessions that somebody has.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use data_encoding::BASE64URL_NOPAD;
@@ -41,8 +43,8 @@ pub struct Attempt {
     pub code: Option<String>,
     /// How the browser or program calls itself.
     pub agent: String,
-    /// The account and address, for counting tries.
-    pub trier: Trier,
+    /// Where it is.
+    pub from: IpAddr,
 }
 
 /// How the browser or program that sends a request calls itself.
@@ -63,7 +65,7 @@ impl Attempt {
     ) -> Self {
         Self {
             agent: agent(request),
-            trier: Trier::of_account(&email, context.address(request)),
+            from: context.address(request),
             email,
             password,
             code,
@@ -80,7 +82,8 @@ pub async fn attempt(
     context: &Context,
     attempt: Attempt,
 ) -> Result<(Zeroizing<String>, accounts::SignedIn), Problem> {
-    let (trier, now) = (attempt.trier, context.store.now());
+    let from = attempt.from;
+    let (trier, now) = (Trier::of_account(&attempt.email, from), context.store.now());
     context.throttles().admit(trier, now)?;
     let email = attempt.email;
     let found = context
@@ -91,7 +94,7 @@ pub async fn attempt(
     let verified = context.passwords().verify(attempt.password, credentials).await?;
     let Some(user) = user.filter(|_| verified.fits) else {
         context.throttles().failed(trier, now);
-        return Err(refuse(context, user).await?);
+        return Err(refuse(context, user, from).await?);
     };
     let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
     let presented = Presented {
@@ -100,6 +103,7 @@ pub async fn attempt(
         session: SessionId(Uuid::new_v4()),
         token: session::token_hash(&token),
         agent: attempt.agent,
+        from: attempt.from,
     };
     let done = context
         .store
@@ -124,17 +128,17 @@ pub async fn attempt(
         ) => Err(error.into()),
         Err(ActError::Refusal(refusal)) => {
             context.throttles().failed(trier, now);
-            let _told_below = refuse(context, Some(user)).await?;
+            let _told_below = refuse(context, Some(user), from).await?;
             Err(refusal.into())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn refuse(context: &Context, user: Option<UserId>) -> Result<Problem, Problem> {
+async fn refuse(context: &Context, user: Option<UserId>, from: IpAddr) -> Result<Problem, Problem> {
     context
         .store
-        .act(move |tx, here| accounts::note_refused_sign_in(tx, here, user))
+        .act(move |tx, here| accounts::note_refused_sign_in(tx, here, user, from))
         .await?;
     Ok(accounts::refused_sign_in().into())
 }

@@ -47,6 +47,7 @@ macro_rules! served {
         init_service(
             App::new()
                 .app_data($lab.context())
+                .wrap(headers())
                 .configure(routes($lab.context().side)),
         )
         .await

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use actix_web::HttpRequest;
 use jiff::Timestamp;
 
 use super::problem::Problem;
@@ -118,34 +117,8 @@ fn note<K: std::hash::Hash + Eq + Copy>(
     kept.insert(key, failures);
 }
 
-/// Where a request comes from: the other end of the connection or, where that is a proxy that the configuration names, the last
-/// address in `X-Forwarded-For` that is none.
-pub fn address(request: &HttpRequest, proxies: &[IpAddr]) -> IpAddr {
-    let unknown = IpAddr::from([0, 0, 0, 0]);
-    let peer = request
-        .peer_addr()
-        .map_or(unknown, |address| address.ip().to_canonical());
-    if !proxies.contains(&peer) {
-        return peer;
-    }
-    let forwarded = request.headers().get_all("X-Forwarded-For");
-    let mut hops: Vec<IpAddr> = forwarded
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|hop| hop.trim().parse::<IpAddr>().ok())
-        .collect();
-    while let Some(hop) = hops.pop() {
-        if !proxies.contains(&hop) {
-            return hop;
-        }
-    }
-    peer
-}
-
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
-
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -198,19 +171,5 @@ mod tests {
         }
         assert_eq!(throttles.accounts.lock().unwrap().len(), KEPT_MAX);
         assert_eq!(throttles.addresses.lock().unwrap().len(), KEPT_MAX);
-    }
-
-    #[test]
-    fn only_a_known_proxy_is_believed() {
-        let from = |peer: &str| {
-            TestRequest::default()
-                .peer_addr(format!("{peer}:4000").parse().unwrap())
-                .insert_header(("X-Forwarded-For", "198.51.100.1, 203.0.113.9, 10.0.0.2"))
-                .to_http_request()
-        };
-        let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
-        assert_eq!(address(&from("10.0.0.1"), &proxies), ip("203.0.113.9"));
-        assert_eq!(address(&from("192.0.2.1"), &proxies), ip("192.0.2.1"));
-        assert_eq!(address(&from("10.0.0.1"), &[]), ip("10.0.0.1"));
     }
 }

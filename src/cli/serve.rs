@@ -86,6 +86,7 @@ async fn answer(
         App::new()
             .app_data(context.clone())
             .wrap(from_fn(strangers::guarded))
+            .wrap(api::headers())
             .wrap(Condition::new(encrypted, only_encrypted()))
             .configure(api::routes(side))
             .configure(pages::routes)

@@ -128,11 +128,15 @@ pub fn recovery_hash(code: &str) -> Hash {
     Hash::derive("poundlock recovery code 1", plain.as_bytes())
 }
 
-/// A recovery code of 80 random bits, to be written down.
-pub fn recovery_code(random: [u8; 10]) -> String {
-    let text = data_encoding::BASE32_NOPAD.encode(&random).to_lowercase();
-    let (front, back) = text.split_at(8);
-    format!("{front}-{back}")
+/// The random bytes of a recovery code: 120 bits, so many that a plain hash of it cannot be reversed by trying.
+pub const RECOVERY_BYTES: usize = 15;
+
+/// A recovery code, to be written down: three groups of eight letters and digits.
+pub fn recovery_code(random: &[u8; RECOVERY_BYTES]) -> String {
+    let text = data_encoding::BASE32_NOPAD.encode(random).to_lowercase();
+    let (front, rest) = text.split_at(8);
+    let (middle, back) = rest.split_at(8);
+    format!("{front}-{middle}-{back}")
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ fn caller(visit: &Visit) -> Caller {
     Caller {
         actor: visit.actor.clone(),
         from: visit.from,
+        session: Some(visit.session_hash()),
     }
 }
 

@@ -17,6 +17,7 @@ use super::Problem;
 use super::fields::Fields;
 use super::visit::{Shell, Visit};
 use crate::api::extract::read_bounded;
+use crate::api::origin;
 
 /// The field that carries the token.
 pub const TOKEN: &str = "form_token";
@@ -129,7 +130,7 @@ pub fn check_origin(request: &HttpRequest) -> Result<(), Problem> {
         // Without the scheme: a proxy in front may speak TLS and not say so. The host is what tells sites apart.
         None => header(ORIGIN.as_str())
             .and_then(|origin| origin.split_once("://"))
-            .is_some_and(|(_, host)| host.eq_ignore_ascii_case(request.connection_info().host())),
+            .is_some_and(|(_, host)| host.eq_ignore_ascii_case(&origin::host(request))),
     };
     if ours {
         Ok(())

@@ -9,7 +9,6 @@ use super::{forgotten, register};
 use crate::acts::accounts;
 use crate::api::passwords::Password;
 use crate::api::sessions::{self, Attempt};
-use crate::api::throttles::Trier;
 
 /// Where a session is ended.
 pub(super) const SIGN_OUT: &str = "/sign-out";
@@ -66,23 +65,34 @@ async fn sign_in(OpenForm { shell, fields }: OpenForm) -> Answer {
 async fn begin_session(shell: &Shell, fields: &Fields) -> Result<Zeroizing<String>, Problem> {
     let email = fields.get("email").to_owned();
     let attempt = Attempt {
-        trier: Trier::of_account(&email, shell.from),
+        from: shell.from,
         email,
         password: Password::new(fields.get("password")),
         code: fields.given("code").map(str::to_owned),
         agent: shell.agent.clone(),
     };
     let (token, _) = sessions::attempt(&shell.context, attempt).await?;
+    // Whoever signs in anew on a page that was open does not leave a session behind.
+    end_session(shell).await?;
     Ok(token)
 }
 
 async fn sign_out(form: Form) -> Answer {
-    let (actor, hash) = (form.actor.clone(), form.session_hash());
-    form.context
-        .store
-        .act(move |tx, here| accounts::sign_out(tx, here, &actor, &hash))
-        .await?;
+    end_session(&form).await?;
     Ok(form.go_as("/sign-in?signed-out", None))
+}
+
+/// Ends the session of whoever looks, if there is one.
+async fn end_session(shell: &Shell) -> Result<(), Problem> {
+    let hash = shell.session_hash();
+    if let Some(actor) = shell.actor.clone() {
+        shell
+            .context
+            .store
+            .act(move |tx, here| accounts::sign_out(tx, here, &actor, &hash))
+            .await?;
+    }
+    Ok(())
 }
 
 /// Where to go after signing in: a page of this node, whatever the address says.

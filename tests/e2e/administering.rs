@@ -47,7 +47,13 @@ fn a_second_factor_that_the_owner_demands_is_added_before_anything_else() {
     let sam = Person::sign_in(node.address(), SAM, PASSWORD);
     let owner = Person::sign_in(node.address(), OWNER, PASSWORD);
     authenticator::add(&owner);
-    assert_eq!(node.run(OWNER, &demand).json()["require_second_factor"], true);
+    assert_eq!(
+        node.run(OWNER, &demand).refused(3),
+        "not_signed_in",
+        "sessions that began without it have ended"
+    );
+    let demanded = owner.try_patch("/settings", &json!({"require_second_factor": true}));
+    assert_eq!(demanded.0, 200, "{demanded:?}");
 
     let newcomer = json!({"name": "Nia", "email": "nia@example.org", "password": "a long enough password"});
     for refused in [
@@ -65,6 +71,7 @@ fn a_second_factor_that_the_owner_demands_is_added_before_anything_else() {
     assert_eq!(sam.get("/users/me")["second_factor"], false);
     assert_eq!(items(&sam.get("/sessions")).len(), 2);
     authenticator::add(&sam);
+    assert_eq!(items(&sam.get("/sessions")).len(), 1);
     assert_eq!(items(&sam.get("/datasets")).len(), 0);
     assert_eq!(owner.get("/settings")["require_second_factor"], true);
 }

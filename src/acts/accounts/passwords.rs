@@ -49,7 +49,7 @@ pub fn rehash(tx: &mut Tx<'_>, user: UserId, before: &str, after: String) -> Res
     }
 }
 
-/// Gives the actor the password that they have chosen, having shown the one before. All their other sessions end.
+/// Gives the actor the password that they have chosen, having shown the one before. All their sessions end but the one under `kept`.
 ///
 /// # Errors
 /// The account is gone.
@@ -58,11 +58,11 @@ pub fn change_password(
     actor: &Actor,
     here: &Here,
     password_hash: String,
-    session: &Hash,
+    kept: Option<&Hash>,
 ) -> Result<(), Refusal> {
     put(tx, actor.user, password_hash)?;
     withdraw_offer(tx, actor.user)?;
-    sign_in::end_all(tx, actor.user, Some(session))?;
+    sign_in::end_all(tx, actor.user, kept)?;
     note(
         tx,
         here,

@@ -43,7 +43,8 @@ pub fn add_second_factor(tx: &mut Tx<'_>, actor: &Actor, factor: SecondFactor) -
     Ok(tx.put(&CREDENTIALS, &actor.user.0, &credentials)?)
 }
 
-/// Confirms the actor's second factor by a first code, and keeps the hashes of their recovery codes.
+/// Confirms the actor's second factor by a first code, and keeps the hashes of their recovery codes. All their sessions end but the
+/// one under `kept`: they began without it.
 ///
 /// # Errors
 /// None waits to be confirmed, or the code is wrong.
@@ -53,6 +54,7 @@ pub fn confirm_second_factor(
     here: &Here,
     code: &str,
     recovery: Vec<Hash>,
+    kept: Option<&Hash>,
 ) -> Result<(), Refusal> {
     let mut credentials = held(tx, actor.user)?;
     let waiting = credentials.second_factor.as_mut().filter(|it| !it.is_confirmed());
@@ -69,11 +71,13 @@ pub fn confirm_second_factor(
         ));
     }
     tx.put(&CREDENTIALS, &actor.user.0, &credentials)?;
+    sign_in::end_all(tx, actor.user, kept)?;
     note(tx, actor, here, Action::SECOND_FACTOR_ADDED, actor.user)
 }
 
 /// Removes a second factor: the actor's own with a code of it, having shown their password; or that of somebody who has lost
-/// theirs, by an administrator who has every permission that the person has.
+/// theirs, by an administrator who has every permission that the person has. All sessions of the person end but the one under
+/// `kept`.
 ///
 /// # Errors
 /// A permission is missing, the code is wrong, or there is no second factor.
@@ -83,6 +87,7 @@ pub fn remove_second_factor(
     here: &Here,
     user: UserId,
     code: Option<&str>,
+    kept: Option<&Hash>,
 ) -> Result<(), Refusal> {
     if actor.user != user {
         administered(tx, actor, user)?;
@@ -99,6 +104,7 @@ pub fn remove_second_factor(
     let mut credentials = held(tx, user)?;
     credentials.second_factor = None;
     tx.put(&CREDENTIALS, &user.0, &credentials)?;
+    sign_in::end_all(tx, user, kept)?;
     note(tx, actor, here, Action::SECOND_FACTOR_REMOVED, user)
 }
 

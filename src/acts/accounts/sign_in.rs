@@ -1,6 +1,7 @@
 //! Signing in and out, and the sessions that somebody has.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -35,6 +36,8 @@ pub struct Presented {
     pub token: Hash,
     /// How the browser or program calls itself.
     pub agent: String,
+    /// Where it is.
+    pub from: IpAddr,
 }
 
 /// Somebody who has signed in.
@@ -71,7 +74,8 @@ pub fn sign_in(tx: &mut Tx<'_>, here: &Here, presented: &Presented) -> Result<Si
     tx.put(&SESSIONS, &presented.token.0, &session)?;
     tx.put(&SESSIONS_OF, &(user.0, session.id.0), &presented.token.0)?;
     let by = audit::Actor::User(user.0);
-    records::audit(tx, here, by, Action::LOGIN, &[user.0], &[])?;
+    let from = [("from", presented.from.to_string())];
+    records::audit(tx, here, by, Action::LOGIN, &[user.0], &from)?;
     Ok(SignedIn { session, person })
 }
 
@@ -153,11 +157,16 @@ pub(super) fn end_all(tx: &mut Tx<'_>, user: UserId, kept: Option<&Hash>) -> Res
     Ok(())
 }
 
-/// Writes down that a sign-in was refused: for an account if the address named one.
+/// Writes down that a sign-in was refused, and where it came from: for an account if the address named one.
 ///
 /// # Errors
 /// The store fails.
-pub fn note_refused_sign_in(tx: &mut Tx<'_>, here: &Here, user: Option<UserId>) -> Result<(), Refusal> {
+pub fn note_refused_sign_in(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    user: Option<UserId>,
+    from: IpAddr,
+) -> Result<(), Refusal> {
     let subjects: Vec<Uuid> = user.into_iter().map(|user| user.0).collect();
     let by = audit::Actor::Node;
     Ok(records::audit(
@@ -166,7 +175,7 @@ pub fn note_refused_sign_in(tx: &mut Tx<'_>, here: &Here, user: Option<UserId>) 
         by,
         Action::LOGIN_REFUSED,
         &subjects,
-        &[],
+        &[("from", from.to_string())],
     )?)
 }
 

@@ -119,6 +119,7 @@ impl Lab {
             session: SessionId(Uuid::new_v4()),
             token: token_hash(token),
             agent: "test".into(),
+            from: std::net::Ipv4Addr::LOCALHOST.into(),
         };
         self.act(move |tx, here| sign_in(tx, here, &presented))
     }

@@ -2,68 +2,42 @@
 //! position of the journal or a moment, and may be that of something that the reader may not see; where scientists and
 //! private data are on one node, positions would count what happens on the private data.
 //!
-//! The key lives as long as the process: a list that is read over a restart of the node is begun again. The seal is an
-//! SIV construction over BLAKE3: a keyed hash of the content is its tag, and the keyed stream that begins with the tag
-//! hides the content. The same content gives the same cursor, and nothing else shows.
+//! The key lives as long as the process: a list that is read over a restart of the node is begun again. The seal is
+//! ChaCha20-Poly1305 (RFC 8439) under a random nonce, which stands before the sealed bytes.
 
 use std::sync::LazyLock;
 
-use subtle::ConstantTimeEq;
+use chacha20poly1305::aead::Aead;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
 
 use crate::clock;
 
-/// The bytes of a tag.
-const TAG: usize = 16;
-/// The longest content: far more than any place takes.
-const CONTENT_MAX: usize = 256;
+/// The bytes of a nonce.
+const NONCE: usize = 12;
+/// The longest seal that is looked at: far longer than any place takes.
+const SEALED_MAX: usize = 256;
 
-struct Keys {
-    tag: [u8; 32],
-    stream: [u8; 32],
-}
-
-static KEYS: LazyLock<Keys> = LazyLock::new(|| {
-    let drawn = clock::random_bytes();
-    Keys {
-        tag: blake3::derive_key("poundlock cursor tag 1", &drawn),
-        stream: blake3::derive_key("poundlock cursor stream 1", &drawn),
-    }
-});
+static CIPHER: LazyLock<ChaCha20Poly1305> =
+    LazyLock::new(|| ChaCha20Poly1305::new(&clock::random_bytes().into()));
 
 /// Seals what a cursor holds.
 pub(super) fn seal(content: &[u8]) -> Vec<u8> {
-    let tag = tag_of(content);
-    let mut sealed = tag.to_vec();
-    sealed.extend(hidden(tag, content));
-    sealed
+    let mut nonce = [0; NONCE];
+    nonce.copy_from_slice(&clock::random_bytes()[..NONCE]);
+    // It fails for contents of hundreds of gigabytes alone; an empty cursor is refused when it comes back.
+    let hidden = CIPHER
+        .encrypt(Nonce::from_slice(&nonce), content)
+        .unwrap_or_default();
+    [&nonce[..], &hidden].concat()
 }
 
 /// What a sealed cursor holds; none if this process has not sealed it.
 pub(super) fn open(sealed: &[u8]) -> Option<Vec<u8>> {
-    let (tag, hidden_content) = sealed.split_first_chunk::<TAG>()?;
-    if hidden_content.len() > CONTENT_MAX {
+    if sealed.len() > SEALED_MAX {
         return None;
     }
-    let content = hidden(*tag, hidden_content);
-    bool::from(tag_of(&content).ct_eq(tag)).then_some(content)
-}
-
-fn tag_of(content: &[u8]) -> [u8; TAG] {
-    let hash = blake3::keyed_hash(&KEYS.tag, content);
-    let mut tag = [0; TAG];
-    tag.iter_mut()
-        .zip(hash.as_bytes())
-        .for_each(|(to, from)| *to = *from);
-    tag
-}
-
-/// Hides bytes under a tag, or shows them again.
-fn hidden(tag: [u8; TAG], bytes: &[u8]) -> Vec<u8> {
-    let mut stream = vec![0; bytes.len()];
-    let mut hasher = blake3::Hasher::new_keyed(&KEYS.stream);
-    hasher.update(&tag).finalize_xof().fill(&mut stream);
-    stream.iter_mut().zip(bytes).for_each(|(to, from)| *to ^= from);
-    stream
+    let (nonce, hidden) = sealed.split_first_chunk::<NONCE>()?;
+    CIPHER.decrypt(Nonce::from_slice(nonce), hidden).ok()
 }
 
 #[cfg(test)]
@@ -82,7 +56,7 @@ mod tests {
         );
         assert_eq!(open(content), None);
         assert_eq!(open(&[]), None);
-        assert_eq!(open(&[0; TAG + CONTENT_MAX + 1]), None);
+        assert_eq!(open(&[0; SEALED_MAX + 1]), None);
         for place in 0..sealed.len() {
             let mut other = sealed.clone();
             other[place] ^= 1;

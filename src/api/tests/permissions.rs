@@ -56,6 +56,7 @@ async fn session(lab: &Lab, user: UserId, ago: SignedDuration) -> String {
         session: SessionId(uuid::Uuid::new_v4()),
         token: token_hash(&token),
         agent: String::new(),
+        from: std::net::Ipv4Addr::LOCALHOST.into(),
     };
     let store = &lab.running.node().store;
     let begun = store.act(move |tx, here| {

@@ -41,6 +41,8 @@ pub(super) fn configured(tls: &Tls) -> Result<ServerConfig, Failure> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(refused)?;
+    // The node's order of suites, not the client's.
+    config.ignore_client_order = true;
     // The server behind speaks nothing else.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

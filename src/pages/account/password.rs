@@ -81,5 +81,5 @@ async fn change(form: Form) -> Answer {
 async fn changed(form: &Form) -> Result<(), Problem> {
     let new = typed_twice(&form.fields)?;
     let present = Password::new(form.fields.get("password"));
-    password_changes::change_own(&form.context, caller(form), form.session_hash(), present, new).await
+    password_changes::change_own(&form.context, caller(form), present, new).await
 }

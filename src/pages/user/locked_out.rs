@@ -80,7 +80,7 @@ async fn remove(form: Form, id: Path<Uuid>) -> Answer {
     }
     form.context
         .store
-        .act(move |tx, here| accounts::remove_second_factor(tx, &actor, here, id, None))
+        .act(move |tx, here| accounts::remove_second_factor(tx, &actor, here, id, None, None))
         .await?;
     Ok(form.go_and_say(&address(id), &Notice::done("Their second factor is removed.")))
 }

@@ -97,7 +97,7 @@ fn a_second_factor_that_is_demanded_is_owed_until_it_is_confirmed() {
         .unwrap();
     assert_eq!(word(demand(&lab)), "second_factor_first", "not confirmed yet");
     let by = owner.clone();
-    lab.act(move |tx, here| confirm_second_factor(tx, &by, here, "287082", recovery))
+    lab.act(move |tx, here| confirm_second_factor(tx, &by, here, "287082", recovery, None))
         .unwrap();
     demand(&lab).unwrap();
     assert!(owes(&lab, 11, None));
@@ -139,7 +139,7 @@ fn a_new_password_ends_the_other_sessions() {
     lab.sign_in(OLGA, "desk").unwrap();
     lab.sign_in(OLGA, "other").unwrap();
     let (olga, desk) = (lab.who("desk").unwrap(), token_hash("desk"));
-    lab.act(move |tx, here| change_password(tx, &olga, here, "new".into(), &desk))
+    lab.act(move |tx, here| change_password(tx, &olga, here, "new".into(), Some(&desk)))
         .unwrap();
     assert!(lab.who("desk").is_some() && lab.who("other").is_none());
     let (_, held) = credentials(&lab.view(), "olga@example.org").unwrap().unwrap();
@@ -221,10 +221,12 @@ fn the_second_factor_is_asked_for_once_it_is_confirmed() {
     let confirm = |lab: &Lab, code: &str| {
         let (by, code) = (olga.clone(), code.to_owned());
         let recovery = vec![recovery_hash("abcdefgh-ijklmnop")];
-        lab.act(move |tx, here| confirm_second_factor(tx, &by, here, &code, recovery))
+        lab.act(move |tx, here| confirm_second_factor(tx, &by, here, &code, recovery, None))
     };
     assert_eq!(word(confirm(&lab, "000000")), "second_factor_refused");
+    assert!(lab.who("before").is_some());
     confirm(&lab, "287082").unwrap();
+    assert!(lab.who("before").is_none(), "it began without the second factor");
     assert_eq!(word(confirm(&lab, "287082")), "no_second_factor");
 
     assert_eq!(word(lab.sign_in(OLGA, "none")), "second_factor_needed");
@@ -259,13 +261,13 @@ fn a_lost_second_factor_is_removed_by_those_above() {
     for actor in [owner.clone(), administrator.clone()] {
         lab.act(move |tx, here| {
             add_second_factor(tx, &actor, SecondFactor::new(SECRET))?;
-            confirm_second_factor(tx, &actor, here, "287082", Vec::new())
+            confirm_second_factor(tx, &actor, here, "287082", Vec::new(), None)
         })
         .unwrap();
     }
     let remove = |lab: &Lab, actor: &Actor, number: u128, code: Option<&str>| {
         let (actor, code) = (actor.clone(), code.map(str::to_owned));
-        lab.act(move |tx, here| remove_second_factor(tx, &actor, here, id(number), code.as_deref()))
+        lab.act(move |tx, here| remove_second_factor(tx, &actor, here, id(number), code.as_deref(), None))
     };
     assert_eq!(word(remove(&lab, &administrator, OLGA, None)), "denied");
     assert_eq!(
