@@ -286,7 +286,11 @@ fn strangers_are_served_at_a_bounded_rate_and_people_are_not_held_up() {
         match head(&answer) {
             (200, _) => served += 1,
             (429, headers) => {
-                for header in ["retry-after: ", "x-content-type-options: nosniff", "content-security-policy: "] {
+                for header in [
+                    "retry-after: ",
+                    "x-content-type-options: nosniff",
+                    "content-security-policy: ",
+                ] {
                     assert!(headers.contains(header), "{header}: {headers}");
                 }
                 let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
