@@ -149,7 +149,7 @@ async fn put_mock(
 }
 
 fn with_shared_rows(asset: &crate::domain::object::Object, shared: u64) -> HttpResponse {
-    let mut asset = view::object(asset);
+    let mut asset = view::document(asset);
     asset["mock_shares_rows"] = shared.into();
     HttpResponse::Ok().json(asset)
 }
@@ -257,7 +257,7 @@ async fn generate_mock(
     let plan = body.plan()?;
     let take = move || asset_uploads::generated_mock(&context, &upload, &plan, seed);
     let (asset, _) = off_the_arbiter(take).await??;
-    let mut asset = view::object(&asset);
+    let mut asset = view::document(&asset);
     asset["seed"] = seed.into();
     Ok(HttpResponse::Ok().json(asset))
 }

@@ -103,7 +103,7 @@ impl SubmissionBody {
 
 /// Code as JSON: its constants as the JSON that they are.
 pub(super) fn code(object: &Object) -> Value {
-    let mut shown = view::object(object);
+    let mut shown = view::document(object);
     let bindings = shown["input_policy"].as_object_mut().into_iter().flatten();
     for (_, binding) in bindings {
         let constant = binding["constant"]

@@ -166,7 +166,7 @@ impl DatasetChange {
 
 /// A dataset with its assets under `assets`.
 fn shown(shown: &Shown) -> Value {
-    let mut dataset = view::object(&shown.dataset);
+    let mut dataset = view::document(&shown.dataset);
     dataset["assets"] = json!(view::objects(&shown.assets));
     dataset
 }

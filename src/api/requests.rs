@@ -109,7 +109,7 @@ impl RequestBody {
 }
 
 fn listed(found: &Listed) -> Value {
-    let mut shown = view::object(&found.request.object);
+    let mut shown = view::document(&found.request.object);
     shown["status"] = json!(found.status);
     shown["signed"] = json!(Signed::from(&found.signed));
     if let Some(sight) = &found.sight {
@@ -119,7 +119,7 @@ fn listed(found: &Listed) -> Value {
 }
 
 fn whole(found: &View) -> Value {
-    let mut shown = view::object(&found.request.object);
+    let mut shown = view::document(&found.request.object);
     shown["status"] = json!(found.status);
     let decisions: Vec<_> = found
         .decisions
