@@ -254,8 +254,9 @@ pub fn page() -> String {
     }
     page.push_str(
         "\n## The routes\n\n\"Signed in\" means that the rest depends on whose a thing is: scientists get what is theirs, and those \
-         who triage get\neverything. Where the owner demands a second factor, whoever has none yet may call the routes that say so and no others. Publishing and adopting a dataset need can_upload_data as well; a mock that is real \
-         data needs can_release.\n\n| route | needs | no login | Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | \
+         who triage get\neverything. Where the owner demands a second factor, whoever has none yet may call the routes that \
+         say so and no\nothers. Publishing and adopting a dataset need can_upload_data as well; a mock that is real data needs \
+         can_release.\n\n| route | needs | no login | Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | \
          --- | --- | --- |\n",
     );
     for row in TABLE {

@@ -116,7 +116,7 @@ pub async fn attempt(
         .await;
     match done {
         Ok(signed_in) => {
-            context.throttles().succeeded(trier);
+            context.throttles().succeeded(trier, now);
             Ok((token, signed_in))
         }
         // That a code is asked for is no failure; a wrong one is.

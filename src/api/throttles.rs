@@ -1,5 +1,6 @@
-//! How fast secrets may be guessed: failures by account and by network address, in memory. A restart forgets them, which only
-//! the administrator of the machine can bring about.
+//! How fast secrets may be guessed: failures by account and by network address, in memory. Somebody who has signed in from where
+//! they are has failures of their own there, so that whoever keeps guessing elsewhere does not keep them out. A restart forgets all
+//! of it, which only the administrator of the machine can bring about.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -41,11 +42,16 @@ impl Trier {
     }
 }
 
+/// An account, seen from an address.
+type Place = ([u8; 32], IpAddr);
+
 /// The failures so far.
 #[derive(Debug, Default)]
 pub struct Throttles {
     accounts: Mutex<HashMap<[u8; 32], Failures>>,
     addresses: Mutex<HashMap<IpAddr, Failures>>,
+    /// Where people have signed in.
+    familiar: Mutex<HashMap<Place, Failures>>,
 }
 
 impl Throttles {
@@ -54,30 +60,44 @@ impl Throttles {
     /// # Errors
     /// They have to wait; 429 with the seconds.
     pub fn admit(&self, trier: Trier, now: Timestamp) -> Result<(), Problem> {
-        let of_account = trier
-            .account
-            .and_then(|account| wait(&self.accounts, &account, PER_ACCOUNT, now));
+        let of_account = trier.account.and_then(|account| match self.familiar(trier) {
+            Some(place) => wait(&self.familiar, &place, PER_ACCOUNT, now),
+            None => wait(&self.accounts, &account, PER_ACCOUNT, now),
+        });
         let of_address = wait(&self.addresses, &trier.address, PER_ADDRESS, now);
         match of_account.max(of_address) {
-            Some(seconds) => Err(Problem::too_many_tries(seconds)),
+            Some(seconds) => {
+                tracing::warn!(address = %trier.address, seconds, "a try has to wait");
+                Err(Problem::too_many_tries(seconds))
+            }
             None => Ok(()),
         }
     }
 
-    /// They have failed.
+    /// They have failed, which stands in the log: a password, code or token was refused, or a token asked for.
     pub fn failed(&self, trier: Trier, now: Timestamp) {
-        if let Some(account) = trier.account {
-            note(&self.accounts, account, PER_ACCOUNT, now);
+        tracing::warn!(address = %trier.address, "a try counts against its account and address");
+        match (trier.account, self.familiar(trier)) {
+            (_, Some(place)) => note(&self.familiar, place, PER_ACCOUNT, now),
+            (Some(account), None) => note(&self.accounts, account, PER_ACCOUNT, now),
+            (None, None) => {}
         }
         note(&self.addresses, trier.address, PER_ADDRESS, now);
     }
 
-    /// They have signed in: their account's failures are forgotten, the address's are not, behind which others may be.
-    pub fn succeeded(&self, trier: Trier) {
+    /// They have signed in: from now on the account is familiar where they are, and their failures there are forgotten. Those of the
+    /// account elsewhere are not, nor those of the address, behind which others may be.
+    pub fn succeeded(&self, trier: Trier, now: Timestamp) {
         if let Some(account) = trier.account {
-            let mut kept = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.remove(&account);
+            let place = (account, trier.address);
+            keep(&self.familiar, place, PER_ACCOUNT, now, |_| Failures::none(now));
         }
+    }
+
+    fn familiar(&self, trier: Trier) -> Option<Place> {
+        let place = (trier.account?, trier.address);
+        let kept = self.familiar.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.contains_key(&place).then_some(place)
     }
 }
 
@@ -99,11 +119,21 @@ fn note<K: std::hash::Hash + Eq + Copy>(
     pace: Pace,
     now: Timestamp,
 ) {
+    keep(kept, key, pace, now, |before| {
+        before.map_or_else(|| Failures::first(now), |before| before.and_another(pace, now))
+    });
+}
+
+/// Puts what comes after what was there.
+fn keep<K: std::hash::Hash + Eq + Copy>(
+    kept: &Mutex<HashMap<K, Failures>>,
+    key: K,
+    pace: Pace,
+    now: Timestamp,
+    after: impl FnOnce(Option<Failures>) -> Failures,
+) {
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let failures = match kept.get(&key) {
-        Some(before) => before.and_another(pace, now),
-        None => Failures::first(now),
-    };
+    let failures = after(kept.get(&key).copied());
     if kept.len() >= KEPT_MAX && !kept.contains_key(&key) {
         kept.retain(|_, failures| !failures.is_forgotten(pace, now));
         if kept.len() >= KEPT_MAX {
@@ -144,8 +174,29 @@ mod tests {
                 .admit(Trier::of_account("eve@example.org", ip("10.9.9.9")), at(0))
                 .is_ok()
         );
-        throttles.succeeded(elsewhere);
+        throttles.succeeded(elsewhere, at(0));
         assert!(throttles.admit(elsewhere, at(0)).is_ok());
+    }
+
+    #[test]
+    fn whoever_guesses_elsewhere_does_not_keep_its_owner_out() {
+        let throttles = Throttles::default();
+        let at_home = Trier::of_account("ada@example.org", ip("192.0.2.7"));
+        throttles.succeeded(at_home, at(0));
+        for n in 0..100_u8 {
+            let guesser = Trier::of_account("ada@example.org", IpAddr::from([10, 0, 0, n]));
+            throttles.failed(guesser, at(1));
+        }
+        let guesser = Trier::of_account("ada@example.org", ip("10.1.1.1"));
+        assert!(throttles.admit(guesser, at(1)).is_err());
+        assert!(throttles.admit(at_home, at(1)).is_ok());
+        for _ in 0..=PER_ACCOUNT.free {
+            throttles.failed(at_home, at(1));
+        }
+        assert!(
+            throttles.admit(at_home, at(1)).is_err(),
+            "nor may its owner guess"
+        );
     }
 
     #[test]

@@ -36,6 +36,11 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// No failure yet.
+    pub fn none(now: Timestamp) -> Self {
+        Self { count: 0, last: now }
+    }
+
     /// The first failure.
     pub fn first(now: Timestamp) -> Self {
         Self { count: 1, last: now }

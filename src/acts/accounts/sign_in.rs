@@ -68,19 +68,29 @@ pub fn sign_in(tx: &mut Tx<'_>, here: &Here, presented: &Presented) -> Result<Si
     let (Some(_), Some(person)) = (account, person(tx, user)?) else {
         return Err(refused_sign_in());
     };
-    prove(tx, here, user, presented.code.as_deref())?;
+    let proof = prove(tx, here, user, presented.code.as_deref())?;
     sweep(tx, here, user, &presented.token)?;
     let session = Session::begin(presented.session, user, &presented.agent, here.now);
     tx.put(&SESSIONS, &presented.token.0, &session)?;
     tx.put(&SESSIONS_OF, &(user.0, session.id.0), &presented.token.0)?;
     let by = audit::Actor::User(user.0);
-    let from = [("from", presented.from.to_string())];
-    records::audit(tx, here, by, Action::LOGIN, &[user.0], &from)?;
+    let proof = match proof {
+        None => "password",
+        Some(Proof::Code) => "password and code",
+        Some(Proof::Recovery) => "password and recovery code",
+    };
+    let details = [("from", presented.from.to_string()), ("proof", proof.to_owned())];
+    records::audit(tx, here, by, Action::LOGIN, &[user.0], &details)?;
     Ok(SignedIn { session, person })
 }
 
-/// Demands the second factor of those who have one.
-pub(super) fn prove(tx: &mut Tx<'_>, here: &Here, user: UserId, code: Option<&str>) -> Result<(), Refusal> {
+/// Demands the second factor of those who have one: what they proved by, none where they have none.
+pub(super) fn prove(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    user: UserId,
+    code: Option<&str>,
+) -> Result<Option<Proof>, Refusal> {
     let Some(mut credentials) = tx.get(&CREDENTIALS, &user.0)? else {
         return Err(refused_sign_in());
     };
@@ -89,7 +99,7 @@ pub(super) fn prove(tx: &mut Tx<'_>, here: &Here, user: UserId, code: Option<&st
         .as_mut()
         .filter(|factor| factor.is_confirmed())
     else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(code) = code else {
         return Err(Refusal::conflict(
@@ -115,7 +125,8 @@ pub(super) fn prove(tx: &mut Tx<'_>, here: &Here, user: UserId, code: Option<&st
             &[("left", left)],
         )?;
     }
-    Ok(tx.put(&CREDENTIALS, &user.0, &credentials)?)
+    tx.put(&CREDENTIALS, &user.0, &credentials)?;
+    Ok(Some(proof))
 }
 
 fn sweep(tx: &mut Tx<'_>, here: &Here, user: UserId, token: &Hash) -> Result<(), Refusal> {

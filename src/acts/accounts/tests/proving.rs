@@ -252,6 +252,27 @@ fn the_second_factor_is_asked_for_once_it_is_confirmed() {
 }
 
 #[test]
+fn a_sign_in_says_where_it_came_from_and_what_it_was_proved_by() {
+    let lab = Lab::ready();
+    lab.sign_in(OLGA, "a").unwrap();
+    lab.act(|tx, here| note_refused_sign_in(tx, here, None, std::net::Ipv4Addr::LOCALHOST.into()))
+        .unwrap();
+    let entries = chain::entries_after(&lab.view(), 0, 1000).unwrap();
+    let details = |action: &str| {
+        let entry = entries
+            .iter()
+            .rfind(|entry| entry.fields.action.to_string() == action);
+        format!("{:?}", entry.unwrap().fields.detail)
+    };
+    let login = details("login");
+    assert!(
+        login.contains("127.0.0.1") && login.contains("password"),
+        "{login}"
+    );
+    assert!(details("login.refused").contains("127.0.0.1"));
+}
+
+#[test]
 fn a_lost_second_factor_is_removed_by_those_above() {
     let mut lab = Lab::ready();
     lab.now = Timestamp::from_second(59).unwrap();
