@@ -5,7 +5,7 @@
 //! loaded from elsewhere, and nothing was refused by the page's own policy.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -72,26 +72,35 @@ fn find() -> Result<Tools, String> {
     Ok(Tools { driver, axe })
 }
 
+/// A driver and its port; none if it ends before it listens.
+fn start_driver(program: &Path, home: &Path) -> Option<(Child, u16)> {
+    let mut driver = Command::new(program)
+        .arg("--port=0")
+        .env("HOME", home)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines.map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse::<u16>().ok()
+    });
+    if port.is_none() {
+        driver.wait().unwrap();
+    }
+    port.map(|port| (driver, port))
+}
+
 impl Browser {
     /// A browser that looks at a node, or none where there is no browser; then the test is skipped aloud.
     pub fn at(node: &str) -> Option<Self> {
         let tools = tools()?;
         let profile = tempfile::tempdir().unwrap();
-        let mut driver = Command::new(&tools.driver)
-            .arg("--port=0")
-            .env("HOME", profile.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                port.trim_end_matches('.').parse::<u16>().ok()
-            })
-            .expect("the driver says on which port it listens");
+        // A driver takes a port that is free for IPv4, and ends if the same one is not free for IPv6.
+        let (driver, port) = (0..10)
+            .find_map(|_| start_driver(&tools.driver, profile.path()))
+            .expect("a driver says on which port it listens");
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(180)))

@@ -293,7 +293,7 @@ impl Campaign {
         } else {
             &mut self.world.high
         };
-        node.died();
+        node.died().expect("it was killed");
         sound(node, &node.folder());
         node.start();
         let address = node.address().to_owned();

@@ -61,7 +61,10 @@ impl Mortal {
         std::fs::write(&self.armed, place).unwrap();
         let lost = act(self.node(side));
         assert_ne!(lost.code, 0, "{place}: {}", lost.stdout);
-        let status = self.node(side).died();
+        let status = self
+            .node(side)
+            .died()
+            .unwrap_or_else(|| panic!("{place}: the node lives on, and refused: {}", lost.stderr));
         let signal = std::os::unix::process::ExitStatusExt::signal(&status);
         assert_eq!(
             signal,
@@ -107,14 +110,14 @@ fn path(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// The newest bundle on the stick.
-fn newest(stick: &Path) -> String {
-    let mut found: Vec<_> = std::fs::read_dir(stick)
+/// The newest bundle on the stick that is for a node.
+fn newest(stick: &Path, node: &str) -> String {
+    let begins = format!("to-{}-", &node[..8]);
+    let found = std::fs::read_dir(stick)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .collect();
-    found.sort();
-    path(found.last().unwrap())
+        .filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with(&begins));
+    path(&found.max().unwrap())
 }
 
 fn dataset(name: &str) -> Vec<String> {
@@ -186,7 +189,7 @@ fn nothing_is_lost_or_half_done_wherever_a_node_dies() {
     let export = ["bundle", "export", low_id.as_str(), "--to", stick_name.as_str()];
     let written = mortal.world.high.run(OWNER, &export);
     assert_eq!(written.code, 0, "{}", written.stderr);
-    let down = newest(&stick);
+    let down = newest(&stick, &low_id);
     let taken = mortal
         .dies(Side::Low, "import.published", &["bundle", "import", &down], &[])
         .json();

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -239,9 +240,18 @@ impl Node {
         }
     }
 
-    /// Waits until the process has ended by itself.
-    pub fn died(&mut self) -> ExitStatus {
-        self.process.take().unwrap().wait().unwrap()
+    /// Waits until the process has ended by itself; none if it lives on for a minute.
+    pub fn died(&mut self) -> Option<ExitStatus> {
+        let given_up = Instant::now() + Duration::from_secs(60);
+        let process = self.process.as_mut().unwrap();
+        while Instant::now() < given_up {
+            if let Some(status) = process.try_wait().unwrap() {
+                self.process = None;
+                return Some(status);
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        None
     }
 
     /// Sends a request as it stands, and reads what comes back until the node closes the connection.
