@@ -5,8 +5,12 @@ use actix_web::{App, web};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::session;
 use crate::domain::side::Side;
 use crate::node::{Config, Running, make, open};
+use crate::store::read::Read;
+use crate::store::tables::SESSIONS;
+use crate::store::transaction::Tx;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -251,6 +255,41 @@ async fn answers_bear_the_headers_that_keep_browsers_safe() {
     let docs = call_service(&app, TestRequest::get().uri("/docs").to_request()).await;
     assert_eq!(docs.status(), 200);
     assert_eq!(docs.headers().get_all("content-security-policy").count(), 1);
+}
+
+/// A session that was last used ten minutes ago is noted as used once a request has come with it.
+#[actix_web::test]
+async fn a_request_notes_that_its_session_is_used() {
+    let lab = lab(Side::Low);
+    let context = lab.context();
+    let app = init_service(
+        App::new()
+            .app_data(context.clone())
+            .wrap(from_fn(strangers::guarded))
+            .configure(routes(Side::Low)),
+    )
+    .await;
+    let token = owner!(app, lab);
+    let hash = session::token_hash(&token);
+    let before = context.store.now() - jiff::SignedDuration::from_mins(10);
+    let set_back = move |tx: &mut Tx<'_>| {
+        let held = tx.get(&SESSIONS, &hash.0)?;
+        if let Some(mut session) = held {
+            session.used_at = Some(before);
+            tx.put(&SESSIONS, &hash.0, &session)?;
+        }
+        Ok(())
+    };
+    context.store.transact(set_back).await.unwrap();
+    assert_eq!(send!(app, by(get("/users/me"), &token)).0, 200);
+    // Noted beside the answer, and in the order of the store's queue before what is asked of it next.
+    actix_web::rt::task::yield_now().await;
+    context.store.transact(|_| Ok(())).await.unwrap();
+    let held = context
+        .store
+        .look(|view| Ok(view.get(&SESSIONS, &hash.0)?))
+        .unwrap();
+    assert!(held.unwrap().last_used() > before);
 }
 
 mod access;

@@ -38,7 +38,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The longest upload, in bytes.
     pub upload_bytes: u64,
-    /// Proxies in front of the node, whose `X-Forwarded-For` is believed when tries are counted by address.
+    /// Proxies in front of the node, which alone are believed when they say where a request comes from, for which host, and whether
+    /// it came over TLS. Without its proxy here, a node behind one sends cookies that are not `Secure`.
     pub proxies: Vec<IpAddr>,
     /// Seconds that requests and running jobs get to finish when the node is told to stop.
     pub stop_seconds: u64,
