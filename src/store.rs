@@ -20,6 +20,7 @@ pub mod migrations;
 pub mod node_folder;
 pub mod placement;
 pub mod read;
+mod recent;
 pub mod records;
 pub mod secrets;
 pub mod sled_engine;

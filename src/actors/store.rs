@@ -16,6 +16,9 @@ use crate::store::records::Here;
 use crate::store::transaction::Tx;
 use crate::store::writer::{TransactError, Writer};
 
+/// Entries of the store that an arbiter reads itself for a page: a fraction of a millisecond's worth.
+const READ_AT_ONCE: usize = 64;
+
 /// Reads the time. [`clock::now`], except in tests.
 pub type Clock = fn() -> Timestamp;
 
@@ -203,6 +206,24 @@ impl StoreHandle {
         Ok(reading(&view)?)
     }
 
+    /// As [`Self::read`], on the thread that calls where there is little to read, and on one that may block where there turns out to
+    /// be more: to hand a short page to another thread and back costs more than to read it. `reading` may be called twice, the
+    /// second time in a newer state.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_page<T: Send + 'static>(
+        &self,
+        reading: impl Fn(&View) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, ActError> {
+        let view = self.view()?.sparing(READ_AT_ONCE);
+        let read = reading(&view);
+        if view.is_spent() {
+            return self.read(reading).await;
+        }
+        Ok(read?)
+    }
+
     /// As [`Self::read`], on the thread that calls, which may be an arbiter. Only for a few records that are likely to be in
     /// memory: the arbiter answers nobody else meanwhile.
     ///
@@ -210,6 +231,14 @@ impl StoreHandle {
     /// As [`Self::read`].
     pub fn look<T>(&self, reading: impl FnOnce(&View) -> Result<T, Refusal>) -> Result<T, ActError> {
         self.read_blocking(reading)
+    }
+
+    /// The revision of the newest committed state.
+    ///
+    /// # Errors
+    /// The engine has failed.
+    pub fn revision(&self) -> Result<u64, ActError> {
+        self.shared.writer.revision().map_err(ActError::internal)
     }
 
     /// One committed state, for what reads all of it. Blocks while it is read.

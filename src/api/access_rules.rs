@@ -213,7 +213,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
     let (limit, after) = (page.limit()?, page.after()?);
     let (rules, next) = context
         .store
-        .read(move |view| access_rules::list(view, &actor, after, limit))
+        .read_page(move |view| access_rules::list(view, &actor, after, limit))
         .await?;
     Ok(HttpResponse::Ok().json(schema::PageOf {
         items: rules.into_iter().map(AccessRuleShown::from).collect(),

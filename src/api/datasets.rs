@@ -217,7 +217,7 @@ async fn list(context: web::Data<Context>, Visitor(viewer): Visitor, Query(sough
     let wanted = Wanted { search, tag, name };
     let listed = context
         .store
-        .read(move |view| datasets::list(view, &viewer, &wanted, before, limit))
+        .read_page(move |view| datasets::list(view, &viewer, &wanted, before, limit))
         .await?;
     Ok(page::answer(&listed))
 }

@@ -94,7 +94,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
     let (limit, after) = (page.limit()?, page.after()?);
     let found = context
         .store
-        .read(move |view| groups::list(view, &actor, after, limit))
+        .read_page(move |view| groups::list(view, &actor, after, limit))
         .await?;
     let last = found.last().filter(|_| found.len() == limit);
     let next = last.and_then(|(id, _)| page::cursor(&id.0));

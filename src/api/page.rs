@@ -2,7 +2,8 @@
 
 mod seal;
 
-use actix_web::HttpResponse;
+use actix_web::http::header::ContentType;
+use actix_web::{HttpResponse, ResponseError};
 use data_encoding::BASE64URL_NOPAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -78,12 +79,20 @@ impl Page {
     }
 }
 
+/// About how long an object is as JSON, in bytes: room that is taken at once need not be made piece by piece.
+const OBJECT_BYTES: usize = 640;
+
 /// A page of objects.
 pub fn answer(listed: &Listed) -> HttpResponse {
-    HttpResponse::Ok().json(List {
+    let list = List {
         items: view::objects(&listed.objects),
         next: listed.next.as_ref().and_then(cursor),
-    })
+    };
+    let mut body = Vec::with_capacity(OBJECT_BYTES * (listed.objects.len() + 1));
+    match serde_json::to_writer(&mut body, &list) {
+        Ok(()) => HttpResponse::Ok().content_type(ContentType::json()).body(body),
+        Err(error) => Problem::internal(&error).error_response(),
+    }
 }
 
 /// The cursor of a page that begins after `key`.

@@ -65,7 +65,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
     let (limit, before) = (page.limit()?, page.after()?);
     let listed = context
         .store
-        .read(move |view| projects::list(view, &actor, before, limit))
+        .read_page(move |view| projects::list(view, &actor, before, limit))
         .await?;
     Ok(page::answer(&listed))
 }

@@ -239,7 +239,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
     let now = context.store.now();
     let (found, next) = context
         .store
-        .read(move |view| requests::list(view, &actor, now, &filter, before, limit))
+        .read_page(move |view| requests::list(view, &actor, now, &filter, before, limit))
         .await?;
     Ok(HttpResponse::Ok().json(List {
         items: found.iter().map(listed).collect(),

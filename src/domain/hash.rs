@@ -53,7 +53,10 @@ impl FromStr for Hash {
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            serializer.collect_str(self)
+            let mut digits = [0; 64];
+            data_encoding::HEXLOWER.encode_mut(&self.0, &mut digits);
+            // Digits are ASCII.
+            serializer.serialize_str(std::str::from_utf8(&digits).unwrap_or_default())
         } else {
             serde_bytes::serialize(&self.0[..], serializer)
         }

@@ -166,6 +166,12 @@ pub trait Engine: Send + Sync + Debug + 'static {
     /// When the engine has failed before and must be opened again.
     fn view(&self) -> Result<Arc<dyn EngineView>, EngineError>;
 
+    /// The revision of the newest committed state: that of a view that is opened now.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    fn revision(&self) -> Result<u64, EngineError>;
+
     /// Carries out the batch: all of it or nothing, and once this returns, a power cut cannot undo it. Gives the
     /// revision of the commit. No view shows any of it before it is durable.
     ///
@@ -220,6 +226,8 @@ pub enum EngineError {
     DamagedValue { key: String },
     #[error("the view was kept for too long while much was written; read again from a new one")]
     ViewExpired,
+    #[error("there is more to read than this reader takes upon itself")]
+    Unsparing,
     #[error("an earlier write could not be made durable; restart the node once the disk is well")]
     Failed,
 }

@@ -57,6 +57,10 @@ impl Engine for MemoryEngine {
         }))
     }
 
+    fn revision(&self) -> Result<u64, EngineError> {
+        self.snapshots.visible()
+    }
+
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         check_batch(&batch)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,16 +1,21 @@
 //! Reading tables: from a [`View`] of committed state, or from a [`Tx`](super::transaction::Tx) that sees its own writes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::engine::{Direction, EngineError, EngineView, Entry, KeyRange, Versioned};
 use super::key::Key;
+use super::recent::{Held, Recent};
 use super::table::{Table, TableError};
 
 /// Entries that a stream over a table reads at a time.
 const CHUNK: usize = 256;
+
+/// What is left to a reader that wanted more than it could afford.
+const SPENT: usize = usize::MAX;
 
 /// A key with its value.
 pub type BytesEntry = (Vec<u8>, Vec<u8>);
@@ -33,6 +38,12 @@ pub trait ReadBytes {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<BytesEntry>, EngineError>;
+
+    /// The committed state in which a key is read, unless this reader has changed it.
+    fn committed(&self, key: &[u8]) -> Option<&View>;
+
+    /// Told which revision of a key was read in the committed state, where that was not by [`Self::bytes`].
+    fn note_read(&self, key: &[u8], revision: Option<u64>);
 }
 
 /// Typed reads. All reads of one view, and all of one transaction, see one state.
@@ -42,7 +53,15 @@ pub trait Read: ReadBytes {
     /// # Errors
     /// When the engine cannot read or the record is damaged.
     fn get<K: Key, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, TableError> {
-        let stored = self.bytes(&table.engine_key(key)?)?;
+        let key = table.engine_key(key)?;
+        if table.is_remembered()
+            && let Some(view) = self.committed(&key)
+        {
+            let found = view.recall(table, &key)?;
+            self.note_read(&key, found.as_ref().map(|(revision, _)| *revision));
+            return Ok(found.map(|(_, body)| V::clone(&body)));
+        }
+        let stored = self.bytes(&key)?;
         stored.map(|stored| table.decode_body(&stored)).transpose()
     }
 
@@ -186,20 +205,103 @@ pub trait Read: ReadBytes {
 impl<R: ReadBytes + ?Sized> Read for R {}
 
 /// What a table can hold.
-pub trait Record: Serialize + DeserializeOwned {}
+pub trait Record: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
 
-impl<V: Serialize + DeserializeOwned> Record for V {}
+impl<V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Record for V {}
 
 /// One committed state. Cheap to make; keep it for one task only (see [`EngineView`]).
 #[derive(Debug, Clone)]
 pub struct View {
     engine: Arc<dyn EngineView>,
+    /// What was decoded lately, in whichever state.
+    recent: Option<Arc<Recent>>,
+    /// How many entries may still be read of the engine, where that is bounded.
+    left: Option<Arc<AtomicUsize>>,
 }
 
 impl View {
     #[must_use]
     pub fn new(engine: Arc<dyn EngineView>) -> Self {
-        Self { engine }
+        Self {
+            engine,
+            recent: None,
+            left: None,
+        }
+    }
+
+    /// A view that remembers what it decodes for others of the same store.
+    pub(super) fn remembering(engine: Arc<dyn EngineView>, recent: Arc<Recent>) -> Self {
+        Self {
+            engine,
+            recent: Some(recent),
+            left: None,
+        }
+    }
+
+    /// The same view for a reader that must be quick: it ends in [`EngineError::Unsparing`] once it has read so many entries of the
+    /// engine and wants more.
+    #[must_use]
+    pub fn sparing(self, entries: usize) -> Self {
+        Self {
+            left: Some(Arc::new(AtomicUsize::new(entries))),
+            ..self
+        }
+    }
+
+    /// Whether a reader wanted more than it could afford.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.left
+            .as_ref()
+            .is_some_and(|left| left.load(Ordering::Relaxed) == SPENT)
+    }
+
+    /// Counts entries that are read.
+    fn spend(&self, entries: usize) -> Result<(), EngineError> {
+        let Some(left) = &self.left else { return Ok(()) };
+        let before = left.load(Ordering::Relaxed);
+        let enough = before != SPENT && before >= entries;
+        // A view is for one task: nobody else counts at the same time.
+        left.store(if enough { before - entries } else { SPENT }, Ordering::Relaxed);
+        if enough {
+            Ok(())
+        } else {
+            Err(EngineError::Unsparing)
+        }
+    }
+
+    /// As many entries as a reader asks for, or one more than are left to it.
+    fn affordable(&self, limit: usize) -> usize {
+        let left = self.left.as_ref().map(|left| left.load(Ordering::Relaxed));
+        left.map_or(limit, |left| limit.min(left.saturating_add(1)))
+    }
+
+    /// Reads a record with its revision, without decoding it once more where that was done for the same revision.
+    fn recall<K: Key, V: Record>(
+        &self,
+        table: &Table<K, V>,
+        key: &[u8],
+    ) -> Result<Option<(u64, Arc<V>)>, TableError> {
+        let seen_at = self.revision();
+        let known = self.recent.as_ref().and_then(|recent| recent.find(key));
+        let known = known.and_then(|held| Some((held.revision, held.seen_at, held.body.downcast().ok()?)));
+        if let Some((revision, at, body)) = &known
+            && *at == seen_at
+        {
+            return Ok(Some((*revision, Arc::clone(body))));
+        }
+        let Some(stored) = self.engine_get(key)? else {
+            return Ok(None);
+        };
+        let body = match known {
+            Some((revision, _, body)) if revision == stored.revision => body,
+            _ => Arc::new(table.decode_body(&stored.value)?),
+        };
+        if let Some(recent) = &self.recent {
+            let held = Held::new(stored.revision, seen_at, Arc::clone(&body), stored.value.len());
+            recent.keep(key.to_vec(), held);
+        }
+        Ok(Some((stored.revision, body)))
     }
 
     /// The revision of the newest commit that this view shows.
@@ -210,6 +312,7 @@ impl View {
 
     /// Reads one key with its revision.
     pub(super) fn engine_get(&self, key: &[u8]) -> Result<Option<Versioned>, EngineError> {
+        self.spend(1)?;
         self.engine.get(key)
     }
 
@@ -221,10 +324,12 @@ impl View {
         limit: usize,
     ) -> Result<Vec<Entry>, EngineError> {
         if range.is_empty() {
-            Ok(Vec::new())
-        } else {
-            self.engine.range(range, direction, limit)
+            return Ok(Vec::new());
         }
+        self.spend(0)?;
+        let found = self.engine.range(range, direction, self.affordable(limit))?;
+        self.spend(found.len().max(1))?;
+        Ok(found)
     }
 
     /// Hands every entry of the store, in order, to `each`: a consistent copy while the node goes on writing.
@@ -251,7 +356,7 @@ impl View {
 
 impl ReadBytes for View {
     fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        Ok(self.engine.get(key)?.map(|versioned| versioned.value))
+        Ok(self.engine_get(key)?.map(|versioned| versioned.value))
     }
 
     fn scan(
@@ -265,5 +370,89 @@ impl ReadBytes for View {
             .into_iter()
             .map(|(key, versioned)| (key, versioned.value))
             .collect())
+    }
+
+    fn committed(&self, _key: &[u8]) -> Option<&View> {
+        Some(self)
+    }
+
+    fn note_read(&self, _key: &[u8], _revision: Option<u64>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::engine::CommitError;
+    use crate::store::memory_engine::MemoryEngine;
+    use crate::store::transaction::Tx;
+    use crate::store::writer::{Writer, WriterLimits};
+
+    const WORDS: Table<u64, String> = Table::new(9, "words", 1).remembered();
+
+    #[derive(Debug, thiserror::Error)]
+    enum Never {
+        #[error(transparent)]
+        Table(#[from] TableError),
+        #[error(transparent)]
+        Commit(#[from] CommitError),
+    }
+
+    fn writer() -> Writer {
+        Writer::start(Arc::new(MemoryEngine::new()), WriterLimits::default()).unwrap()
+    }
+
+    fn change<T: Send + 'static>(
+        writer: &Writer,
+        act: impl FnOnce(&mut Tx<'_>) -> Result<T, TableError> + Send + 'static,
+    ) -> T {
+        writer.transact(|tx| act(tx).map_err(Never::from)).unwrap()
+    }
+
+    fn word(read: &impl Read, key: u64) -> Option<String> {
+        read.get(&WORDS, &key).unwrap()
+    }
+
+    #[test]
+    fn each_view_sees_its_own_state_whatever_is_remembered() {
+        let writer = writer();
+        change(&writer, |tx| tx.put(&WORDS, &1, &"first".to_owned()));
+        let first = writer.view().unwrap();
+        assert_eq!(word(&first, 1).as_deref(), Some("first"));
+        let within = change(&writer, |tx| {
+            let before = word(tx, 1);
+            tx.put(&WORDS, &1, &"second".to_owned())?;
+            tx.put(&WORDS, &2, &"other".to_owned())?;
+            Ok((before, word(tx, 1), word(tx, 2)))
+        });
+        let told = ["first", "second", "other"].map(|word| Some(word.to_owned()));
+        assert_eq!(within, told.into());
+        let second = writer.view().unwrap();
+        for _ in 0..2 {
+            assert_eq!(word(&second, 1).as_deref(), Some("second"));
+            assert_eq!(word(&first, 1).as_deref(), Some("first"));
+            assert_eq!(word(&first, 2), None);
+            assert_eq!(word(&second, 2).as_deref(), Some("other"));
+        }
+        change(&writer, |tx| tx.delete(&WORDS, &1));
+        assert_eq!(word(&writer.view().unwrap(), 1), None);
+        assert_eq!(word(&second, 1).as_deref(), Some("second"));
+    }
+
+    #[test]
+    fn a_sparing_reader_ends_where_there_is_too_much() {
+        let writer = writer();
+        change(&writer, |tx| {
+            (0..10).try_for_each(|key| tx.put(&WORDS, &key, &key.to_string()))
+        });
+        let view = writer.view().unwrap().sparing(5);
+        assert_eq!(view.range_from(&WORDS, None, 4).unwrap().len(), 4);
+        assert!(!view.is_spent());
+        assert!(view.range_from(&WORDS, None, usize::MAX).is_err());
+        assert!(view.is_spent());
+        assert!(view.get(&WORDS, &1).is_err(), "it stays so");
+        let ample = writer.view().unwrap().sparing(11);
+        assert_eq!(ample.range_from(&WORDS, None, usize::MAX).unwrap().len(), 10);
+        assert_eq!(word(&ample, 1).as_deref(), Some("1"));
+        assert!(!ample.is_spent());
     }
 }

@@ -16,7 +16,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -79,7 +79,7 @@ impl Barrier for SyncData {
 #[derive(Debug)]
 pub struct SledEngine {
     db: sled::Db,
-    folder: PathBuf,
+    folder: Arc<Path>,
     data: File,
     watermark: File,
     barrier: Box<dyn Barrier>,
@@ -129,7 +129,7 @@ impl SledEngine {
             snapshots: Snapshots::new(last, SNAPSHOT_BYTES),
             last: Mutex::new(last),
             syncs: AtomicU64::new(0),
-            folder: folder.to_path_buf(),
+            folder: folder.into(),
             db,
             data,
             watermark,
@@ -240,9 +240,13 @@ impl Engine for SledEngine {
         let snapshot = self.snapshots.open()?;
         Ok(Arc::new(SledView {
             db: self.db.clone(),
-            folder: self.folder.clone(),
+            folder: Arc::clone(&self.folder),
             snapshot,
         }))
+    }
+
+    fn revision(&self) -> Result<u64, EngineError> {
+        self.snapshots.visible()
     }
 
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
@@ -297,7 +301,7 @@ impl Drop for FailUnlessDone<'_> {
 #[derive(Debug)]
 struct SledView {
     db: sled::Db,
-    folder: PathBuf,
+    folder: Arc<Path>,
     snapshot: Snapshot,
 }
 

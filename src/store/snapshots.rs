@@ -68,6 +68,15 @@ impl Snapshots {
         })
     }
 
+    /// The revision that a view opened now would show.
+    pub(super) fn visible(&self) -> Result<u64, EngineError> {
+        let state = self.lock();
+        if state.failed {
+            return Err(EngineError::Failed);
+        }
+        Ok(state.visible)
+    }
+
     /// Notes what a commit is about to replace. Must be called before the engine changes the first of these keys.
     pub(super) fn replace(&self, revision: u64, previous: Vec<(Vec<u8>, Option<Versioned>)>) {
         let mut state = self.lock();

@@ -26,6 +26,7 @@ pub struct Table<K, V> {
     prefix: u8,
     name: &'static str,
     schema: u16,
+    remembered: bool,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -50,8 +51,23 @@ impl<K, V> Table<K, V> {
             prefix,
             name,
             schema,
+            remembered: false,
             types: PhantomData,
         }
+    }
+
+    /// The same table, whose records stay in memory for a while, decoded: for what is read often. Not for secrets.
+    #[must_use]
+    pub const fn remembered(self) -> Self {
+        Self {
+            remembered: true,
+            ..self
+        }
+    }
+
+    /// Whether its records stay in memory for a while.
+    pub(super) const fn is_remembered(&self) -> bool {
+        self.remembered
     }
 
     #[must_use]

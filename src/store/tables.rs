@@ -22,17 +22,17 @@ use crate::domain::session::{Credentials, Reset, Session};
 use crate::domain::settings::{Changed, Node, Settings};
 
 /// The node's own record.
-pub const NODE: Table<(), Node> = Table::new(1, "node", 1);
+pub const NODE: Table<(), Node> = Table::new(1, "node", 1).remembered();
 /// Who last changed a setting, by its word.
 pub const SETTINGS_CHANGED: Table<String, Changed> = Table::new(3, "settings_changed", 1);
 /// The owner's settings.
-pub const SETTINGS: Table<(), Settings> = Table::new(2, "settings", 1);
+pub const SETTINGS: Table<(), Settings> = Table::new(2, "settings", 1).remembered();
 
 /// The token that resets somebody's password, by user: a new one ends the one before.
 pub const RESET_OF: Table<Uuid, [u8; 32]> = Table::new(4, "reset_of", 1);
 
 /// The newest revision of every object.
-pub const OBJECTS: Table<Uuid, Object> = Table::new(10, "objects", 1);
+pub const OBJECTS: Table<Uuid, Object> = Table::new(10, "objects", 1).remembered();
 /// Replaced revisions, by object and the journal's position of the change that replaced them.
 pub const HISTORY: Table<(Uuid, u64), Object> = Table::new(11, "history", 1);
 /// Objects by kind and the journal's position of their first sight.
@@ -52,13 +52,13 @@ pub const SESSIONS: Table<[u8; 32], Session> = Table::new(21, "sessions", 1);
 /// Whose sessions are under which hash: user, session.
 pub const SESSIONS_OF: Table<(Uuid, Uuid), [u8; 32]> = Table::new(22, "sessions_of", 1);
 /// What people may do on this node, by user.
-pub const ACCOUNTS: Table<Uuid, Account> = Table::new(23, "accounts", 1);
+pub const ACCOUNTS: Table<Uuid, Account> = Table::new(23, "accounts", 1).remembered();
 /// Roles, by id.
-pub const ROLES: Table<Uuid, Role> = Table::new(24, "roles", 1);
+pub const ROLES: Table<Uuid, Role> = Table::new(24, "roles", 1).remembered();
 /// Who has a role: role, user.
 pub const HOLDERS: Table<(Uuid, Uuid), ()> = Table::new(25, "holders", 1);
 /// Groups, by id.
-pub const GROUPS: Table<Uuid, Group> = Table::new(26, "groups", 1);
+pub const GROUPS: Table<Uuid, Group> = Table::new(26, "groups", 1).remembered();
 /// Who is in a group: group, user.
 pub const MEMBERS: Table<(Uuid, Uuid), ()> = Table::new(27, "members", 1);
 /// Which groups somebody is in: user, group.
@@ -119,7 +119,7 @@ pub const UNREAD: Table<(Uuid, u64), ()> = Table::new(63, "unread", 1);
 /// What is known of an inbox beside its notices, by user.
 pub const MAILBOXES: Table<Uuid, Mailbox> = Table::new(64, "mailboxes", 1);
 /// What people want to be told of, by user.
-pub const PREFERENCES: Table<Uuid, Preferences> = Table::new(65, "preferences", 1);
+pub const PREFERENCES: Table<Uuid, Preferences> = Table::new(65, "preferences", 1).remembered();
 /// Messages on their way, by a count.
 pub const DELIVERIES: Table<u64, Delivery> = Table::new(66, "deliveries", 1);
 /// The same in the order in which they are due: channel, milliseconds, count.

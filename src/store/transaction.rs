@@ -27,14 +27,14 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn on(engine: &dyn Engine) -> Result<Self, EngineError> {
-        let view = View::new(engine.view()?);
-        Ok(Self {
+    /// On a committed state, which nobody else may change before the group is committed.
+    pub(super) fn on(view: View) -> Self {
+        Self {
             view,
             staged: Staged::new(),
             reads: BTreeMap::new(),
             bytes: 0,
-        })
+        }
     }
 
     /// Runs one transaction. If it fails, nothing of it stays staged; its reads count in either case, because its
@@ -90,7 +90,7 @@ pub(super) fn commit_alone<T, E: From<CommitError>>(
     engine: &Arc<dyn Engine>,
     transaction: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut group = Group::on(engine.as_ref()).map_err(CommitError::from)?;
+    let mut group = Group::on(View::new(engine.view().map_err(CommitError::from)?));
     let value = group.run(transaction)?;
     group.commit(engine.as_ref())?;
     Ok(value)
@@ -272,6 +272,17 @@ impl ReadBytes for Tx<'_> {
             found.extend(value.clone().map(|value| (key.clone(), value)));
         }
         Ok(found)
+    }
+
+    fn committed(&self, key: &[u8]) -> Option<&View> {
+        match self.staged(key) {
+            None => Some(&self.group.view),
+            Some(_) => None,
+        }
+    }
+
+    fn note_read(&self, key: &[u8], revision: Option<u64>) {
+        self.reads.borrow_mut().insert(key.to_vec(), revision);
     }
 }
 

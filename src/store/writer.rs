@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::engine::{CommitError, Engine, EngineError};
 use super::read::View;
+use super::recent::Recent;
 use super::transaction::{Group, Tx};
 
 /// How much waits, and how much is committed at once.
@@ -49,6 +50,7 @@ pub struct Writer {
 
 struct Shared {
     engine: Arc<dyn Engine>,
+    recent: Arc<Recent>,
     queue: SyncSender<Message>,
     closed: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -92,11 +94,14 @@ impl Writer {
     pub fn start(engine: Arc<dyn Engine>, limits: WriterLimits) -> std::io::Result<Self> {
         let (queue, waiting) = sync_channel(limits.queue);
         let writing = Arc::clone(&engine);
+        let recent = Arc::new(Recent::default());
+        let remembering = Arc::clone(&recent);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write(writing.as_ref(), &waiting, limits))?;
+            .spawn(move || write(writing.as_ref(), &remembering, &waiting, limits))?;
         let shared = Shared {
             engine,
+            recent,
             queue,
             closed: AtomicBool::new(false),
             thread: Mutex::new(Some(thread)),
@@ -111,7 +116,15 @@ impl Writer {
     /// # Errors
     /// When the engine has failed.
     pub fn view(&self) -> Result<View, EngineError> {
-        self.shared.engine.view().map(View::new)
+        self.shared.view()
+    }
+
+    /// The revision of the newest committed state: that of a view that is opened now.
+    ///
+    /// # Errors
+    /// When the engine has failed.
+    pub fn revision(&self) -> Result<u64, EngineError> {
+        self.shared.engine.revision()
     }
 
     /// Runs `transaction` on the writer thread and waits until its writes are durable. It must be quick, since all
@@ -187,6 +200,11 @@ impl Writer {
 }
 
 impl Shared {
+    fn view(&self) -> Result<View, EngineError> {
+        let view = self.engine.view()?;
+        Ok(View::remembering(view, Arc::clone(&self.recent)))
+    }
+
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -244,9 +262,9 @@ where
 }
 
 /// The thread's body: groups until it is told to stop, then what is still queued.
-fn write(engine: &dyn Engine, waiting: &Receiver<Message>, limits: WriterLimits) {
+fn write(engine: &dyn Engine, recent: &Arc<Recent>, waiting: &Receiver<Message>, limits: WriterLimits) {
     while let Ok(Message::Run(first)) = waiting.recv() {
-        if let Next::Stop = write_group(engine, first, waiting, limits) {
+        if let Next::Stop = write_group(engine, recent, first, waiting, limits) {
             break;
         }
     }
@@ -265,12 +283,13 @@ enum Next {
 
 fn write_group(
     engine: &dyn Engine,
+    recent: &Arc<Recent>,
     first: Box<dyn Job>,
     waiting: &Receiver<Message>,
     limits: WriterLimits,
 ) -> Next {
-    let mut group = match Group::on(engine) {
-        Ok(group) => group,
+    let mut group = match engine.view() {
+        Ok(view) => Group::on(View::remembering(view, Arc::clone(recent))),
         Err(error) => {
             first.answer(Err(Arc::new(CommitError::Engine(error))));
             return Next::Group;

@@ -5,12 +5,12 @@ use crate::store::engine::{Batch, EngineError, EngineView};
 use crate::store::memory_engine::MemoryEngine;
 use crate::store::read::View;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Old {
     name: String,
 }
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct New {
     first: String,
     length: usize,
@@ -53,6 +53,10 @@ struct Failing {
 impl Engine for Failing {
     fn view(&self) -> Result<Arc<dyn EngineView>, EngineError> {
         self.engine.view()
+    }
+
+    fn revision(&self) -> Result<u64, EngineError> {
+        self.engine.revision()
     }
 
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {

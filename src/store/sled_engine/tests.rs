@@ -27,6 +27,10 @@ impl Engine for Temporary {
         self.engine.view()
     }
 
+    fn revision(&self) -> Result<u64, EngineError> {
+        self.engine.revision()
+    }
+
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         self.engine.commit(batch)
     }

@@ -200,7 +200,7 @@ proptest! {
         let engine = engine();
         let mut map = BTreeMap::new();
         commit(&engine, |tx| carry_out(tx, &mut map, &committed));
-        let mut group = Group::on(engine.as_ref()).unwrap();
+        let mut group = Group::on(View::new(engine.view().unwrap()));
         group.run(|tx| carry_out(tx, &mut map, &earlier)).unwrap();
         let mut dropped = map.clone();
         group

@@ -48,6 +48,10 @@ impl Engine for Steered {
         self.engine.view()
     }
 
+    fn revision(&self) -> Result<u64, EngineError> {
+        self.engine.revision()
+    }
+
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         if self.failures.load(Ordering::Relaxed) > 0 {
             self.failures.fetch_sub(1, Ordering::Relaxed);

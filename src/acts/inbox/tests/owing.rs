@@ -271,6 +271,10 @@ impl Engine for Counting {
         )))
     }
 
+    fn revision(&self) -> Result<u64, EngineError> {
+        self.engine.revision()
+    }
+
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         self.engine.commit(batch)
     }
