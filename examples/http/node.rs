@@ -74,6 +74,7 @@ impl Node {
             .args(["--json", "serve", "--listen", "127.0.0.1:0"])
             .arg(&home)
             .env("POUNDLOCK_LOG", "warn")
+            .env("POUNDLOCK_PERSON_REQUESTS_PER_MINUTE", "0")
             .stdout(Stdio::piped())
             .process_group(0)
             .spawn()

@@ -9,15 +9,16 @@ use actix::Addr;
 use actix_web::{HttpRequest, web};
 use uuid::Uuid;
 
+use super::allowances::Allowances;
 use super::origin;
 use super::passwords::Passwords;
 use super::problem::Problem;
 use super::recognised::Recognised;
-use super::strangers::Strangers;
 use super::throttles::Throttles;
 use crate::actors::syncer::Syncer;
 use crate::acts::Refusal;
 use crate::clock;
+use crate::domain::id::UserId;
 use crate::domain::side::NoBundles;
 use crate::node::{Node, Parts};
 use crate::store::read::Read;
@@ -29,7 +30,8 @@ pub struct Context {
     node: Node,
     passwords: Passwords,
     throttles: Throttles,
-    strangers: Strangers,
+    strangers: Allowances<IpAddr>,
+    people: Allowances<UserId>,
     recognised: Recognised,
     /// Once true it stays true, so the store is asked no more.
     set_up: AtomicBool,
@@ -49,9 +51,10 @@ impl Context {
     /// For the handlers of a node.
     pub fn new(node: Node) -> Self {
         Self {
-            strangers: Strangers::new(node.config.server.stranger_requests_per_minute),
+            strangers: Allowances::new(node.config.server.stranger_requests_per_minute),
+            people: Allowances::new(node.config.server.person_requests_per_minute),
+            passwords: Passwords::new(node.config.passwords.leaked.clone()),
             node,
-            passwords: Passwords::default(),
             throttles: Throttles::default(),
             recognised: Recognised::default(),
             set_up: AtomicBool::new(false),
@@ -75,8 +78,13 @@ impl Context {
     }
 
     /// How much is taken from whom the node does not know.
-    pub fn strangers(&self) -> &Strangers {
+    pub fn strangers(&self) -> &Allowances<IpAddr> {
         &self.strangers
+    }
+
+    /// How much is taken from each person who is signed in.
+    pub fn people(&self) -> &Allowances<UserId> {
+        &self.people
     }
 
     /// Who tokens are, while nothing changes.

@@ -24,7 +24,8 @@ struct Document;
 const PAIRED: &str = "A node of a pair: two nodes, an air gap, and bundles on a stick.";
 const SOLO: &str = "A solo node: it holds the data and takes the scientists.";
 const CONVENTIONS: &str = "Errors are problem documents (RFC 9457) whose `type` ends in a stable word. Lists come in \
-                           pages: pass `next` as `cursor`.";
+                           pages: pass `next` as `cursor`. Any address may answer 429 to whoever asks too much, and 503 while \
+                           the node is busy, each with the seconds to wait in `Retry-After`.";
 
 /// The description of what nodes of one kind answer to.
 struct Description {

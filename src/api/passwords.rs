@@ -1,6 +1,7 @@
 //! Passwords: hashed with Argon2id off the arbiters, a few at a time, and verified in the same time whether an account
 //! exists or not.
 
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use argon2::Argon2;
@@ -11,6 +12,7 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::breached::Breached;
 use super::context::off_the_arbiter;
 use super::problem::Problem;
 use crate::domain::password;
@@ -43,13 +45,17 @@ impl std::fmt::Debug for Password {
 /// Hashes and verifies passwords.
 #[derive(Debug)]
 pub struct Passwords {
+    /// The list of leaked ones, if there is one. It is opened each time, so that a newer one may take its place.
+    leaked: Option<PathBuf>,
     at_once: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
 }
 
-impl Default for Passwords {
-    fn default() -> Self {
+impl Passwords {
+    /// With the list of leaked passwords, if there is one.
+    pub fn new(leaked: Option<PathBuf>) -> Self {
         Self {
+            leaked,
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             admitted: Arc::new(Semaphore::new(AT_ONCE + WAITING_MAX)),
         }
@@ -113,16 +119,27 @@ impl Passwords {
     /// Hashes a new password of somebody of whom everybody knows `words`.
     ///
     /// # Errors
-    /// It is too short, too long or too easily guessed, or too many wait.
+    /// It is too short, too long, too easily guessed or known to have leaked, or too many wait.
     pub async fn hash(&self, password: Password, words: Vec<String>) -> Result<Credentials, Problem> {
-        let hashed = self
+        let leaked = self.leaked.clone();
+        let password_hash = self
             .run(move || {
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                password::check(&password.0, &words).map(|()| hash(&password.0))
+                password::check(&password.0, &words)?;
+                if let Some(path) = leaked {
+                    let list = Breached::open(&path).map_err(|error| Problem::internal(&error))?;
+                    if list
+                        .holds(&password.0)
+                        .map_err(|error| Problem::internal(&error))?
+                    {
+                        return Err(password::has_leaked().into());
+                    }
+                }
+                hash(&password.0).map_err(|error| Problem::internal(&error))
             })
             .await??;
         Ok(Credentials {
-            password_hash: hashed.map_err(|error| Problem::internal(&error))?,
+            password_hash,
             second_factor: None,
         })
     }
@@ -179,7 +196,7 @@ mod tests {
 
     #[actix_web::test]
     async fn only_the_password_that_was_hashed_fits() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::new(None);
         let right = || password("correct horse battery");
         let credentials = passwords.hash(right(), Vec::new()).await.unwrap();
         assert!(credentials.password_hash.starts_with("$argon2id$"));
@@ -195,6 +212,30 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn a_password_that_has_leaked_is_refused_and_a_list_that_is_gone_lets_none_through() {
+        let list = tempfile::NamedTempFile::new().unwrap();
+        // SHA-1 of "correct horse battery staple", which everybody has read.
+        std::fs::write(list.path(), "ABF7AAD6438836DBE526AA231ABDE2D0EEF74D42:1\n").unwrap();
+        let passwords = Passwords::new(Some(list.path().to_path_buf()));
+        let refused = passwords
+            .hash(password("correct horse battery staple"), Vec::new())
+            .await
+            .unwrap_err();
+        assert!(refused.detail().contains("leaked"), "{refused}");
+        assert!(
+            passwords
+                .hash(password("kiln otter ledge moss"), Vec::new())
+                .await
+                .is_ok()
+        );
+        list.close().unwrap();
+        let failed = passwords
+            .hash(password("kiln otter ledge moss"), Vec::new())
+            .await;
+        assert_eq!(failed.unwrap_err().word(), "internal");
+    }
+
+    #[actix_web::test]
     async fn a_hash_of_lower_parameters_is_made_anew() {
         let weak = argon2::Params::new(8 * 1024, 1, 1, None).unwrap();
         let weak = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, weak);
@@ -203,7 +244,7 @@ mod tests {
             password_hash: stored.clone(),
             second_factor: None,
         };
-        let passwords = Passwords::default();
+        let passwords = Passwords::new(None);
         let verified = passwords.verify(password("correct horse battery"), Some(credentials));
         let (before, after) = verified.await.unwrap().anew.unwrap();
         assert_eq!(before, stored);
@@ -212,7 +253,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_is_waiting_is_bounded() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::new(None);
         let _all = passwords.admitted.clone().acquire_many_owned(66).await.unwrap();
         let refused = passwords
             .verify(password("correct horse battery"), None)

@@ -2,7 +2,9 @@
 //! docs is made of, and which a test walks with every role. Acts demand the same again, and more where it depends on whose a
 //! thing is. A route without a row answers nobody.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use crate::domain::access::{Actor, Permission};
 use crate::domain::role::Preset;
@@ -236,8 +238,20 @@ pub const TABLE: &[Row] = &[
 
 /// What a route needs; none where the table has no row for it.
 pub fn needs(method: &str, path: &str) -> Option<Needs> {
-    let row = TABLE.iter().find(|row| row.method == method && row.path == path);
+    let row = methods(path).iter().find(|row| row.method == method);
     row.map(|row| row.needs)
+}
+
+/// The rows of a path, one for each of its methods.
+pub fn methods(path: &str) -> &'static [&'static Row] {
+    static BY_PATH: LazyLock<HashMap<&str, Vec<&Row>>> = LazyLock::new(|| {
+        let mut by_path = HashMap::<_, Vec<_>>::new();
+        for row in TABLE {
+            by_path.entry(row.path).or_default().push(row);
+        }
+        by_path
+    });
+    BY_PATH.get(path).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The page on permissions in the docs.

@@ -11,6 +11,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
+use super::refusals::Reason;
 use crate::actors::ActError;
 use crate::acts::Refusal;
 use crate::domain::access::Denied;
@@ -268,7 +269,9 @@ impl ResponseError for Problem {
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, allow.as_str()));
         }
-        response.body(self.document().to_string())
+        let mut response = response.body(self.document().to_string());
+        response.extensions_mut().insert(Reason(self.word));
+        response
     }
 }
 

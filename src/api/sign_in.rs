@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use zeroize::Zeroizing;
@@ -46,9 +46,23 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<Zeroizing<String>> {
     fits.then(|| Zeroizing::new(token.trim().to_owned()))
 }
 
-/// The token of the session that a request belongs to, as programs or browsers send it.
-pub(super) fn token(request: &HttpRequest) -> Option<Zeroizing<String>> {
-    bearer(request.headers()).or_else(|| Jar::of(request).read(request, Cookie::Session))
+/// Who bears the token among the headers of a request, found out before the gate asks. A cookie says nothing to the API.
+#[derive(Debug)]
+pub(super) struct ByBearer(pub Arc<Caller>);
+
+/// The token of the session that a request belongs to, as programs or browsers send it, with whose it is where it holds.
+pub(super) fn session_of(
+    request: &ServiceRequest,
+    context: &Context,
+) -> Option<(Zeroizing<String>, Arc<Caller>)> {
+    if let Some(token) = bearer(request.headers()) {
+        let caller = caller(context, &token).ok()?;
+        request.extensions_mut().insert(ByBearer(Arc::clone(&caller)));
+        return Some((token, caller));
+    }
+    let token = Jar::of(request.request()).read(request.request(), Cookie::Session)?;
+    let caller = caller(context, &token).ok()?;
+    Some((token, caller))
 }
 
 /// Whose a token is, in the newest state of the store. Looked up on the thread that calls: these are a few records, which every
@@ -58,14 +72,16 @@ pub(super) fn token(request: &HttpRequest) -> Option<Zeroizing<String>> {
 /// It does not hold.
 pub fn caller(context: &Context, token: &str) -> Result<Arc<Caller>, Problem> {
     let (hash, now) = (session::token_hash(token), context.store.now());
+    let newest = context.store.revision()?;
+    if let Some(caller) = context.recognised().find(newest, &hash, now) {
+        return Ok(caller);
+    }
     let found = context.store.look(|view| {
-        let revision = view.revision();
-        if let Some(caller) = context.recognised().find(revision, &hash, now) {
-            return Ok(Some(caller));
-        }
         Ok(accounts::caller(view, &hash, now)?.map(|caller| {
             let caller = Arc::new(caller);
-            context.recognised().keep(revision, hash, Arc::clone(&caller));
+            context
+                .recognised()
+                .keep(view.revision(), hash, Arc::clone(&caller));
             caller
         }))
     })?;

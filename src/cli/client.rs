@@ -137,10 +137,18 @@ impl Client {
         self.json(Method::DELETE, path, None)
     }
 
+    /// Where the node has had too many requests of this person, they go on when it says that they may: nothing of a request that
+    /// it turns away for that has been done.
     fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        match body {
-            Some(body) => self.exchange(method, path, "application/json", body.to_string()),
-            None => self.exchange(method, path, "", ()),
+        loop {
+            let done = match body {
+                Some(body) => self.exchange(method.clone(), path, "application/json", body.to_string()),
+                None => self.exchange(method.clone(), path, "", ()),
+            };
+            match done.as_ref().err().and_then(Failure::too_many_requests) {
+                Some(wait) if self.token.is_some() => std::thread::sleep(wait),
+                _ => return done,
+            }
         }
     }
 

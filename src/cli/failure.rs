@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -115,6 +116,13 @@ impl Failure {
             message,
             problem: Some(problem),
         }
+    }
+
+    /// How long to wait before the same is asked again, where that is all that stands against it.
+    pub fn too_many_requests(&self) -> Option<Duration> {
+        let problem = self.problem.as_ref()?;
+        let seconds = problem["retry_after"].as_u64()?;
+        (word_of(problem) == "too_many_requests").then(|| Duration::from_secs(seconds))
     }
 
     /// Adds a member to the node's problem, for programs.

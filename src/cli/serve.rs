@@ -17,7 +17,8 @@ use tracing_subscriber::EnvFilter;
 use super::client::ADDRESS_FILE;
 use super::failure::Failure;
 use super::{Common, print};
-use crate::api::{self, Context, strangers};
+use crate::api::breached::Breached;
+use crate::api::{self, Context, allowances};
 use crate::node::{self, Config, ConfigError};
 use crate::pages;
 use crate::runtime::format;
@@ -64,6 +65,9 @@ pub(super) fn load(folder: &Path, listen: Option<SocketAddr>) -> Result<Config, 
 
 async fn serve(out: print::Out, folder: &Path, config: Config) -> Result<(), Failure> {
     let server = config.server.clone();
+    if let Some(leaked) = &config.passwords.leaked {
+        Breached::open(leaked).map_err(|error| Failure::chain(&error))?;
+    }
     let running = node::start(folder, config)
         .await
         .map_err(|error| Failure::chain(&error))?;
@@ -85,7 +89,7 @@ async fn answer(
     let application = move || {
         App::new()
             .app_data(context.clone())
-            .wrap(from_fn(strangers::guarded))
+            .wrap(from_fn(allowances::guarded))
             .wrap(api::headers())
             .wrap(Condition::new(encrypted, only_encrypted()))
             .configure(api::routes(side))

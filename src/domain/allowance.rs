@@ -1,15 +1,20 @@
-//! How often somebody whom the node does not know may ask: so many times at once, and then as fast as the allowance grows back.
+//! How often somebody may ask: so many times at once, and then as fast as the allowance grows back.
 
 use jiff::Timestamp;
+
+/// What a request that only reads takes of an allowance.
+pub const READING: u32 = 1;
+/// What a request that may change something takes: it is synced to the disk, and what it makes stays there.
+pub const CHANGING: u32 = 10;
 
 /// How much is allowed, and how fast it grows back: all of it within a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Requests in a minute.
+    /// Requests in a minute that only read.
     pub per_minute: u32,
 }
 
-/// What is left to one network address.
+/// What is left to one network address, or to one person.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Allowance {
     left: f64,
@@ -25,25 +30,22 @@ impl Allowance {
         }
     }
 
-    /// What is left after one more request.
+    /// What is left after one more request, which takes `cost`. One that takes more than all that is ever allowed takes all of it.
     ///
     /// # Errors
-    /// Nothing is left; the seconds after which there is, at least one.
-    pub fn spent(self, rate: Rate, now: Timestamp) -> Result<Self, u32> {
-        let per_second = f64::from(rate.per_minute) / 60.0;
-        let grown = now.duration_since(self.counted_at).as_secs_f64().max(0.0) * per_second;
-        let left = (self.left + grown).min(f64::from(rate.per_minute));
-        if left >= 1.0 {
+    /// Too little is left; the seconds after which there is enough for a request of this cost, at least one.
+    pub fn spent(self, rate: Rate, cost: u32, now: Timestamp) -> Result<Self, u32> {
+        let cost = cost.min(rate.per_minute);
+        let whole = f64::from(rate.per_minute);
+        let grown = now.duration_since(self.counted_at).as_secs_f64().max(0.0) * whole / 60.0;
+        let left = (self.left + grown).min(whole);
+        if left >= f64::from(cost) {
             return Ok(Self {
-                left: left - 1.0,
+                left: left - f64::from(cost),
                 counted_at: self.counted_at.max(now),
             });
         }
-        Err(if rate.per_minute >= 60 {
-            1
-        } else {
-            60_u32.div_ceil(rate.per_minute.max(1))
-        })
+        Err((60 * cost).div_ceil(rate.per_minute.max(1)).max(1))
     }
 
     /// Whether nothing is missing any more: then it need not be kept.
@@ -69,31 +71,49 @@ mod tests {
     fn as_many_as_allowed_and_then_as_they_grow_back() {
         let mut allowance = Allowance::whole(RATE, at(0));
         for _ in 0..120 {
-            allowance = allowance.spent(RATE, at(0)).unwrap();
+            allowance = allowance.spent(RATE, READING, at(0)).unwrap();
         }
-        assert_eq!(allowance.spent(RATE, at(0)), Err(1));
-        allowance = allowance.spent(RATE, at(600)).unwrap();
-        assert!(allowance.spent(RATE, at(600)).is_err());
+        assert_eq!(allowance.spent(RATE, READING, at(0)), Err(1));
+        allowance = allowance.spent(RATE, READING, at(600)).unwrap();
+        assert!(allowance.spent(RATE, READING, at(600)).is_err());
         assert!(!allowance.is_whole(RATE, at(30_000)));
         assert!(allowance.is_whole(RATE, at(61_000)));
         assert_eq!(
             Allowance::whole(Rate { per_minute: 1 }, at(0))
-                .spent(Rate { per_minute: 1 }, at(0))
+                .spent(Rate { per_minute: 1 }, READING, at(0))
                 .unwrap()
-                .spent(Rate { per_minute: 1 }, at(0)),
+                .spent(Rate { per_minute: 1 }, CHANGING, at(0)),
             Err(60)
         );
     }
 
+    #[test]
+    fn what_changes_something_costs_more() {
+        let mut allowance = Allowance::whole(RATE, at(0));
+        for _ in 0..12 {
+            allowance = allowance.spent(RATE, CHANGING, at(0)).unwrap();
+        }
+        assert_eq!(allowance.spent(RATE, CHANGING, at(4_000)), Err(5));
+        assert!(allowance.spent(RATE, READING, at(4_000)).is_ok());
+        assert!(allowance.spent(RATE, CHANGING, at(5_000)).is_ok());
+    }
+
     proptest! {
         #[test]
-        fn never_more_than_the_rate_in_any_time(waits in prop::collection::vec(0i64..900, 0..600)) {
+        fn never_more_than_the_rate_in_any_time(asked in prop::collection::vec((0i64..900, any::<bool>()), 0..600)) {
             let (mut allowance, mut now, mut admitted) = (Allowance::whole(RATE, at(0)), 0, 0_u32);
-            for wait in waits {
+            for (wait, changes) in asked {
                 now += wait;
-                if let Ok(left) = allowance.spent(RATE, at(now)) {
-                    allowance = left;
-                    admitted += 1;
+                let cost = if changes { CHANGING } else { READING };
+                match allowance.spent(RATE, cost, at(now)) {
+                    Ok(left) => {
+                        allowance = left;
+                        admitted += cost;
+                    }
+                    Err(seconds) => prop_assert!(
+                        allowance.spent(RATE, cost, at(now + 1000 * i64::from(seconds))).is_ok(),
+                        "whoever waits as long as they are told is admitted"
+                    ),
                 }
             }
             let most = 120.0 + 2.0 * f64::from(u32::try_from(now).unwrap()) / 1000.0;

@@ -49,6 +49,14 @@ pub fn check(password: &str, words: &[&str]) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// What is said of a password that stands in the node's list of leaked ones.
+pub fn has_leaked() -> Invalid {
+    Invalid::new(
+        "password",
+        "has leaked somewhere, so that whoever guesses tries it early; choose one that is used nowhere else",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,25 @@ pub struct Config {
     /// How people are told things outside the node.
     #[serde(default)]
     pub notifications: Notifications,
+    /// What new passwords are held against.
+    #[serde(default, skip_serializing_if = "PasswordRules::is_empty")]
+    pub passwords: PasswordRules,
+}
+
+/// What new passwords are held against, beside what the program knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PasswordRules {
+    /// A list of passwords that have leaked: lines of SHA-1 in upper-case hexadecimal digits, in order, as "Pwned Passwords"
+    /// can be downloaded. Without one, new passwords are held against none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaked: Option<PathBuf>,
+}
+
+impl PasswordRules {
+    fn is_empty(&self) -> bool {
+        self.leaked.is_none()
+    }
 }
 
 /// How the node is reached.
@@ -51,6 +70,8 @@ pub struct Server {
     pub body_idle_seconds: u64,
     /// Requests without a session that holds which one network address may send in a minute; 0 sets no bound.
     pub stranger_requests_per_minute: u32,
+    /// Requests that one person may send in a minute, each of those that may change something counted ten times; 0 sets no bound.
+    pub person_requests_per_minute: u32,
     /// TLS on the node's own port; without it a proxy in front must provide it, or the node listens on this machine alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
@@ -79,6 +100,7 @@ impl Default for Server {
             head_seconds: 10,
             body_idle_seconds: 30,
             stranger_requests_per_minute: 600,
+            person_requests_per_minute: 6000,
             tls: None,
         }
     }
@@ -159,7 +181,7 @@ pub enum ConfigError {
 }
 
 /// The variables that override the file, each with the place of its value.
-const VARIABLES: [(&str, &[&str]); 21] = [
+const VARIABLES: [(&str, &[&str]); 23] = [
     ("POUNDLOCK_LISTEN", &["server", "listen"]),
     ("POUNDLOCK_UPLOAD_BYTES", &["server", "upload_bytes"]),
     ("POUNDLOCK_STOP_SECONDS", &["server", "stop_seconds"]),
@@ -169,6 +191,10 @@ const VARIABLES: [(&str, &[&str]); 21] = [
     (
         "POUNDLOCK_STRANGER_REQUESTS_PER_MINUTE",
         &["server", "stranger_requests_per_minute"],
+    ),
+    (
+        "POUNDLOCK_PERSON_REQUESTS_PER_MINUTE",
+        &["server", "person_requests_per_minute"],
     ),
     ("POUNDLOCK_JOBS_AT_ONCE", &["runtime", "jobs_at_once"]),
     ("POUNDLOCK_SANDBOX_USER", &["runtime", "sandbox_user"]),
@@ -181,6 +207,7 @@ const VARIABLES: [(&str, &[&str]); 21] = [
         "POUNDLOCK_RUN_MEMORY_BYTES",
         &["runtime", "limits", "memory_bytes"],
     ),
+    ("POUNDLOCK_LEAKED_PASSWORDS", &["passwords", "leaked"]),
     ("POUNDLOCK_BASE_URL", &["notifications", "base_url"]),
     ("SMTP_HOST", &["notifications", "smtp", "host"]),
     ("SMTP_PORT", &["notifications", "smtp", "port"]),
@@ -200,6 +227,7 @@ impl Config {
             server: Server::default(),
             runtime: Runtime::default(),
             notifications: Notifications::default(),
+            passwords: PasswordRules::default(),
         }
     }
 

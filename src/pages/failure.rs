@@ -15,7 +15,7 @@ use super::piece::icon::{Icon, icon};
 use super::piece::text::reveal;
 use super::visit::Shell;
 use super::{Context, Problem};
-use crate::api::gate::note_denied;
+use crate::api::refusals::Reason;
 
 /// Middleware: leads to the set-up page until the node is set up, to the sign-in page whoever must sign in first, and
 /// renders every other problem as a page.
@@ -48,7 +48,8 @@ pub(super) async fn as_pages(
         None => Ok(answered.map_into_left_body()),
         Some(problem) => {
             let request = answered.request().clone();
-            let page = told(&request, &problem).await;
+            let mut page = told(&request, &problem).await;
+            page.extensions_mut().insert(Reason(problem.word()));
             Ok(ServiceResponse::new(request, page).map_into_right_body())
         }
     }
@@ -61,13 +62,6 @@ async fn told(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     match Shell::of(request).await {
         Ok(shell) if problem.word() == "not_signed_in" => to_sign_in(request, &shell),
         Ok(shell) => {
-            if let Some(actor) = shell
-                .actor
-                .as_ref()
-                .filter(|_| problem.status_code() == StatusCode::FORBIDDEN)
-            {
-                note_denied(request, actor);
-            }
             let body = explained(problem);
             shell
                 .page(problem.title())

@@ -340,6 +340,50 @@ fn what_somebody_may_not_do_is_written_down() {
     let scientist = Person::sign_in(node.address(), "sam@example.org", PASSWORD);
     assert_eq!(scientist.try_get("/audit").0, 403);
     let log = std::fs::read_to_string(node.log()).unwrap();
-    let line = log.lines().find(|line| line.contains("denied")).unwrap();
+    let line = log.lines().find(|line| line.contains("refused")).unwrap();
     assert!(line.contains(&sam) && line.contains("/api/v1/audit"), "{line}");
+
+    // So are those who ask for what is not theirs to know of, say what is not valid, or are not signed in; what they said is not.
+    let unseen = format!("/projects/{}", uuid::Uuid::from_u128(9));
+    assert_eq!(scientist.try_get(&unseen).0, 404);
+    let body = json!({"name": "private words", "unknown": 1});
+    assert_eq!(scientist.try_post("/projects", &body).0, 400);
+    let stranger = "GET /api/v1/users/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(head(&node.raw(stranger.as_bytes())).0, 401);
+    let log = std::fs::read_to_string(node.log()).unwrap();
+    for (user, route, reason) in [
+        (sam.as_str(), "/api/v1/projects/{id}", "not_found"),
+        (&sam, "/api/v1/projects", "invalid"),
+        ("", "/api/v1/users/me", "not_signed_in"),
+    ] {
+        let mut told = log
+            .lines()
+            .filter(|line| line.contains("refused") && line.contains(reason));
+        let line = told
+            .next_back()
+            .unwrap_or_else(|| panic!("{reason} stands nowhere:\n{log}"));
+        assert!(
+            line.contains(user) && line.contains(route) && line.contains("127.0.0.1"),
+            "{line}"
+        );
+    }
+    assert!(!log.contains("private words"));
+}
+
+#[test]
+fn people_are_served_at_a_bounded_rate_and_their_commands_wait() {
+    let node = with(&[("POUNDLOCK_PERSON_REQUESTS_PER_MINUTE", "60")]);
+    node.set_up();
+    let person = Person::sign_in(node.address(), OWNER, PASSWORD);
+    let mut answers = (0..400).map(|_| person.try_get("/users/me"));
+    let refused = answers.find(|answer| answer.0 != 200).unwrap();
+    assert_eq!((refused.0, word(&refused)), (429, "too_many_requests"));
+    assert!(refused.1["retry_after"].as_u64().unwrap() > 0);
+    assert_eq!(node.run(OWNER, &["whoami"]).json()["email"], OWNER);
+    let stranger = "GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(
+        head(&node.raw(stranger.as_bytes())).0,
+        200,
+        "nobody else is held up"
+    );
 }

@@ -100,6 +100,12 @@ impl Node {
         node
     }
 
+    /// As [`Self::with`], for programs that ask more in a minute than people may.
+    pub fn unhurried(side: &str, arguments: &[&str]) -> Self {
+        let unbounded = ("POUNDLOCK_PERSON_REQUESTS_PER_MINUTE".to_owned(), "0".to_owned());
+        Self::with_environment(side, arguments, vec![unbounded])
+    }
+
     /// Makes a node, starts it, sets it up and signs its owner in.
     pub fn ready(side: &str) -> Self {
         let node = Self::new(side);
