@@ -30,7 +30,9 @@ pub use people::{
     Change, NewUser, ProfileChange, Wanted, administer, change_profile, create_user, delete_user, list,
     may_create_user, user,
 };
-pub use second_factor::{add_second_factor, confirm_second_factor, has_second_factor, remove_second_factor};
+pub use second_factor::{
+    add_second_factor, confirm_second_factor, has_second_factor, prove_second_factor, remove_second_factor,
+};
 pub use set_up::{SetUp, check_setup_token, set_up};
 pub use sign_in::{
     Caller, Presented, SignedIn, caller, note_refused_sign_in, note_use, refused_sign_in, revoke, sessions,

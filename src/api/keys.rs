@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::passwords::Password;
-use super::proof::Caller;
+use super::proof::{Caller, Shown};
 use super::signed::{Arrival, PinnedKey};
 use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page, proof};
 use crate::acts::keys::{self, Known};
@@ -53,13 +53,15 @@ struct RegisterBody {
     signature: SignatureBytes,
     /// The caller's password: a stolen session must not be enough.
     password: Password,
+    /// A code of the caller's second factor, or a recovery code, where they have one.
+    code: Option<String>,
 }
 
 /// Registers the public key that the caller signs with from now on, in place of an earlier one. The first is pinned where
 /// requests are decided on; another is shown as a change.
 #[utoipa::path(tag = "keys", security(("token" = [])), request_body = RegisterBody, responses(
     (status = 200, description = "The key", body = KeyView), (status = 400, description = "The key is a weak one, or none"),
-    (status = 401, description = "Not signed in, or a wrong password"),
+    (status = 401, description = "Not signed in, or a wrong password or code"),
     (status = 422, description = "The signature does not show that the caller has the key"),
     (status = 429, description = "Too many tries")))]
 #[put("/me/verify-key")]
@@ -70,7 +72,7 @@ async fn register(
     Json(body): Json<RegisterBody>,
 ) -> Answer {
     let caller = Caller::of(&context, &request, actor.clone());
-    proof::of_password(&context, &caller, Some(body.password)).await?;
+    proof::of_caller(&context, &caller, Shown::new(body.password, body.code)).await?;
     let key = context
         .store
         .act(move |tx, here| keys::register(tx, &actor, here, body.key, &body.signature))
@@ -97,18 +99,20 @@ async fn show_own(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Ans
     }
 }
 
-/// The caller's password.
+/// What shows that it is the caller who removes it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RemoveBody {
     /// The caller's password: a stolen session must not be enough.
     password: Password,
+    /// A code of the caller's second factor, or a recovery code, where they have one.
+    code: Option<String>,
 }
 
 /// Removes the caller's verify key. What they have signed stays signed; that the key is gone is shown as a change.
 #[utoipa::path(tag = "keys", security(("token" = [])), request_body = RemoveBody, responses(
     (status = 204, description = "Removed"), (status = 400, description = "A field is wrong"),
-    (status = 401, description = "Not signed in, or a wrong password"), (status = 409, description = "None is registered"),
+    (status = 401, description = "Not signed in, or a wrong password or code"), (status = 409, description = "None is registered"),
     (status = 429, description = "Too many tries")))]
 #[delete("/me/verify-key")]
 async fn remove(
@@ -118,7 +122,7 @@ async fn remove(
     Json(body): Json<RemoveBody>,
 ) -> Answer {
     let caller = Caller::of(&context, &request, actor.clone());
-    proof::of_password(&context, &caller, Some(body.password)).await?;
+    proof::of_caller(&context, &caller, Shown::new(body.password, body.code)).await?;
     context
         .store
         .act(move |tx, here| keys::remove(tx, &actor, here))
@@ -233,7 +237,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(whic
     let (limit, after) = (page.limit()?, page.after()?);
     let (found, next) = context
         .store
-        .read(move |view| keys::list(view, &actor, which.changed, after, limit))
+        .read_page(move |view| keys::list(view, &actor, which.changed, after, limit))
         .await?;
     Ok(HttpResponse::Ok().json(PinsList {
         items: found.iter().map(Into::into).collect(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::passwords::Password;
-use super::proof::Caller;
+use super::proof::{Caller, Shown};
 use super::throttles::Trier;
 use super::{Answer, Context, Json, Problem, SignedIn, proof};
 use crate::acts::{accounts, notices};
@@ -37,6 +37,8 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 struct ChangeBody {
     /// The present one.
     password: Password,
+    /// A code of the caller's second factor, or a recovery code, where they have one.
+    code: Option<String>,
     /// At least 15 characters, and not easily guessed.
     new: Password,
 }
@@ -44,7 +46,7 @@ struct ChangeBody {
 /// Gives the caller a new password. All their other sessions end.
 #[utoipa::path(tag = "accounts", security(("token" = [])), request_body = ChangeBody, responses(
     (status = 204, description = "Done"), (status = 400, description = "The new password is too weak"),
-    (status = 401, description = "Not signed in, or a wrong password"), (status = 429, description = "Too many tries")))]
+    (status = 401, description = "Not signed in, or a wrong password or code"), (status = 429, description = "Too many tries")))]
 #[put("/me/password")]
 async fn change(
     request: HttpRequest,
@@ -53,21 +55,22 @@ async fn change(
     Json(body): Json<ChangeBody>,
 ) -> Answer {
     let caller = Caller::of(&context, &request, actor);
-    change_own(&context, caller, body.password, body.new).await?;
+    let shown = Shown::new(body.password, body.code);
+    change_own(&context, caller, shown, body.new).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Gives somebody who shows their present password a new one. All their sessions end but the one that asks.
+/// Gives somebody who shows what they sign in with a new password. All their sessions end but the one that asks.
 ///
 /// # Errors
-/// The present password is wrong, the new one is too weak, or too many tries have failed.
+/// The present password or the code is wrong, the new one is too weak, or too many tries have failed.
 pub async fn change_own(
     context: &Context,
     caller: Caller,
-    present: Password,
+    present: Shown,
     new: Password,
 ) -> Result<(), Problem> {
-    proof::of_password(context, &caller, Some(present)).await?;
+    proof::of_caller(context, &caller, present).await?;
     let user = caller.actor.user;
     let words = context
         .store

@@ -36,6 +36,47 @@ impl Caller {
     }
 }
 
+/// What somebody shows to prove once more who they are.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// Their password.
+    pub password: Option<Password>,
+    /// A code of their second factor, or a recovery code, where they have one. It counts once.
+    pub code: Option<String>,
+}
+
+impl Shown {
+    /// A password with the code beside it.
+    pub fn new(password: Password, code: Option<String>) -> Self {
+        Self {
+            password: Some(password),
+            code,
+        }
+    }
+}
+
+/// All that the caller signs in with: their password, and a code where they have a second factor. Wrong ones count like failed
+/// sign-ins.
+///
+/// # Errors
+/// Either is missing or wrong, or too many tries have failed.
+pub(super) async fn of_caller(context: &Context, caller: &Caller, shown: Shown) -> Result<(), Problem> {
+    of_password(context, caller, shown.password).await?;
+    let (trier, now) = (Trier::at(caller.from), context.store.now());
+    context.throttles().admit(trier, now)?;
+    let (user, code) = (caller.actor.user, shown.code);
+    let is_missing = code.is_none();
+    let proved = context
+        .store
+        .act(move |tx, here| accounts::prove_second_factor(tx, here, user, code.as_deref()))
+        .await;
+    // That a code is asked for is no failure; a wrong one is.
+    if proved.is_err() && !is_missing {
+        context.throttles().failed(trier, now);
+    }
+    Ok(proved?)
+}
+
 /// The caller's password. Wrong ones count like failed sign-ins.
 ///
 /// # Errors

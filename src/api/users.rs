@@ -11,7 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::passwords::Password;
-use super::proof::Caller;
+use super::proof::{Caller, Shown};
 use super::throttles::Trier;
 use super::view::RevisionView;
 use super::{Answer, Context, Json, MaybeSignedIn, Page, Problem, Query, SignedIn, page, proof};
@@ -284,7 +284,7 @@ async fn list(
     };
     let (people, next) = context
         .store
-        .read(move |view| accounts::list(view, &actor, &wanted, before, limit))
+        .read_page(move |view| accounts::list(view, &actor, &wanted, before, limit))
         .await?;
     Ok(HttpResponse::Ok().json(Users {
         items: people.iter().map(UserView::of).collect(),
@@ -309,7 +309,7 @@ async fn me(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
 struct ProfileBody {
     /// How they want to be called.
     name: Option<String>,
-    /// Their address. The password must be sent with it.
+    /// Their address. The password must be sent with it, and a code where they have a second factor.
     email: Option<String>,
     /// Where they work.
     institution: Option<String>,
@@ -317,12 +317,14 @@ struct ProfileBody {
     website: Option<String>,
     /// The caller's password, where the address changes.
     password: Option<Password>,
+    /// A code of their second factor, or a recovery code, where the address changes and they have one.
+    code: Option<String>,
 }
 
 /// Changes what the caller says of themselves.
 #[utoipa::path(tag = "accounts", security(("token" = [])), request_body = ProfileBody, responses(
     (status = 200, description = "The account as it is now", body = UserView),
-    (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in, or a wrong password"),
+    (status = 400, description = "A field is wrong"), (status = 401, description = "Not signed in, or a wrong password or code"),
     (status = 409, description = "The address has an account"), (status = 429, description = "Too many tries")))]
 #[patch("/me")]
 async fn change_me(
@@ -338,22 +340,26 @@ async fn change_me(
         institution: body.institution,
         website: body.website,
     };
-    let user = change_own(&context, caller, change, body.password).await?;
+    let shown = Shown {
+        password: body.password,
+        code: body.code,
+    };
+    let user = change_own(&context, caller, change, shown).await?;
     Ok(HttpResponse::Ok().json(UserView::of(&user)))
 }
 
-/// Changes what somebody says of themselves. Where the address changes, they show their password.
+/// Changes what somebody says of themselves. Where the address changes, they show what they sign in with.
 ///
 /// # Errors
-/// A field or the password is wrong, the address has an account, or too many tries have failed.
+/// A field, the password or the code is wrong, the address has an account, or too many tries have failed.
 pub async fn change_own(
     context: &Context,
     caller: Caller,
     change: ProfileChange,
-    password: Option<Password>,
+    shown: Shown,
 ) -> Result<Person, Problem> {
     if change.email.is_some() {
-        proof::of_password(context, &caller, password).await?;
+        proof::of_caller(context, &caller, shown).await?;
     }
     let changed = context
         .store

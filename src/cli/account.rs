@@ -1,12 +1,12 @@
 //! `poundlock password`, `session` and `second-factor`: how one proves who one is.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use ureq::http::Method;
 
 use super::client::part;
 use super::failure::Failure;
-use super::password::{PasswordSource, new_password, secret_file};
+use super::password::{PasswordSource, Proof, new_password, secret_file};
 use super::{Session, print};
 
 #[derive(Debug, Subcommand)]
@@ -32,7 +32,7 @@ pub(super) enum PasswordVerb {
 #[derive(Debug, Args)]
 pub(super) struct Change {
     #[command(flatten)]
-    present: PasswordSource,
+    present: Proof,
     /// Read the new password from this file (its first line)
     #[arg(long, value_name = "FILE")]
     new_password_file: Option<std::path::PathBuf>,
@@ -42,9 +42,11 @@ pub(super) fn password(session: &Session, verb: &PasswordVerb) -> Result<(), Fai
     let client = &session.client;
     let told = match verb {
         PasswordVerb::Change(change) => {
-            let present = change.present.read("Present password", false)?;
+            let mut body = Map::new();
+            change.present.add_to(&mut body, "Present password")?;
             let new = new_password(change.new_password_file.as_deref())?;
-            let body = json!({"password": *present, "new": *new});
+            body.insert("new".to_owned(), new.as_str().into());
+            let body = Value::Object(body);
             put(session, "/users/me/password", &body)?;
             json!({"changed": true})
         }
@@ -122,13 +124,7 @@ pub(super) enum SecondFactorVerb {
         code: String,
     },
     /// Remove it
-    Remove {
-        /// A code, or a recovery code
-        #[arg(long)]
-        code: Option<String>,
-        #[command(flatten)]
-        password: PasswordSource,
-    },
+    Remove(Proof),
 }
 
 pub(super) fn second_factor(session: &Session, verb: &SecondFactorVerb) -> Result<(), Failure> {
@@ -156,9 +152,8 @@ pub(super) fn second_factor(session: &Session, verb: &SecondFactorVerb) -> Resul
                 )
             })
         }
-        SecondFactorVerb::Remove { code, password } => {
-            let password = password.read("Your password", false)?;
-            let body = json!({"password": *password, "code": code});
+        SecondFactorVerb::Remove(proof) => {
+            let body = proof.beside([], "Your password")?;
             session.client.post(&format!("{PATH}/removal"), &body)?;
             session
                 .out

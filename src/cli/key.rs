@@ -10,7 +10,7 @@ use ureq::http::Method;
 
 use super::client::part;
 use super::failure::Failure;
-use super::password::PasswordSource;
+use super::password::Proof;
 use super::{Common, Session, names, print};
 use crate::domain::id::UserId;
 use crate::domain::signature::Statement;
@@ -28,7 +28,7 @@ pub(super) enum Verb {
         /// The key's file
         file: PathBuf,
         #[command(flatten)]
-        password: PasswordSource,
+        proof: Proof,
     },
     /// Show the key that you have registered, or the public half of a key's file
     Show {
@@ -38,7 +38,7 @@ pub(super) enum Verb {
     /// Remove your key from a node; what you have signed stays signed
     Remove {
         #[command(flatten)]
-        password: PasswordSource,
+        proof: Proof,
     },
     /// The keys of the people who sign, as this node knows them
     #[command(subcommand)]
@@ -98,10 +98,10 @@ pub(super) fn run(common: &Common, verb: &Verb) -> Result<(), Failure> {
                 .out
                 .show(&session.client.get("/users/me/verify-key")?, facts)
         }
-        Verb::Register { file, password } => register(&common.session()?, &KeyFile::load(file)?, password),
-        Verb::Remove { password } => {
+        Verb::Register { file, proof } => register(&common.session()?, &KeyFile::load(file)?, proof),
+        Verb::Remove { proof } => {
             let session = common.session()?;
-            let body = json!({"password": *password.read("Your password", false)?});
+            let body = proof.beside([], "Your password")?;
             send(&session, Method::DELETE, &body)?;
             session.out.show(&json!({"removed": true}), |_| {
                 "Removed. From now on you submit without signatures.".to_owned()
@@ -111,12 +111,12 @@ pub(super) fn run(common: &Common, verb: &Verb) -> Result<(), Failure> {
     }
 }
 
-fn register(session: &Session, key: &KeyFile, password: &PasswordSource) -> Result<(), Failure> {
+fn register(session: &Session, key: &KeyFile, proof: &Proof) -> Result<(), Failure> {
     let me = me(session)?;
     let public = key.public();
     let claim = key.sign(&Statement::of_key(me, &public));
-    let password = password.read("Your password", false)?;
-    let body = json!({"key": public, "signature": claim, "password": *password});
+    let members = [("key", json!(public)), ("signature", json!(claim))];
+    let body = proof.beside(members, "Your password")?;
     send(session, Method::PUT, &body)?;
     // The fingerprint is computed here: what a node says of one's key is worth nothing.
     let made = json!({"key": public, "fingerprint": public.fingerprint()});

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -14,6 +15,40 @@ pub(super) struct PasswordSource {
     /// Read the password from this file (its first line), `-` for the standard input
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+}
+
+/// What shows once more who somebody is.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Proof {
+    #[command(flatten)]
+    password: PasswordSource,
+    /// What your authenticator shows, or a recovery code, where you have a second factor
+    #[arg(long)]
+    code: Option<String>,
+}
+
+impl Proof {
+    /// Adds the password, and the code if there is one, to what is sent.
+    pub(super) fn add_to(&self, body: &mut Map<String, Value>, prompt: &str) -> Result<(), Failure> {
+        let password = self.password.read(prompt, false)?;
+        body.insert("password".to_owned(), password.as_str().into());
+        body.extend(self.code.as_deref().map(|code| ("code".to_owned(), code.into())));
+        Ok(())
+    }
+
+    /// The members of a body with the password, and the code if there is one.
+    pub(super) fn beside<const N: usize>(
+        &self,
+        members: [(&str, Value); N],
+        prompt: &str,
+    ) -> Result<Value, Failure> {
+        let mut body = members
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect();
+        self.add_to(&mut body, prompt)?;
+        Ok(Value::Object(body))
+    }
 }
 
 /// The variable that a password may stand in.

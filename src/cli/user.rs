@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::client::part;
 use super::failure::Failure;
 use super::filters::query;
-use super::password::PasswordSource;
+use super::password::{PasswordSource, Proof};
 use super::{Session, names, print};
 
 #[derive(Debug, Subcommand)]
@@ -96,7 +96,7 @@ pub(super) struct Profile {
     #[arg(long)]
     website: Option<String>,
     #[command(flatten)]
-    password: PasswordSource,
+    proof: Proof,
 }
 
 #[derive(Debug, Args)]
@@ -214,8 +214,7 @@ impl Profile {
             );
         }
         if self.email.is_some() {
-            let password = self.password.read("Your password", false)?;
-            body.insert("password".to_owned(), password.as_str().into());
+            self.proof.add_to(&mut body, "Your password")?;
         }
         Ok(Value::Object(body))
     }

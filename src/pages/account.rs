@@ -11,11 +11,11 @@ use super::piece::icon::Icon;
 use super::piece::status::{Tone, badge};
 use super::piece::text::reveal;
 use super::users::profile;
-use super::{Answer, Field, Filled, Form, Notice, Problem, Site, Visit};
+use super::{Answer, Field, Fields, Filled, Form, Notice, Problem, Site, Visit};
 use crate::acts::accounts::{self, AccountView, ProfileChange};
 use crate::acts::{Refusal, keys};
 use crate::api::passwords::Password;
-use crate::api::proof::Caller;
+use crate::api::proof::{Caller, Shown};
 use crate::api::users as rest;
 use crate::domain::notification::letter::INBOX_PATH;
 use crate::domain::object::Body;
@@ -111,6 +111,10 @@ async fn page(visit: &Visit, refused: Option<Filled>) -> Answer {
         .autocomplete("current-password")
         .hint("Only if you change the e-mail address.")
         .optional();
+    let code = Field::new("code", "Code")
+        .autocomplete("one-time-code")
+        .hint("Only if you change the e-mail address: what the authenticator shows, or a recovery code.")
+        .optional();
     Ok(visit
         .page("Your account")
         .status(filled.status())
@@ -125,6 +129,7 @@ async fn page(visit: &Visit, refused: Option<Filled>) -> Answer {
                         (filled.input(&Field::new("institution", "Institution").autocomplete("organization").optional()))
                         (filled.input(&Field::new("website", "Website").kind("url").optional()))
                         (filled.input(&password))
+                        @if own.account.second_factor { (filled.input(&code)) }
                         div.actions { button.primary { "Save" } }
                     }))
                 }
@@ -189,7 +194,14 @@ async fn changed(form: &Form) -> Result<(), Problem> {
         institution: Some(profile.institution),
         website: Some(profile.website),
     };
-    let password = form.fields.given("password").map(Password::new);
-    rest::change_own(&form.context, caller(form), change, password).await?;
+    rest::change_own(&form.context, caller(form), change, shown(&form.fields)).await?;
     Ok(())
+}
+
+/// What a form shows to prove once more whose it is.
+fn shown(fields: &Fields) -> Shown {
+    Shown {
+        password: fields.given("password").map(Password::new),
+        code: fields.given("code").map(str::to_owned),
+    }
 }

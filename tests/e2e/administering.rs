@@ -39,6 +39,49 @@ fn a_role_decides_what_somebody_may_do_from_the_next_call_on() {
 }
 
 #[test]
+fn what_somebody_signs_in_with_changes_with_their_second_factor_alone() {
+    let node = Node::ready("low");
+    node.scientist("sam@example.org");
+    let sam = Person::sign_in(node.address(), "sam@example.org", PASSWORD);
+    let mut recovery = authenticator::add(&sam);
+    for (method, path, members, done) in [
+        (
+            "PUT",
+            "/users/me/password",
+            json!({"new": "sixteen new and unlikely words"}),
+            204,
+        ),
+        ("PATCH", "/users/me", json!({"email": "samuel@example.org"}), 200),
+        ("DELETE", "/users/me/verify-key", json!({}), 409),
+    ] {
+        let password = if done == 204 {
+            PASSWORD
+        } else {
+            "sixteen new and unlikely words"
+        };
+        let mut body = members;
+        body["password"] = json!(password);
+        let refused = sam.attempt(method, path, &body).unwrap();
+        assert_eq!(
+            (refused.0, word(&refused)),
+            (401, "second_factor_needed"),
+            "{path}"
+        );
+        body["code"] = json!("000000");
+        let refused = sam.attempt(method, path, &body).unwrap();
+        assert_eq!(
+            (refused.0, word(&refused)),
+            (401, "second_factor_refused"),
+            "{path}"
+        );
+        body["code"] = json!(recovery.pop());
+        let answered = sam.attempt(method, path, &body).unwrap();
+        assert_eq!(answered.0, done, "{path}: {:#}", answered.1);
+    }
+    assert_eq!(sam.get("/users/me")["email"], "samuel@example.org");
+}
+
+#[test]
 fn a_second_factor_that_the_owner_demands_is_added_before_anything_else() {
     let node = Node::ready("low");
     node.scientist(SAM);

@@ -15,11 +15,12 @@ pub fn code(secret: &str) -> String {
     totp.generate(u64::try_from(now).unwrap()).to_string()
 }
 
-/// Adds a second factor to somebody's account.
-pub fn add(person: &Person) {
+/// Adds a second factor to somebody's account: their recovery codes.
+pub fn add(person: &Person) -> Vec<String> {
     const PATH: &str = "/users/me/second-factor";
     let added = person.post(PATH, &json!({"password": PASSWORD}));
     let code = code(added["secret"].as_str().unwrap());
     let (status, codes) = person.attempt("PUT", PATH, &json!({"code": code})).unwrap();
     assert_eq!(status, 200, "{codes:#}");
+    serde_json::from_value(codes["recovery_codes"].clone()).unwrap()
 }

@@ -108,6 +108,19 @@ pub fn remove_second_factor(
     note(tx, actor, here, Action::SECOND_FACTOR_REMOVED, user)
 }
 
+/// Demands a code of somebody who has a second factor, before they change what they sign in with. Of others nothing is demanded.
+///
+/// # Errors
+/// The code is missing or wrong.
+pub fn prove_second_factor(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    user: UserId,
+    code: Option<&str>,
+) -> Result<(), Refusal> {
+    sign_in::prove(tx, here, user, code).map(drop)
+}
+
 fn note(tx: &mut Tx<'_>, actor: &Actor, here: &Here, action: Action, user: UserId) -> Result<(), Refusal> {
     let by = audit::Actor::User(actor.user.0);
     Ok(records::audit(tx, here, by, action, &[user.0], &[])?)

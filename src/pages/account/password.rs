@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::{caller, username};
+use super::{caller, second_factor, shown, username};
 use crate::api::password_changes;
 use crate::api::passwords::Password;
 use crate::domain::password;
@@ -22,6 +22,7 @@ async fn show(visit: Visit) -> Answer {
 
 async fn page(visit: &Visit, filled: &Filled) -> Answer {
     let username = username(visit).await?;
+    let code = second_factor::asked_for(visit, filled).await?;
     let present = Field::new("password", "Present password")
         .kind("password")
         .autocomplete("current-password");
@@ -35,6 +36,7 @@ async fn page(visit: &Visit, filled: &Filled) -> Answer {
                 (visit.form(ADDRESS, html! {
                     (username)
                     (filled.input(&present))
+                    (code)
                     (chosen(filled))
                     div.actions { button.primary { "Change the password" } a.button href=(super::ADDRESS) { "Cancel" } }
                 }))
@@ -80,6 +82,6 @@ async fn change(form: Form) -> Answer {
 
 async fn changed(form: &Form) -> Result<(), Problem> {
     let new = typed_twice(&form.fields)?;
-    let present = Password::new(form.fields.get("password"));
+    let present = shown(&form.fields);
     password_changes::change_own(&form.context, caller(form), present, new).await
 }

@@ -32,6 +32,15 @@ fn code(hint: &str) -> Field<'_> {
         .hint(hint)
 }
 
+/// The field for a code, where whoever looks has a second factor and is about to change what they sign in with.
+pub(super) async fn asked_for(visit: &Visit, filled: &Filled) -> Result<maud::Markup, Problem> {
+    let user = visit.actor.user;
+    let on = visit
+        .read(move |view| accounts::has_second_factor(view, user))
+        .await?;
+    Ok(html! { @if on { (filled.input(&code("What the authenticator shows, or a recovery code."))) } })
+}
+
 async fn show(visit: Visit) -> Answer {
     page(&visit, &Filled::default()).await
 }
