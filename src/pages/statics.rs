@@ -28,7 +28,7 @@ const FILES: [Static; 3] = [
     },
     Static {
         name: "icon.svg",
-        media_type: "image/svg+xml",
+        media_type: "image/svg+xml; charset=utf-8",
         content: include_str!("static/icon.svg"),
     },
 ];

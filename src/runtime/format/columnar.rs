@@ -20,6 +20,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
 pub(super) use glance::glance;
@@ -198,16 +199,48 @@ fn column_type(dtype: &DataType) -> ColumnType {
     }
 }
 
+/// The most rows that a data file may have for each of its bytes. Columns that repeat one value take next to nothing however long
+/// they are, and going through them takes as long as their file likes.
+const ROWS_PER_BYTE: u64 = 1000;
+/// So many rows any data file may have: they are gone through within seconds.
+const ROWS_AT_EASE: u64 = 10_000_000;
+
+/// Refuses a file that has more rows than its bytes make likely.
+fn check_rows(metadata: &ParquetMetaData, bytes: u64) -> Result<u64, FormatError> {
+    let negative = || FormatError::malformed(PARQUET, "its number of rows is negative");
+    let count = |rows: i64| u64::try_from(rows).map_err(|_| negative());
+    let told = count(metadata.file_metadata().num_rows())?;
+    let mut in_groups = 0_u64;
+    for group in metadata.row_groups() {
+        in_groups = in_groups.saturating_add(count(group.num_rows())?);
+    }
+    believe(told.max(in_groups), bytes)?;
+    Ok(told)
+}
+
+fn believe(rows: u64, bytes: u64) -> Result<(), FormatError> {
+    let most = bytes.saturating_mul(ROWS_PER_BYTE).max(ROWS_AT_EASE);
+    if rows <= most {
+        return Ok(());
+    }
+    let detail =
+        format!("it claims {rows} rows, and no more than {most} are believed of a file of {bytes} bytes");
+    Err(FormatError::malformed(PARQUET, detail))
+}
+
 /// Reads the footer.
 pub(super) fn inspect(source: File) -> Result<Schema, FormatError> {
     reading(PARQUET, || read_footer(source))
 }
 
 fn read_footer(source: File) -> Result<Schema, FormatError> {
+    let bytes = source
+        .metadata()
+        .map_err(FormatError::io("reading the asset"))?
+        .len();
     let builder = ParquetRecordBatchReaderBuilder::try_new(source)
         .map_err(|error| FormatError::malformed(PARQUET, error))?;
-    let rows = u64::try_from(builder.metadata().file_metadata().num_rows())
-        .map_err(|_| FormatError::malformed(PARQUET, "its number of rows is negative"))?;
+    let rows = check_rows(builder.metadata(), bytes)?;
     let fields = builder.schema().fields().iter();
     let columns = fields.map(|field| Column {
         name: field.name().clone(),

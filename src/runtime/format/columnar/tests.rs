@@ -210,3 +210,12 @@ fn a_result_has_no_more_rows_than_its_bytes_could_hold() {
     assert!(told.contains("more than 8192 rows"), "{told}");
     deposit(OutputFormat::Parquet, &from, &to, 1 << 11).unwrap();
 }
+
+#[test]
+fn a_data_file_has_no_more_rows_than_its_bytes_make_likely() {
+    believe(10_000_000, 300).unwrap();
+    believe(1_000_000_000, 1_000_000).unwrap();
+    let told = believe(1_000_000_001, 1_000_000).unwrap_err().to_string();
+    assert!(told.contains("1000000001 rows"), "{told}");
+    assert!(believe(u64::MAX, 300).is_err());
+}
