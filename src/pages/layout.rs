@@ -17,6 +17,7 @@ use super::statics;
 use super::visit::Shell;
 use crate::domain::hash::Hash;
 use crate::domain::notification::letter::INBOX_PATH;
+use crate::domain::session::IDLE;
 use crate::domain::side::Side;
 
 /// How a notice is meant.
@@ -226,8 +227,9 @@ fn side_meaning(side: Side) -> &'static str {
 }
 
 fn header(shell: &Shell) -> Markup {
+    let idle = shell.actor.as_ref().map(|_| IDLE.as_secs());
     html! {
-        header.top {
+        header.top data-session-seconds=[idle] {
             a.brand href="/" {
                 svg.mark viewBox="0 0 32 32" aria-hidden="true" focusable="false" {
                     path d="M3 4v24M29 4v24M3 26h26M11 8l5 5 5-5M11 15l5 5 5-5" {}

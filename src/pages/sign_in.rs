@@ -1,5 +1,6 @@
 //! Signing in and out.
 
+use actix_web::http::header::{CLEAR_SITE_DATA, HeaderValue};
 use maud::html;
 use zeroize::Zeroizing;
 
@@ -79,7 +80,11 @@ async fn begin_session(shell: &Shell, fields: &Fields) -> Result<Zeroizing<Strin
 
 async fn sign_out(form: Form) -> Answer {
     end_session(&form).await?;
-    Ok(form.go_as("/sign-in?signed-out", None))
+    let mut answer = form.go_as("/sign-in?signed-out", None);
+    // Not the cookies: those of another node on this machine would go with them.
+    let kept = HeaderValue::from_static("\"cache\", \"storage\"");
+    answer.headers_mut().insert(CLEAR_SITE_DATA, kept);
+    Ok(answer)
 }
 
 /// Ends the session of whoever looks, if there is one.

@@ -183,6 +183,24 @@ impl Browser {
         url.strip_prefix(&self.node).unwrap_or(url).to_owned()
     }
 
+    /// The window that is driven.
+    pub fn window(&self) -> String {
+        let handle = self.ask("GET", "/window", &Value::Null);
+        handle.as_str().unwrap().to_owned()
+    }
+
+    /// Drives another window from now on: that one, or a new one.
+    pub fn drive(&self, window: Option<&str>) {
+        let handle = match window {
+            Some(window) => window.to_owned(),
+            None => {
+                let opened = self.ask("POST", "/window/new", &json!({"type": "tab"}));
+                opened["handle"].as_str().unwrap().to_owned()
+            }
+        };
+        self.ask("POST", "/window", &json!({ "handle": handle }));
+    }
+
     /// Runs a script in the page; what it returns.
     #[track_caller]
     pub fn run(&self, script: &str, arguments: &Value) -> Value {

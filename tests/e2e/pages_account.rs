@@ -87,6 +87,21 @@ fn somebody_makes_an_account_and_looks_after_it_by_clicking() {
     browser.click("Change the password");
     browser.see("You have a new password.");
     assert_eq!(elsewhere.try_get("/users/me").0, 401);
+
+    // Whoever signs out leaves what they have seen on the screen in no window.
+    let first = browser.window();
+    browser.drive(None);
+    browser.visit("/account");
+    browser.see("Who you are");
+    let second = browser.window();
+    browser.drive(Some(&first));
+    browser.visit("/datasets");
+    browser.click("Sign out");
+    browser.see("You are signed out.");
+    browser.drive(Some(&second));
+    browser.see("Forgotten your password?");
+    assert_eq!(browser.path(), "/sign-in?next=%2Faccount");
+    browser.see_not("Who you are");
 }
 
 #[test]
@@ -126,6 +141,26 @@ fn a_second_factor_is_added_asked_for_and_removed_by_clicking() {
     browser.see("Sign out");
     browser.visit("/account");
     browser.check();
+
+    // What they sign in with is changed by nobody without it either.
+    browser.fill("E-mail address", "samuel@example.org");
+    browser.fill("Password", PASSWORD);
+    browser.click("Save");
+    browser.see("This account has a second factor");
+    browser.visit("/account/password");
+    browser.check();
+    let new_password = |code: &str| {
+        browser.fill("Present password", PASSWORD);
+        browser.fill("Code", code);
+        browser.fill("New password", PASSWORD);
+        browser.fill("New password, once more", PASSWORD);
+        browser.click("Change the password");
+    };
+    new_password(&recovery[0]);
+    browser.see("This code is wrong");
+    new_password(&recovery[2]);
+    browser.see("You have a new password.");
+    browser.visit("/account");
     browser.click("Remove it");
     browser.see("your password alone is enough");
     browser.check();

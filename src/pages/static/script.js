@@ -58,3 +58,26 @@ if (waiting) {
   };
   setTimeout(look, 1500);
 }
+
+// What somebody has seen does not stay on the screen when their session is over: they have signed out in another window, or
+// have left all windows alone for so long that the node has ended it.
+const header = document.querySelector("header.top");
+if (header) {
+  const windows = new BroadcastChannel("session");
+  const seconds = header.dataset.sessionSeconds;
+  if (seconds) {
+    const leave = () => location.replace(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+    let end;
+    const used = () => {
+      clearTimeout(end);
+      end = setTimeout(leave, (Number(seconds) + 5) * 1000);
+    };
+    windows.onmessage = ({ data }) => (data === "used" ? used() : leave());
+    windows.postMessage("used");
+    used();
+    // A page that is shown again by going back is asked for again: it may be nobody's to see any more.
+    addEventListener("pageshow", (event) => event.persisted && location.reload());
+  } else {
+    windows.postMessage("left");
+  }
+}
