@@ -88,8 +88,13 @@ pub fn answer(listed: &Listed) -> HttpResponse {
         items: view::objects(&listed.objects),
         next: listed.next.as_ref().and_then(cursor),
     };
-    let mut body = Vec::with_capacity(OBJECT_BYTES * (listed.objects.len() + 1));
-    match serde_json::to_writer(&mut body, &list) {
+    shown(&list, listed.objects.len() + 1)
+}
+
+/// Something as JSON that is about as long as so many objects.
+pub(super) fn shown(what: &impl Serialize, objects: usize) -> HttpResponse {
+    let mut body = Vec::with_capacity(OBJECT_BYTES * objects);
+    match serde_json::to_writer(&mut body, what) {
         Ok(()) => HttpResponse::Ok().content_type(ContentType::json()).body(body),
         Err(error) => Problem::internal(&error).error_response(),
     }

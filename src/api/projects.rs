@@ -77,7 +77,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = ProjectId(*id);
     let found = context.store.look(|view| visible::project(view, &actor, id))?;
-    Ok(HttpResponse::Ok().json(view::object(&found.object)))
+    Ok(page::shown(&view::object(&found.object), 1))
 }
 
 /// What shall change; what is left out stays.

@@ -286,10 +286,11 @@ async fn list(
         .store
         .read_page(move |view| accounts::list(view, &actor, &wanted, before, limit))
         .await?;
-    Ok(HttpResponse::Ok().json(Users {
+    let list = Users {
         items: people.iter().map(UserView::of).collect(),
         next: next.as_ref().and_then(page::cursor),
-    }))
+    };
+    Ok(page::shown(&list, people.len() + 1))
 }
 
 /// The caller.
@@ -300,7 +301,7 @@ async fn me(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answer {
     let user = context
         .store
         .look(|view| accounts::user(view, &actor, actor.user))?;
-    Ok(HttpResponse::Ok().json(UserView::of(&user)))
+    Ok(page::shown(&UserView::of(&user), 1))
 }
 
 /// What the caller changes of themselves; what is left out stays.
@@ -345,7 +346,7 @@ async fn change_me(
         code: body.code,
     };
     let user = change_own(&context, caller, change, shown).await?;
-    Ok(HttpResponse::Ok().json(UserView::of(&user)))
+    Ok(page::shown(&UserView::of(&user), 1))
 }
 
 /// Changes what somebody says of themselves. Where the address changes, they show what they sign in with.
@@ -375,7 +376,7 @@ pub async fn change_own(
 async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = UserId(*id);
     let user = context.store.look(|view| accounts::user(view, &actor, id))?;
-    Ok(HttpResponse::Ok().json(UserView::of(&user)))
+    Ok(page::shown(&UserView::of(&user), 1))
 }
 
 /// What shall change; what is left out stays.
@@ -413,7 +414,7 @@ async fn administer(
         .store
         .act(move |tx, here| accounts::administer(tx, &actor, here, id, &change))
         .await?;
-    Ok(HttpResponse::Ok().json(UserView::of(&user)))
+    Ok(page::shown(&UserView::of(&user), 1))
 }
 
 /// Deletes somebody's account. What they submitted stays, and so does what was decided and released.
