@@ -36,8 +36,8 @@ async fn page(visit: &Visit, filled: &Filled) -> Answer {
                 (visit.form(ADDRESS, html! {
                     (username)
                     (filled.input(&present))
-                    (code)
                     (chosen(filled))
+                    (code)
                     div.actions { button.primary { "Change the password" } a.button href=(super::ADDRESS) { "Cancel" } }
                 }))
                 p.hint { "You stay signed in here, and are signed out everywhere else." }
