@@ -31,6 +31,7 @@ pub mod extract;
 pub mod files;
 pub mod gate;
 pub mod groups;
+pub mod guard;
 pub mod keys;
 pub mod node;
 pub mod notifications;

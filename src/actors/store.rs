@@ -216,9 +216,11 @@ impl StoreHandle {
         &self,
         reading: impl Fn(&View) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, ActError> {
-        let view = self.view()?.sparing(READ_AT_ONCE);
-        let read = reading(&view);
-        if view.is_spent() {
+        let (read, is_spent) = {
+            let view = self.view()?.sparing(READ_AT_ONCE);
+            (reading(&view), view.is_spent())
+        };
+        if is_spent {
             return self.read(reading).await;
         }
         Ok(read?)
@@ -252,5 +254,39 @@ impl StoreHandle {
     /// Writes what waits and ends the committing thread. Later writes get [`ActError::Stopping`].
     pub fn close_blocking(&self) {
         self.shared.writer.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory_engine::MemoryEngine;
+    use crate::store::read::Read;
+    use crate::store::table::Table;
+    use crate::store::writer::WriterLimits;
+
+    const NUMBERS: Table<u64, u64> = Table::new(9, "numbers", 1);
+
+    #[actix_web::test]
+    async fn a_short_page_is_read_here_and_a_long_one_elsewhere() {
+        let writer = Writer::start(Arc::new(MemoryEngine::new()), WriterLimits::default()).unwrap();
+        let store = StoreHandle::start(writer, clock::now);
+        let written = store.transact(|tx| {
+            (0..200)
+                .try_for_each(|number| tx.put(&NUMBERS, &number, &number))
+                .map_err(Refusal::from)
+        });
+        written.await.unwrap();
+        let read = |limit| {
+            store.read_page(move |view| {
+                let found = view.range_from(&NUMBERS, None, limit)?;
+                Ok((std::thread::current().id(), found.len()))
+            })
+        };
+        let here = std::thread::current().id();
+        assert_eq!(read(10).await.unwrap(), (here, 10));
+        let (thread, found) = read(200).await.unwrap();
+        assert_eq!(found, 200);
+        assert_ne!(thread, here);
     }
 }

@@ -6,20 +6,11 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
-use actix_web::web;
-use actix_web::{Error, HttpMessage, ResponseError};
 use jiff::Timestamp;
 
-use super::context::Context;
-use super::patience::patient;
 use super::problem::Problem;
-use super::{refusals, sign_in};
 use crate::domain::allowance::{Allowance, CHANGING, READING, Rate};
 use crate::domain::id::UserId;
 
@@ -103,49 +94,6 @@ fn network(address: IpAddr) -> IpAddr {
 fn too_many(what: &str, seconds: u32) -> Problem {
     let detail = format!("{what}; try again in {seconds} seconds");
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).with("retry_after", seconds)
-}
-
-/// Middleware around everything: counts requests, notes that sessions are used and what is refused, and hands bodies on with
-/// patience that ends.
-///
-/// # Errors
-/// Those of the handlers.
-pub async fn guarded(
-    mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
-    let Some(context) = request.app_data::<web::Data<Context>>().cloned() else {
-        return next.call(request).await.map(ServiceResponse::map_into_left_body);
-    };
-    // Where the store does not answer, everybody is a stranger.
-    let session = sign_in::session_of(&request, &context);
-    let patience = Duration::from_secs(context.config.server.body_idle_seconds);
-    let payload = request.take_payload();
-    request.set_payload(patient(payload, patience));
-    let user = session.as_ref().map(|(_, caller)| caller.actor.user);
-    let now = context.store.now();
-    let admitted = match user {
-        Some(user) => context.people().admit(user, request.method(), now),
-        None => context.strangers().admit(context.address(request.request()), now),
-    };
-    let answered = match admitted {
-        Err(problem) => request
-            .into_response(problem.error_response())
-            .map_into_right_body(),
-        Ok(()) => {
-            if let Some((token, caller)) = &session {
-                sign_in::note_use(&context, caller, token);
-            }
-            let answered = next.call(request).await?.map_into_left_body();
-            // Again, for a request that took long.
-            if let Some((token, caller)) = &session {
-                sign_in::note_use(&context, caller, token);
-            }
-            answered
-        }
-    };
-    refusals::note(&context, &answered, user);
-    Ok(answered)
 }
 
 #[cfg(test)]

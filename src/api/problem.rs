@@ -11,7 +11,6 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
-use super::refusals::Reason;
 use crate::actors::ActError;
 use crate::acts::Refusal;
 use crate::domain::access::Denied;
@@ -24,6 +23,10 @@ use crate::store::table::TableError;
 
 /// What `type` begins with; a word follows.
 pub const TYPE_PREFIX: &str = "urn:poundlock:problem:";
+
+/// The stable word for why a request is refused, which its answer carries within the node to whoever writes it down.
+#[derive(Debug, Clone, Copy)]
+pub struct Reason(pub &'static str);
 
 /// What is wrong with a request, as its sender is told.
 #[derive(Debug, Clone, PartialEq)]

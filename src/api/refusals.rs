@@ -6,11 +6,8 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 
 use super::context::Context;
+use super::problem::Reason;
 use crate::domain::id::UserId;
-
-/// The stable word for why a request is refused, carried by the answer to whoever writes it down.
-#[derive(Debug, Clone, Copy)]
-pub struct Reason(pub &'static str);
 
 /// Writes down an answer that refuses something: as a warning where it may be an attempt at what the caller must not have, else for
 /// the record.

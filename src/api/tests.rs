@@ -265,7 +265,7 @@ async fn a_request_notes_that_its_session_is_used() {
     let app = init_service(
         App::new()
             .app_data(context.clone())
-            .wrap(from_fn(allowances::guarded))
+            .wrap(from_fn(guard::guarded))
             .configure(routes(Side::Low)),
     )
     .await;

@@ -251,8 +251,14 @@ fn mail(letter: &Letter, sender: &Address, to: &str) -> Result<Message, Fault> {
         .map_err(|error| unfit(Phase::Message, &error.to_string()))
 }
 
+/// Text with line feeds alone, which become the line ends of mail. A carriage return by itself would stay one, and servers do not
+/// agree on whether a line ends there: what follows it could be taken for a command.
+fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
 fn part(kind: ContentType, text: &str) -> SinglePart {
-    SinglePart::builder().header(kind).body(text.to_owned())
+    SinglePart::builder().header(kind).body(lines(text))
 }
 
 #[cfg(test)]
@@ -305,5 +311,18 @@ mod tests {
         assert!(body.is_ascii(), "every server takes it");
         assert_eq!(mail.envelope().to().len(), 1);
         assert!(super::mail(&letter("Lab"), &sender, "sam@example.org\r\nRCPT TO:<x@y.z>").is_err());
+    }
+
+    #[test]
+    fn no_line_ends_where_servers_disagree() {
+        let sender: Address = "node@example.org".parse().unwrap();
+        let told = Letter {
+            text: "one\r.\rMAIL FROM:<x@y.z>\r\ntwo\n.\r".into(),
+            ..letter("Lab")
+        };
+        let sent = mail(&told, &sender, "sam@example.org").unwrap().formatted();
+        let sent = String::from_utf8(sent).unwrap();
+        assert!(sent.contains("MAIL FROM"));
+        assert!(!sent.replace("\r\n", "").contains(['\r', '\n']), "{sent:?}");
     }
 }

@@ -18,7 +18,7 @@ use super::client::ADDRESS_FILE;
 use super::failure::Failure;
 use super::{Common, print};
 use crate::api::breached::Breached;
-use crate::api::{self, Context, allowances};
+use crate::api::{self, Context, guard};
 use crate::node::{self, Config, ConfigError};
 use crate::pages;
 use crate::runtime::format;
@@ -89,7 +89,7 @@ async fn answer(
     let application = move || {
         App::new()
             .app_data(context.clone())
-            .wrap(from_fn(allowances::guarded))
+            .wrap(from_fn(guard::guarded))
             .wrap(api::headers())
             .wrap(Condition::new(encrypted, only_encrypted()))
             .configure(api::routes(side))

@@ -15,7 +15,7 @@ use super::piece::icon::{Icon, icon};
 use super::piece::text::reveal;
 use super::visit::Shell;
 use super::{Context, Problem};
-use crate::api::refusals::Reason;
+use crate::api::problem::Reason;
 
 /// Middleware: leads to the set-up page until the node is set up, to the sign-in page whoever must sign in first, and
 /// renders every other problem as a page.

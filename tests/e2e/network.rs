@@ -334,6 +334,41 @@ fn connections_are_bounded_and_the_next_is_served_when_one_ends() {
 }
 
 #[test]
+fn what_follows_a_body_in_chunks_is_no_request() {
+    let node = with(&[("POUNDLOCK_BODY_IDLE_SECONDS", "1")]);
+    node.set_up();
+    let address = node.address().strip_prefix("http://").unwrap();
+    let health = "GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let chunks = "POST /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                  Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n";
+    // An honest end, and one that programs read differently.
+    for end in ["\r\n", "\n"] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+            .write_all(format!("{health}{chunks}{end}").as_bytes())
+            .unwrap();
+        let mut answers = vec![0; 64 * 1024];
+        let mut read = 0;
+        while String::from_utf8_lossy(&answers[..read])
+            .matches("HTTP/1.1 ")
+            .count()
+            < 2
+        {
+            let more = stream.read(&mut answers[read..]).unwrap();
+            assert!(more > 0, "{}", String::from_utf8_lossy(&answers[..read]));
+            read += more;
+        }
+        drop(stream.write_all(health.as_bytes()));
+        let mut rest = String::new();
+        drop(stream.read_to_string(&mut rest));
+        let all = format!("{}{rest}", String::from_utf8_lossy(&answers[..read])).to_lowercase();
+        assert_eq!(all.matches("http/1.1 ").count(), 2, "{all}");
+        assert!(all.contains("connection: close"), "{all}");
+    }
+}
+
+#[test]
 fn what_somebody_may_not_do_is_written_down() {
     let node = Node::ready("low");
     let sam = text(&node.scientist("sam@example.org")["id"]);
