@@ -207,8 +207,7 @@ fn a_stick_that_is_full_read_only_or_torn_out_costs_nothing() {
 
 #[test]
 fn a_node_whose_disk_is_full_says_so_and_loses_nothing() {
-    let mut node = Node::unhurried("high", &[]);
-    node.set_up();
+    let mut node = Node::ready("high");
     let person = Person::sign_in(node.address(), OWNER, PASSWORD);
     let dataset = person.post("/datasets", &json!({"name": "before", "description": ""}));
     let dataset = dataset["id"].as_str().unwrap().to_owned();

@@ -54,7 +54,7 @@ impl Times {
 fn two_hundred_connections_read_and_submit_without_an_error() {
     let seconds = std::env::var("POUNDLOCK_TEST_LOAD_SECONDS").map_or(4, |seconds| seconds.parse().unwrap());
     let time = Duration::from_secs(seconds);
-    let node = Node::unhurried("low", &["--python", &python()]);
+    let node = Node::with("low", &["--python", &python()]);
     node.set_up();
     let owner = Person::sign_in(node.address(), OWNER, PASSWORD);
     owner.post(

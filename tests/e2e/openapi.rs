@@ -165,8 +165,7 @@ fn every_answer_is_as_the_description_says() {
     let furniture = Furniture::of(&world);
     let at_low = furniture.configuration(&world.low_owner, Some(&world.high_id));
     let at_high = furniture.configuration(&world.owner, Some(&world.low_id));
-    let node = Node::unhurried("solo", &[]);
-    node.set_up();
+    let node = Node::ready("solo");
     let solo_owner = Person::sign_in(node.address(), OWNER, PASSWORD);
     let at_solo = Furniture::of_solo(&solo_owner).configuration(&solo_owner, None);
     let (low, high, solo) = std::thread::scope(|threads| {
