@@ -118,10 +118,11 @@ impl Failure {
         }
     }
 
-    /// How long to wait before the same is asked again, where that is all that stands against it.
+    /// How long to wait before the same is asked again, where that is all that stands against it: a minute at most, whatever the
+    /// node says.
     pub fn too_many_requests(&self) -> Option<Duration> {
         let problem = self.problem.as_ref()?;
-        let seconds = problem["retry_after"].as_u64()?;
+        let seconds = problem["retry_after"].as_u64().filter(|seconds| *seconds <= 60)?;
         (word_of(problem) == "too_many_requests").then(|| Duration::from_secs(seconds))
     }
 
