@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::breached::Breached;
 use super::context::off_the_arbiter;
+use super::leaked_passwords::LeakedPasswords;
 use super::problem::Problem;
 use crate::domain::password;
 use crate::domain::session::Credentials;
@@ -127,7 +127,7 @@ impl Passwords {
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
                 password::check(&password.0, &words)?;
                 if let Some(path) = leaked {
-                    let list = Breached::open(&path).map_err(|error| Problem::internal(&error))?;
+                    let list = LeakedPasswords::open(&path).map_err(|error| Problem::internal(&error))?;
                     if list
                         .holds(&password.0)
                         .map_err(|error| Problem::internal(&error))?

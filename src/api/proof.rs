@@ -61,9 +61,8 @@ impl Shown {
 /// # Errors
 /// Either is missing or wrong, or too many tries have failed.
 pub(super) async fn of_caller(context: &Context, caller: &Caller, shown: Shown) -> Result<(), Problem> {
-    of_password(context, caller, shown.password).await?;
-    let (trier, now) = (Trier::at(caller.from), context.store.now());
-    context.throttles().admit(trier, now)?;
+    let trier = of_password(context, caller, shown.password).await?;
+    let now = context.store.now();
     let (user, code) = (caller.actor.user, shown.code);
     let is_missing = code.is_none();
     let proved = context
@@ -77,7 +76,7 @@ pub(super) async fn of_caller(context: &Context, caller: &Caller, shown: Shown) 
     Ok(proved?)
 }
 
-/// The caller's password. Wrong ones count like failed sign-ins.
+/// The caller's password: what further tries of theirs count against. Wrong ones count like failed sign-ins.
 ///
 /// # Errors
 /// It is missing or wrong, or too many tries have failed.
@@ -85,7 +84,7 @@ pub(super) async fn of_password(
     context: &Context,
     caller: &Caller,
     password: Option<Password>,
-) -> Result<(), Problem> {
+) -> Result<Trier, Problem> {
     let (user, by) = (caller.actor.user, caller.actor.clone());
     let email = context
         .store
@@ -106,7 +105,7 @@ pub(super) async fn of_password(
         None => false,
     };
     if fits {
-        return Ok(());
+        return Ok(trier);
     }
     context.throttles().failed(trier, now);
     let refusal = Refusal::conflict(

@@ -192,9 +192,8 @@ pub async fn remove_own(
     password: Password,
     code: Option<String>,
 ) -> Result<(), Problem> {
-    proof::of_password(context, &caller, Some(password)).await?;
-    let (trier, now) = (Trier::at(caller.from), context.store.now());
-    context.throttles().admit(trier, now)?;
+    let trier = proof::of_password(context, &caller, Some(password)).await?;
+    let now = context.store.now();
     let done = context
         .store
         .act(move |tx, here| {

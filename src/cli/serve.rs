@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 use super::client::ADDRESS_FILE;
 use super::failure::Failure;
 use super::{Common, print};
-use crate::api::breached::Breached;
+use crate::api::leaked_passwords::LeakedPasswords;
 use crate::api::{self, Context, guard};
 use crate::node::{self, Config, ConfigError};
 use crate::pages;
@@ -66,7 +66,7 @@ pub(super) fn load(folder: &Path, listen: Option<SocketAddr>) -> Result<Config, 
 async fn serve(out: print::Out, folder: &Path, config: Config) -> Result<(), Failure> {
     let server = config.server.clone();
     if let Some(leaked) = &config.passwords.leaked {
-        Breached::open(leaked).map_err(|error| Failure::chain(&error))?;
+        LeakedPasswords::open(leaked).map_err(|error| Failure::chain(&error))?;
     }
     let running = node::start(folder, config)
         .await

@@ -79,6 +79,13 @@ fn what_somebody_signs_in_with_changes_with_their_second_factor_alone() {
         assert_eq!(answered.0, done, "{path}: {:#}", answered.1);
     }
     assert_eq!(sam.get("/users/me")["email"], "samuel@example.org");
+
+    // Codes are guessed as slowly as passwords: tries count against the account.
+    let guess =
+        json!({"email": "sam@example.org", "password": "sixteen new and unlikely words", "code": "000000"});
+    let mut guesses = (0..20).map(|_| sam.attempt("PATCH", "/users/me", &guess).unwrap());
+    let stopped = guesses.find(|answer| answer.0 != 401).unwrap();
+    assert_eq!((stopped.0, word(&stopped)), (429, "too_many_tries"));
 }
 
 #[test]

@@ -19,7 +19,7 @@ const LINE_MAX: usize = 128;
 
 /// The file, open.
 #[derive(Debug)]
-pub struct Breached {
+pub struct LeakedPasswords {
     file: File,
     path: PathBuf,
     bytes: u64,
@@ -27,7 +27,7 @@ pub struct Breached {
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum BreachedError {
+pub enum LeakedPasswordsError {
     /// It cannot be read.
     #[error("the list of leaked passwords {} cannot be read: {source}", path.display())]
     Io {
@@ -56,13 +56,13 @@ pub enum BreachedError {
     },
 }
 
-impl Breached {
+impl LeakedPasswords {
     /// Opens the file, and looks at its first line and its last.
     ///
     /// # Errors
     /// It cannot be read, holds something else, or is not in order.
-    pub fn open(path: &Path) -> Result<Self, BreachedError> {
-        let failed = |source| BreachedError::Io {
+    pub fn open(path: &Path) -> Result<Self, LeakedPasswordsError> {
+        let failed = |source| LeakedPasswordsError::Io {
             path: path.to_path_buf(),
             source,
         };
@@ -81,7 +81,7 @@ impl Breached {
             near_the_end = begin + 1;
         }
         if last < first {
-            return Err(BreachedError::Unordered {
+            return Err(LeakedPasswordsError::Unordered {
                 path: path.to_path_buf(),
             });
         }
@@ -92,7 +92,7 @@ impl Breached {
     ///
     /// # Errors
     /// The file cannot be read, or holds something else where the password would stand.
-    pub fn holds(&self, password: &str) -> Result<bool, BreachedError> {
+    pub fn holds(&self, password: &str) -> Result<bool, LeakedPasswordsError> {
         let digest = data_encoding::HEXUPPER.encode(&Sha1::digest(password.as_bytes()));
         let digest = digest.as_bytes();
         // If there is such a line, it begins in this span.
@@ -113,7 +113,7 @@ impl Breached {
     }
 
     /// Where the first line begins that does so at a byte or behind it; none behind the last.
-    fn line_from(&self, at: u64) -> Result<Option<u64>, BreachedError> {
+    fn line_from(&self, at: u64) -> Result<Option<u64>, LeakedPasswordsError> {
         if at == 0 {
             return Ok((self.bytes > 0).then_some(0));
         }
@@ -131,7 +131,7 @@ impl Breached {
         }
     }
 
-    fn hash_at(&self, begin: u64) -> Result<[u8; DIGITS], BreachedError> {
+    fn hash_at(&self, begin: u64) -> Result<[u8; DIGITS], LeakedPasswordsError> {
         let mut line = [0; DIGITS + 1];
         let read = self.read(&mut line, begin)?;
         let (hash, behind) = line.split_first_chunk().ok_or_else(|| self.not_a_hash(begin))?;
@@ -146,7 +146,7 @@ impl Breached {
     }
 
     /// Fills a block from a place, as far as the file goes.
-    fn read(&self, block: &mut [u8], from: u64) -> Result<usize, BreachedError> {
+    fn read(&self, block: &mut [u8], from: u64) -> Result<usize, LeakedPasswordsError> {
         let mut filled = 0;
         while filled < block.len() {
             let at = from + u64::try_from(filled).unwrap_or(u64::MAX);
@@ -156,7 +156,7 @@ impl Breached {
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
-                    return Err(BreachedError::Io {
+                    return Err(LeakedPasswordsError::Io {
                         path: self.path.clone(),
                         source,
                     });
@@ -166,8 +166,8 @@ impl Breached {
         Ok(filled)
     }
 
-    fn not_a_hash(&self, at: u64) -> BreachedError {
-        BreachedError::NotAHash {
+    fn not_a_hash(&self, at: u64) -> LeakedPasswordsError {
+        LeakedPasswordsError::NotAHash {
             path: self.path.clone(),
             at,
         }
@@ -201,7 +201,7 @@ mod tests {
         // SHA-1 of "password" and of the empty text: RFC 3174's algorithm, values known from everywhere.
         let lines = "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:9545824\r\nDA39A3EE5E6B4B0D3255BFEF95601890AFD80709:1\r\n";
         std::fs::write(file.path(), lines).unwrap();
-        let list = Breached::open(file.path()).unwrap();
+        let list = LeakedPasswords::open(file.path()).unwrap();
         assert!(list.holds("password").unwrap());
         assert!(list.holds("").unwrap());
         assert!(!list.holds("Password").unwrap());
@@ -218,7 +218,7 @@ mod tests {
                 let text = std::fs::read_to_string(file.path()).unwrap();
                 std::fs::write(file.path(), text.trim_end()).unwrap();
             }
-            let list = Breached::open(file.path()).unwrap();
+            let list = LeakedPasswords::open(file.path()).unwrap();
             for n in 0..count {
                 let (leaked, kept) = (format!("leaked {n}"), format!("kept {n}"));
                 prop_assert!(list.holds(&leaked).unwrap());
@@ -232,7 +232,7 @@ mod tests {
         let refused = |text: &str| {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), text).unwrap();
-            Breached::open(file.path()).unwrap_err().to_string()
+            LeakedPasswords::open(file.path()).unwrap_err().to_string()
         };
         let (low, high) = ("0".repeat(40), "F".repeat(40));
         assert!(refused("").contains("byte 0"));
@@ -240,6 +240,6 @@ mod tests {
         assert!(refused(&format!("{}:1\n", "a".repeat(40))).contains("upper-case"));
         assert!(refused(&format!("{high}:1\n{low}:1\n")).contains("LC_ALL=C sort"));
         assert!(refused(&format!("{low}:1\n{}", "x".repeat(300))).contains("no line"));
-        assert!(Breached::open(Path::new("/nonexistent")).is_err());
+        assert!(LeakedPasswords::open(Path::new("/nonexistent")).is_err());
     }
 }
