@@ -70,13 +70,14 @@ pub async fn change_own(
     present: Shown,
     new: Password,
 ) -> Result<(), Problem> {
-    proof::of_caller(context, &caller, present).await?;
+    let trier = proof::of_password(context, &caller, present.password).await?;
     let user = caller.actor.user;
     let words = context
         .store
         .read(move |view| accounts::own_words(view, Some(user)))
         .await?;
     let hash = context.passwords().hash(new, words).await?.password_hash;
+    proof::of_code(context, &caller, trier, present.code).await?;
     context
         .store
         .act(move |tx, here| {

@@ -62,8 +62,21 @@ impl Shown {
 /// Either is missing or wrong, or too many tries have failed.
 pub(super) async fn of_caller(context: &Context, caller: &Caller, shown: Shown) -> Result<(), Problem> {
     let trier = of_password(context, caller, shown.password).await?;
-    let now = context.store.now();
-    let (user, code) = (caller.actor.user, shown.code);
+    of_code(context, caller, trier, shown.code).await
+}
+
+/// A code of the caller's second factor, where they have one. It counts once, so it is shown last, when all else is right. Wrong
+/// ones count like failed sign-ins.
+///
+/// # Errors
+/// It is missing or wrong.
+pub(super) async fn of_code(
+    context: &Context,
+    caller: &Caller,
+    trier: Trier,
+    code: Option<String>,
+) -> Result<(), Problem> {
+    let (user, now) = (caller.actor.user, context.store.now());
     let is_missing = code.is_none();
     let proved = context
         .store
