@@ -147,7 +147,7 @@ fn path(session: &Session, peer: &str, rest: &str) -> Result<String, Failure> {
 fn rotate(session: &Session, output: Option<&Path>) -> Result<(), Failure> {
     if let Some(path) = output {
         medium::must_be_new(path)?;
-        drop(medium::Arriving::begin(medium::folder_of(path))?);
+        drop(medium::begin(medium::folder_of(path))?);
     }
     let answer = session.client.act("/node/rotation")?;
     let Some(text) = answer.as_str() else {

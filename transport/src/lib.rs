@@ -20,7 +20,8 @@
 //! everything to a [`Sink`] that stages it, and gives [`Unpacked`], the proof that the whole bundle holds. [`Limits`]
 //! are the receiver's.
 //!
-//! [`volumes`] splits a bundle for media that it does not fit on, and puts it together again.
+//! [`volumes`] splits a bundle for media that it does not fit on, and puts it together again. [`medium`] has what any other file on
+//! its way to a medium needs.
 //!
 //! [`inspect`](inspect()), [`check_signature`] and [`inspect_header`] look at a bundle where it lies.
 
@@ -35,7 +36,7 @@ pub mod identity;
 mod inspect;
 mod item;
 mod limits;
-mod medium;
+pub mod medium;
 mod preamble;
 mod receive;
 mod signing;

@@ -25,7 +25,7 @@ pub(crate) fn open_foreign(path: &Path) -> io::Result<File> {
 }
 
 /// The folder that holds `path`.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -148,31 +148,30 @@ pub(crate) fn expect_sequential(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, Advice::Sequential);
 }
 
-/// A file under a temporary name in the folder of its final one. Dropped before [`publish`](Self::publish), it
-/// removes itself.
+/// How temporary names begin and end. Between them stand 32 hexadecimal digits.
+const PREFIX: &str = ".poundlock-";
+const SUFFIX: &str = ".part";
+
+/// A file that is under way to a medium, under a temporary name in the folder of its final one. Dropped before
+/// [`publish`](Self::publish), it removes itself.
 ///
-/// It is locked while in use, so that a later writer can tell what a yanked drive left behind from what another
-/// process still writes, and remove it.
+/// It is locked while in use, so that whoever writes there next can tell what a yanked medium was left with from what is still being
+/// written, and remove it.
 #[derive(Debug)]
-pub(crate) struct TemporaryFile {
-    file: Option<File>,
+pub struct NewFile {
+    file: File,
     path: PathBuf,
-    target: PathBuf,
+    published: bool,
 }
 
-impl TemporaryFile {
-    /// Fails with [`io::ErrorKind::AlreadyExists`] when the final name is taken.
-    pub(crate) fn create(target: &Path) -> io::Result<Self> {
-        if std::fs::symlink_metadata(target).is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let name = target
-            .file_name()
-            .and_then(|name| name.to_str())
-            .ok_or(io::ErrorKind::InvalidInput)?;
-        remove_abandoned(folder_of(target), name);
-        let random: u32 = rand::random();
-        let path = target.with_file_name(format!("{name}.{random:08x}.part"));
+impl NewFile {
+    /// Begins a file in a folder, which only its owner can read, and removes what a crash or a yanked medium left there.
+    ///
+    /// # Errors
+    /// The folder takes no file.
+    pub fn begin(folder: &Path) -> io::Result<Self> {
+        remove_abandoned(folder);
+        let path = folder.join(format!("{PREFIX}{:032x}{SUFFIX}", rand::random::<u128>()));
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -182,36 +181,69 @@ impl TemporaryFile {
         // A file system without locks loses only the tidying up.
         let _ = file.try_lock();
         Ok(Self {
-            file: Some(file),
+            file,
             path,
-            target: target.to_owned(),
+            published: false,
         })
     }
 
     /// The temporary name.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A second handle to write through.
-    pub(crate) fn handle(&self) -> io::Result<File> {
-        self.file.as_ref().ok_or(io::ErrorKind::NotFound)?.try_clone()
+    /// What to write to.
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
-    /// Renames to the final name, replacing nothing, and syncs the folder. The content must be synced already.
-    pub(crate) fn publish(mut self) -> io::Result<()> {
-        rename_to_new(&self.path, &self.target)?;
-        self.file = None;
-        sync_folder_of(&self.target)
+    /// Puts what was written onto the medium, and lets go of it in memory, so that it is read from the medium next.
+    ///
+    /// # Errors
+    /// The medium has not taken all of it.
+    pub fn settle(&self) -> io::Result<()> {
+        self.file.sync_all()?;
+        Ok(rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed)?)
+    }
+
+    /// Gives the file its final name, as [`give_name`] does. Its content must be synced already.
+    ///
+    /// # Errors
+    /// As [`give_name`].
+    pub fn publish(mut self, target: &Path) -> io::Result<()> {
+        rename_to_new(&self.path, target)?;
+        self.published = true;
+        sync_folder_of(target)
     }
 }
 
-impl Drop for TemporaryFile {
+impl Drop for NewFile {
     fn drop(&mut self) {
-        if self.file.take().is_some() {
+        if !self.published {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// Refuses a name that is taken, by a dangling link too.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`], or the folder cannot be read.
+pub fn must_be_new(target: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(target) {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames a synced file within its file system, replacing nothing, and makes the new name durable.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if the name is taken, or the medium fails.
+pub fn give_name(from: &Path, target: &Path) -> io::Result<()> {
+    rename_to_new(from, target)?;
+    sync_folder_of(target)
 }
 
 fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
@@ -228,17 +260,15 @@ fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what earlier writers of `name` left behind, unless one is still at it. Failing to is no error here.
-fn remove_abandoned(folder: &Path, name: &str) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let found = entry.file_name();
-        let ours = found
+/// Removes what earlier writers left behind, unless one is still at it. Failing to is no error here.
+fn remove_abandoned(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let ours = name
             .to_str()
-            .and_then(|found| found.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".part"))
-            .is_some_and(|random| random.len() == 8 && random.bytes().all(|b| b.is_ascii_hexdigit()));
+            .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))
+            .is_some_and(|random| random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit()));
         if ours && open_foreign(&entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = std::fs::remove_file(entry.path());
         }
@@ -251,34 +281,44 @@ mod tests {
 
     use super::*;
 
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
     #[test]
     fn a_dropped_file_leaves_nothing_and_a_published_one_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a.plk");
-        drop(TemporaryFile::create(&target).unwrap());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        drop(NewFile::begin(folder.path()).unwrap());
+        assert!(names(folder.path()).is_empty());
 
-        let temporary = TemporaryFile::create(&target).unwrap();
+        let arriving = NewFile::begin(folder.path()).unwrap();
         std::fs::write(&target, "somebody was faster").unwrap();
         assert_eq!(
-            temporary.publish().unwrap_err().kind(),
+            arriving.publish(&target).unwrap_err().kind(),
             io::ErrorKind::AlreadyExists
         );
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "somebody was faster");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(names(folder.path()), ["a.plk"]);
     }
 
     #[test]
-    fn what_a_yanked_drive_left_is_tidied_up_but_not_what_is_in_use() {
+    fn what_a_yanked_medium_was_left_with_is_tidied_up_but_not_what_is_in_use() {
         let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("a.plk");
-        let abandoned = folder.path().join("a.plk.0123abcd.part");
-        std::fs::write(&abandoned, "half").unwrap();
-        let first = TemporaryFile::create(&target).unwrap();
-        assert!(!abandoned.try_exists().unwrap());
-        let mut second = TemporaryFile::create(&target).unwrap().handle().unwrap();
-        second.write_all(b"x").unwrap();
-        assert!(first.path().try_exists().unwrap(), "a file in use stays");
+        let left = folder.path().join(format!("{PREFIX}{:032x}{SUFFIX}", 7));
+        std::fs::write(&left, "half").unwrap();
+        std::fs::write(folder.path().join(".poundlock-notes.part"), "mine").unwrap();
+        let in_use = NewFile::begin(folder.path()).unwrap();
+        assert!(!left.try_exists().unwrap());
+        drop(NewFile::begin(folder.path()).unwrap());
+        in_use.file().write_all(b"x").unwrap();
+        assert!(in_use.path().try_exists().unwrap(), "a file in use stays");
+        assert!(names(folder.path()).contains(&".poundlock-notes.part".to_owned()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::header::{Contents, Direction, Header, Outgoing, Party, Trailer, encod
 use crate::identity::{NodeIdentity, PublicIdentity};
 use crate::item;
 use crate::limits::{MAX_PLAIN_BYTES, MAX_RECORD_BYTES};
-use crate::medium::TemporaryFile;
+use crate::medium::{self, NewFile};
 use crate::preamble::{Preamble, SIGNATURE_AT};
 use crate::signing;
 
@@ -39,9 +39,9 @@ pub struct Written {
 
 /// Writes one bundle: records first, then blobs in ascending order of their hashes, then [`finish`](Self::finish).
 ///
-/// The file stands under a temporary name (`<name>.<random>.part`, in the same folder) until `finish` has verified it;
+/// The file stands under a temporary name (`.poundlock-<random>.part`, in the same folder) until `finish` has verified it;
 /// dropping the writer removes it. A crash or a yanked drive leaves at most that temporary file, which no
-/// reader takes for a bundle and which the next writer of the same name removes.
+/// reader takes for a bundle and which the next writer to the same folder removes.
 ///
 /// Compression runs on `workers` threads, encryption, hashing and writing on one more. The plain stream and the
 /// compressed one are pure functions of what is written, whatever the number of workers.
@@ -49,7 +49,7 @@ pub struct Written {
 pub struct BundleWriter<'a> {
     from: &'a NodeIdentity,
     header: Header,
-    temporary: TemporaryFile,
+    temporary: NewFile,
     target: PathBuf,
     compressor: Compressor<age::stream::StreamWriter<HashingFile>>,
     plain: blake3::Hasher,
@@ -75,12 +75,17 @@ impl<'a> BundleWriter<'a> {
         let header = make_header(from, to, outgoing)?;
         let first = encode_header(&header)?;
         let io = WriteError::io(target);
-        let temporary = TemporaryFile::create(target).map_err(|e| match e.kind() {
+        let begun = medium::must_be_new(target).and_then(|()| NewFile::begin(medium::folder_of(target)));
+        let temporary = begun.map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists => WriteError::Exists(target.to_owned()),
             _ => io(e),
         })?;
         let io = WriteError::io(target);
-        let sink = temporary.handle().and_then(HashingFile::start).map_err(io)?;
+        let sink = temporary
+            .file()
+            .try_clone()
+            .and_then(HashingFile::start)
+            .map_err(io)?;
         let recipient: &dyn age::Recipient = to.age_recipient();
         let age =
             age::Encryptor::with_recipients(std::iter::once(recipient)).map_err(|_| WriteError::Encrypt)?;
@@ -221,7 +226,7 @@ impl<'a> BundleWriter<'a> {
         if !intact.map_err(WriteError::io(&target))? {
             return Err(WriteError::ReadBack(target));
         }
-        temporary.publish().map_err(|e| match e.kind() {
+        temporary.publish(&target).map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists => WriteError::Exists(target.clone()),
             _ => WriteError::Io {
                 path: target.clone(),

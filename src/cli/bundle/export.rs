@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::client::part;
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
-use crate::cli::medium::{self, Arriving};
+use crate::cli::medium;
 use crate::cli::release::Part;
 use crate::cli::{Session, names, print};
 use crate::domain::hash::Hash;
@@ -72,7 +72,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failur
     } else {
         medium::folder_of(&arguments.to)
     };
-    let arriving = Arriving::begin(folder)?;
+    let arriving = medium::begin(folder)?;
     let signer = PublicIdentity::from_text(&client.text("/node/identity")?)
         .map_err(|error| Failure::failed(format!("the node's identity cannot be read: {error}")))?;
 
@@ -90,10 +90,10 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failur
         arguments.to.clone()
     };
     let incoming = client.bytes(&format!("/exports/{}", part(&name)))?;
-    incoming.copy(arriving.writer(), &target)?;
-    arriving.settle()?;
+    incoming.copy(arriving.file(), &target)?;
+    medium::settle(&arriving)?;
     check(arriving.path(), &target, &signer, &exported)?;
-    arriving.publish(&target)?;
+    medium::publish(arriving, &target)?;
     exported["file"] = json!(target);
     exported["released"] = json!(released);
     session.out.show(&exported, told)

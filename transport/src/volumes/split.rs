@@ -8,7 +8,7 @@ use super::table::{Volume, VolumeTable};
 use super::{MAX_VOLUME_BYTES, MAX_VOLUMES, MIN_VOLUME_BYTES, VolumeError};
 use crate::digest::BlobHash;
 use crate::identity::NodeIdentity;
-use crate::medium::{DeviceReader, TemporaryFile, open_foreign};
+use crate::medium::{DeviceReader, NewFile, folder_of, must_be_new, open_foreign};
 use crate::receive::hash_bundle;
 use crate::signing;
 
@@ -126,15 +126,14 @@ fn write_verified(
         io::ErrorKind::AlreadyExists => VolumeError::Exists(path.to_owned()),
         _ => io(e),
     };
-    let temporary = TemporaryFile::create(path).map_err(exists_or)?;
-    let mut file = temporary.handle().map_err(&io)?;
+    must_be_new(path).map_err(exists_or)?;
+    let temporary = NewFile::begin(folder_of(path)).map_err(&io)?;
     let mut hasher = blake3::Hasher::new();
-    copy_exactly(source, length, &mut hasher, &mut file).map_err(&io)?;
+    copy_exactly(source, length, &mut hasher, &mut temporary.file()).map_err(&io)?;
     if hasher.finalize() != *hash.as_bytes() {
         return Err(VolumeError::Changed);
     }
-    file.sync_all().map_err(&io)?;
-    drop(file);
+    temporary.file().sync_all().map_err(&io)?;
     let mut device = DeviceReader::open(temporary.path()).map_err(&io)?;
     let mut hasher = blake3::Hasher::new();
     while let Some(piece) = device.next().map_err(&io)? {
@@ -143,7 +142,7 @@ fn write_verified(
     if hasher.finalize() != *hash.as_bytes() {
         return Err(VolumeError::ReadBack(path.to_owned()));
     }
-    temporary.publish().map_err(exists_or)
+    temporary.publish(path).map_err(exists_or)
 }
 
 /// Passes on exactly `length` bytes, hashing them.

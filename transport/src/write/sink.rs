@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::digest::BundleHash;
-use crate::medium::{DeviceReader, TemporaryFile, WriteOut};
+use crate::medium::{DeviceReader, NewFile, WriteOut};
 use crate::preamble::{PREAMBLE_BYTES, Preamble};
 use crate::signing;
 
@@ -118,7 +118,7 @@ impl Drop for HashingFile {
 
 /// Reads a synced file again, from the device where the system lets it, and says whether it is the one expected.
 pub(super) fn read_back(
-    temporary: &TemporaryFile,
+    temporary: &NewFile,
     hash: &BundleHash,
     size: u64,
     signature_holds: impl FnOnce(&[u8; 64]) -> bool,
@@ -151,9 +151,9 @@ mod tests {
     use crate::preamble::SIGNATURE_AT;
 
     /// A finished file under its temporary name, and what is expected of it.
-    fn written(folder: &std::path::Path) -> (TemporaryFile, BundleHash, u64) {
-        let temporary = TemporaryFile::create(&folder.join("a.plk")).unwrap();
-        let mut sink = HashingFile::start(temporary.handle().unwrap()).unwrap();
+    fn written(folder: &std::path::Path) -> (NewFile, BundleHash, u64) {
+        let temporary = NewFile::begin(folder).unwrap();
+        let mut sink = HashingFile::start(temporary.file().try_clone().unwrap()).unwrap();
         sink.write_all(&[9; 200_000]).unwrap();
         let (mut file, hash, size) = sink.end().unwrap();
         file.seek(SeekFrom::Start(SIGNATURE_AT as u64)).unwrap();
@@ -162,7 +162,7 @@ mod tests {
         (temporary, hash, size)
     }
 
-    fn intact(file: &(TemporaryFile, BundleHash, u64)) -> bool {
+    fn intact(file: &(NewFile, BundleHash, u64)) -> bool {
         read_back(&file.0, &file.1, file.2, |signature| *signature == [5; 64]).unwrap()
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = written(folder.path());
         assert!(intact(&file));
-        let handle = file.0.handle().unwrap();
+        let handle = file.0.file();
         let flip = |at: u64| {
             use std::os::unix::fs::FileExt;
             let mut byte = [0];
