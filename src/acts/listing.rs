@@ -1,5 +1,7 @@
 //! Lists of objects, newest first, in pages whose cost is bounded however much is stored.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::Refusal;
@@ -19,7 +21,7 @@ pub type Place = (u64, Uuid);
 #[derive(Debug, Clone)]
 pub struct Listed {
     /// The objects.
-    pub objects: Vec<Object>,
+    pub objects: Vec<Arc<Object>>,
     /// Where the next page begins; none on the last.
     pub next: Option<Place>,
 }
@@ -49,7 +51,7 @@ pub fn page(
             }
             examined += 1;
             place = Some((at, id));
-            if let Some(object) = records::object(read, id)?
+            if let Some(object) = records::shared(read, id)?
                 && !object.deleted
                 && keep(&object)?
             {

@@ -117,9 +117,9 @@ const CHOICES_MAX: usize = 200;
 /// The store cannot be read.
 pub fn open_to(read: &impl Read, actor: &Actor) -> Result<Vec<(Uuid, String)>, Refusal> {
     let seen = list(read, actor, None, CHOICES_MAX)?.objects;
-    let open = seen.into_iter().filter_map(|object| match object.body {
+    let open = seen.into_iter().filter_map(|object| match &object.body {
         Body::Project(project) if project.started && project.members.contains(&actor.user) => {
-            Some((object.id, project.name))
+            Some((object.id, project.name.clone()))
         }
         _ => None,
     });

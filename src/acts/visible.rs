@@ -36,12 +36,11 @@ pub fn requester(read: &impl Read, object: &Object) -> Result<Option<UserId>, Ta
         Body::Release(release) => release.request,
         _ => return Ok(None),
     };
-    Ok(
-        match records::object(read, request.0)?.map(|object| object.body) {
-            Some(Body::Request(request)) => Some(request.requester),
-            _ => None,
-        },
-    )
+    let request = records::shared(read, request.0)?;
+    Ok(match request.as_ref().map(|object| &object.body) {
+        Some(Body::Request(request)) => Some(request.requester),
+        _ => None,
+    })
 }
 
 /// Who may see the dataset of an asset. A dataset that is not here, or was deleted, lets nobody see its assets.

@@ -153,7 +153,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
         .read(move |view| requests::list_code(view, &actor, before, limit))
         .await?;
     Ok(HttpResponse::Ok().json(List {
-        items: listed.objects.iter().map(code).collect(),
+        items: listed.objects.iter().map(|object| code(object)).collect(),
         next: listed.next.as_ref().and_then(page::cursor),
     }))
 }

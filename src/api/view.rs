@@ -1,5 +1,7 @@
 //! How objects look from outside: their envelope, and the fields of their body beside it.
 
+use std::borrow::Borrow;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -90,8 +92,8 @@ pub fn object(object: &Object) -> ObjectView<'_> {
 }
 
 /// Objects, to be answered with as they are.
-pub fn objects(all: &[Object]) -> Vec<ObjectView<'_>> {
-    all.iter().map(object).collect()
+pub fn objects<O: Borrow<Object>>(all: &[O]) -> Vec<ObjectView<'_>> {
+    all.iter().map(|one| object(one.borrow())).collect()
 }
 
 /// An object as a document to which a resource adds what only it knows.

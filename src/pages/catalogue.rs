@@ -1,5 +1,7 @@
 //! The catalogue: datasets, searched by words and tags.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use maud::{Markup, html};
 
@@ -34,7 +36,7 @@ async fn list(Anyone(visit): Anyone, query: Fields) -> Answer {
     Ok(shown(&visit, &query, &listed.objects, next.as_deref()))
 }
 
-fn shown(visit: &Shell, query: &Fields, datasets: &[Object], next: Option<&str>) -> HttpResponse {
+fn shown(visit: &Shell, query: &Fields, datasets: &[Arc<Object>], next: Option<&str>) -> HttpResponse {
     let narrowed = query.given("search").is_some() || query.given("tag").is_some();
     visit.page("Datasets").aside(html! { @if visit.may(Permission::UploadData) { a.button.primary href="/datasets/new" { "Make a dataset" } a.button href="/datasets/archive" { "From an archive" } } }).body(html! {
         (search(query))

@@ -1,5 +1,7 @@
 //! Projects: the frame in which scientists ask. Begun, described, opened to others, and started.
 
+use std::sync::Arc;
+
 use actix_web::web::Path;
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -83,7 +85,7 @@ fn name(view: &View, user: Uuid) -> Result<String, Refusal> {
     })
 }
 
-fn row((object, creator): &(Object, String)) -> Option<Vec<Markup>> {
+fn row((object, creator): &(Arc<Object>, String)) -> Option<Vec<Markup>> {
     let Body::Project(project) = &object.body else {
         return None;
     };

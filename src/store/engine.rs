@@ -145,6 +145,8 @@ pub enum Direction {
 pub struct Batch {
     /// Keys with the revision that each must have; `None` means that the key must be absent.
     pub preconditions: Vec<(Vec<u8>, Option<u64>)>,
+    /// The revision of the state in which they were read, if it was one. While that is the newest, they hold.
+    pub read_at: Option<u64>,
     pub puts: Vec<(Vec<u8>, Vec<u8>)>,
     /// Deleting an absent key is no error. A key that is also put is put.
     pub deletes: Vec<Vec<u8>>,
@@ -155,6 +157,12 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.puts.is_empty() && self.deletes.is_empty()
+    }
+
+    /// Whether the preconditions have to be looked at, where the newest commit has this revision.
+    #[must_use]
+    pub(crate) fn rests_on_an_older_state(&self, newest: u64) -> bool {
+        self.read_at != Some(newest)
     }
 }
 
@@ -192,6 +200,10 @@ pub trait Engine: Send + Sync + Debug + 'static {
 pub trait EngineView: Send + Sync + Debug {
     /// The revision of the newest commit that this view shows.
     fn revision(&self) -> u64;
+
+    /// A revision from which on no key with this first byte has changed: all states from that one to the newest hold the same under
+    /// such keys. It may name a commit that is not visible yet, and be higher than need be.
+    fn unchanged_since(&self, first_byte: u8) -> u64;
 
     /// Reads one key.
     ///

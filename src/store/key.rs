@@ -29,7 +29,7 @@ pub enum KeyError {
 }
 
 /// A type whose values name records. `a < b` holds exactly if the bytes of `a` sort before those of `b`.
-pub trait Key: Sized {
+pub trait Key: Clone + Send + Sync + 'static {
     /// Appends the key's bytes.
     ///
     /// # Errors

@@ -65,10 +65,13 @@ impl Engine for MemoryEngine {
         check_batch(&batch)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
-        for (key, expected) in &batch.preconditions {
-            if values.get(key).map(|versioned| versioned.revision) != *expected {
-                return Err(CommitError::Conflict { key: key.clone() });
-            }
+        let unmet = |(key, expected): &&(Vec<u8>, Option<u64>)| {
+            values.get(key).map(|versioned| versioned.revision) != *expected
+        };
+        if batch.rests_on_an_older_state(*last)
+            && let Some((key, _)) = batch.preconditions.iter().find(unmet)
+        {
+            return Err(CommitError::Conflict { key: key.clone() });
         }
         let revision = *last + 1;
         let changed = batch.puts.iter().map(|(key, _)| key).chain(&batch.deletes);
@@ -102,6 +105,10 @@ struct MemoryView {
 impl EngineView for MemoryView {
     fn revision(&self) -> u64 {
         self.snapshot.revision()
+    }
+
+    fn unchanged_since(&self, first_byte: u8) -> u64 {
+        self.snapshot.unchanged_since(first_byte)
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Versioned>, EngineError> {

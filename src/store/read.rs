@@ -1,18 +1,25 @@
 //! Reading tables: from a [`View`] of committed state, or from a [`Tx`](super::transaction::Tx) that sees its own writes.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::engine::{Direction, EngineError, EngineView, Entry, KeyRange, Versioned};
+use super::engine::{Direction, EngineError, EngineView, Entry, KeyRange, RESERVED_PREFIX, Versioned};
 use super::key::Key;
 use super::recent::{Held, Recent};
 use super::table::{Table, TableError};
 
 /// Entries that a stream over a table reads at a time.
 const CHUNK: usize = 256;
+
+/// Bytes of a range, as it is stored, up to which it is remembered: a page, not a table.
+const KEPT_RANGE_BYTES: usize = 64 * 1024;
+
+/// About how long the name of a range is.
+const RANGE_NAME_BYTES: usize = 128;
 
 /// What is left to a reader that wanted more than it could afford.
 const SPENT: usize = usize::MAX;
@@ -42,6 +49,9 @@ pub trait ReadBytes {
     /// The committed state in which a key is read, unless this reader has changed it.
     fn committed(&self, key: &[u8]) -> Option<&View>;
 
+    /// This reader as a view, if what it sees is a committed state whatever the key.
+    fn as_view(&self) -> Option<&View>;
+
     /// Told which revision of a key was read in the committed state, where that was not by [`Self::bytes`].
     fn note_read(&self, key: &[u8], revision: Option<u64>);
 }
@@ -53,16 +63,25 @@ pub trait Read: ReadBytes {
     /// # Errors
     /// When the engine cannot read or the record is damaged.
     fn get<K: Key, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, TableError> {
+        Ok(self.shared(table, key)?.map(Arc::unwrap_or_clone))
+    }
+
+    /// As [`Self::get`], without a copy of what is remembered.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    fn shared<K: Key, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<Arc<V>>, TableError> {
         let key = table.engine_key(key)?;
         if table.is_remembered()
             && let Some(view) = self.committed(&key)
         {
             let found = view.recall(table, &key)?;
             self.note_read(&key, found.as_ref().map(|(revision, _)| *revision));
-            return Ok(found.map(|(_, body)| V::clone(&body)));
+            return Ok(found.map(|(_, body)| body));
         }
         let stored = self.bytes(&key)?;
-        stored.map(|stored| table.decode_body(&stored)).transpose()
+        let body = stored.map(|stored| table.decode_body(&stored)).transpose()?;
+        Ok(body.map(Arc::new))
     }
 
     /// Whether there is a record under `key`.
@@ -194,23 +213,52 @@ pub trait Read: ReadBytes {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<(K, V)>, TableError> {
-        let entries = self.scan(range, direction, limit)?;
-        let mut found = Vec::with_capacity(entries.len());
-        // An index holds the same under each of its keys: nothing.
-        let is_index = size_of::<V>() == 0;
-        let mut nothing: Option<(Vec<u8>, V)> = None;
-        for (key, stored) in entries {
-            let body = match &nothing {
-                Some((same, body)) if *same == stored => body.clone(),
-                _ => table.decode_body(&stored)?,
-            };
-            if is_index && nothing.is_none() {
-                nothing = Some((stored, body.clone()));
-            }
-            found.push((table.decode_key(&key)?, body));
+        if table.is_remembered()
+            && let Some(view) = self.as_view()
+        {
+            return Ok(view.recall_range(table, range, direction, limit)?.to_vec());
         }
-        Ok(found)
+        decode_entries(table, self.scan(range, direction, limit)?)
     }
+}
+
+fn decode_entries<K: Key, V: Record>(
+    table: &Table<K, V>,
+    entries: Vec<BytesEntry>,
+) -> Result<Vec<(K, V)>, TableError> {
+    let mut found = Vec::with_capacity(entries.len());
+    // An index holds the same under each of its keys: nothing.
+    let is_index = size_of::<V>() == 0;
+    let mut nothing: Option<(Vec<u8>, V)> = None;
+    for (key, stored) in entries {
+        let body = match &nothing {
+            Some((same, body)) if *same == stored => body.clone(),
+            _ => table.decode_body(&stored)?,
+        };
+        if is_index && nothing.is_none() {
+            nothing = Some((stored, body.clone()));
+        }
+        found.push((table.decode_key(&key)?, body));
+    }
+    Ok(found)
+}
+
+/// What a range is remembered under: nothing that is a key of a table.
+fn range_name(range: &KeyRange, direction: Direction, limit: usize) -> Vec<u8> {
+    let mut name = Vec::with_capacity(RANGE_NAME_BYTES);
+    name.extend_from_slice(&[RESERVED_PREFIX, u8::from(direction == Direction::Descending)]);
+    name.extend_from_slice(&limit.to_be_bytes());
+    for bound in [&range.start, &range.end] {
+        let (mark, key) = match bound {
+            Bound::Unbounded => (0, &[][..]),
+            Bound::Included(key) => (1, key.as_slice()),
+            Bound::Excluded(key) => (2, key.as_slice()),
+        };
+        name.push(mark);
+        name.extend_from_slice(&key.len().to_be_bytes());
+        name.extend_from_slice(key);
+    }
+    name
 }
 
 impl<R: ReadBytes + ?Sized> Read for R {}
@@ -287,17 +335,22 @@ impl View {
         left.map_or(limit, |left| limit.min(left.saturating_add(1)))
     }
 
+    /// Whether what was seen at a revision under keys with this first byte is so in this state too.
+    fn still_shows(&self, seen_at: u64, first_byte: u8) -> bool {
+        let here = self.revision();
+        seen_at == here || self.engine.unchanged_since(first_byte) <= seen_at.min(here)
+    }
+
     /// Reads a record with its revision, without decoding it once more where that was done for the same revision.
     fn recall<K: Key, V: Record>(
         &self,
         table: &Table<K, V>,
         key: &[u8],
     ) -> Result<Option<(u64, Arc<V>)>, TableError> {
-        let seen_at = self.revision();
         let known = self.recent.as_ref().and_then(|recent| recent.find(key));
         let known = known.and_then(|held| Some((held.revision, held.seen_at, held.body.downcast().ok()?)));
-        if let Some((revision, at, body)) = &known
-            && *at == seen_at
+        if let Some((revision, seen_at, body)) = &known
+            && self.still_shows(*seen_at, table.prefix())
         {
             return Ok(Some((*revision, Arc::clone(body))));
         }
@@ -309,10 +362,42 @@ impl View {
             _ => Arc::new(table.decode_body(&stored.value)?),
         };
         if let Some(recent) = &self.recent {
-            let held = Held::new(stored.revision, seen_at, Arc::clone(&body), stored.value.len());
+            let held = Held::new(
+                stored.revision,
+                self.revision(),
+                Arc::clone(&body),
+                stored.value.len(),
+            );
             recent.keep(key.to_vec(), held);
         }
         Ok(Some((stored.revision, body)))
+    }
+
+    /// Reads a range, without asking the engine where the table has not changed since that was done.
+    fn recall_range<K: Key, V: Record>(
+        &self,
+        table: &Table<K, V>,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Arc<Vec<(K, V)>>, TableError> {
+        let name = range_name(range, direction, limit);
+        if let Some(held) = self.recent.as_ref().and_then(|recent| recent.find(&name))
+            && self.still_shows(held.seen_at, table.prefix())
+            && let Ok(found) = held.body.downcast()
+        {
+            return Ok(found);
+        }
+        let entries = self.scan(range, direction, limit)?;
+        let bytes = entries.iter().map(|(key, stored)| key.len() + stored.len()).sum();
+        let found = Arc::new(decode_entries(table, entries)?);
+        if let Some(recent) = &self.recent
+            && bytes <= KEPT_RANGE_BYTES
+        {
+            let at = self.revision();
+            recent.keep(name, Held::new(at, at, Arc::clone(&found), bytes));
+        }
+        Ok(found)
     }
 
     /// The revision of the newest commit that this view shows.
@@ -387,83 +472,12 @@ impl ReadBytes for View {
         Some(self)
     }
 
+    fn as_view(&self) -> Option<&View> {
+        Some(self)
+    }
+
     fn note_read(&self, _key: &[u8], _revision: Option<u64>) {}
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::engine::CommitError;
-    use crate::store::memory_engine::MemoryEngine;
-    use crate::store::transaction::Tx;
-    use crate::store::writer::{Writer, WriterLimits};
-
-    const WORDS: Table<u64, String> = Table::new(9, "words", 1).remembered();
-
-    #[derive(Debug, thiserror::Error)]
-    enum Never {
-        #[error(transparent)]
-        Table(#[from] TableError),
-        #[error(transparent)]
-        Commit(#[from] CommitError),
-    }
-
-    fn writer() -> Writer {
-        Writer::start(Arc::new(MemoryEngine::new()), WriterLimits::default()).unwrap()
-    }
-
-    fn change<T: Send + 'static>(
-        writer: &Writer,
-        act: impl FnOnce(&mut Tx<'_>) -> Result<T, TableError> + Send + 'static,
-    ) -> T {
-        writer.transact(|tx| act(tx).map_err(Never::from)).unwrap()
-    }
-
-    fn word(read: &impl Read, key: u64) -> Option<String> {
-        read.get(&WORDS, &key).unwrap()
-    }
-
-    #[test]
-    fn each_view_sees_its_own_state_whatever_is_remembered() {
-        let writer = writer();
-        change(&writer, |tx| tx.put(&WORDS, &1, &"first".to_owned()));
-        let first = writer.view().unwrap();
-        assert_eq!(word(&first, 1).as_deref(), Some("first"));
-        let within = change(&writer, |tx| {
-            let before = word(tx, 1);
-            tx.put(&WORDS, &1, &"second".to_owned())?;
-            tx.put(&WORDS, &2, &"other".to_owned())?;
-            Ok((before, word(tx, 1), word(tx, 2)))
-        });
-        let told = ["first", "second", "other"].map(|word| Some(word.to_owned()));
-        assert_eq!(within, told.into());
-        let second = writer.view().unwrap();
-        for _ in 0..2 {
-            assert_eq!(word(&second, 1).as_deref(), Some("second"));
-            assert_eq!(word(&first, 1).as_deref(), Some("first"));
-            assert_eq!(word(&first, 2), None);
-            assert_eq!(word(&second, 2).as_deref(), Some("other"));
-        }
-        change(&writer, |tx| tx.delete(&WORDS, &1));
-        assert_eq!(word(&writer.view().unwrap(), 1), None);
-        assert_eq!(word(&second, 1).as_deref(), Some("second"));
-    }
-
-    #[test]
-    fn a_sparing_reader_ends_where_there_is_too_much() {
-        let writer = writer();
-        change(&writer, |tx| {
-            (0..10).try_for_each(|key| tx.put(&WORDS, &key, &key.to_string()))
-        });
-        let view = writer.view().unwrap().sparing(5);
-        assert_eq!(view.range_from(&WORDS, None, 4).unwrap().len(), 4);
-        assert!(!view.is_spent());
-        assert!(view.range_from(&WORDS, None, usize::MAX).is_err());
-        assert!(view.is_spent());
-        assert!(view.get(&WORDS, &1).is_err(), "it stays so");
-        let ample = writer.view().unwrap().sparing(11);
-        assert_eq!(ample.range_from(&WORDS, None, usize::MAX).unwrap().len(), 10);
-        assert_eq!(word(&ample, 1).as_deref(), Some("1"));
-        assert!(!ample.is_spent());
-    }
-}
+mod tests;

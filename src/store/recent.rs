@@ -1,8 +1,9 @@
-//! Records that were read lately, decoded: most reads ask for the same few again and again, and decoding one costs several times
-//! as much as finding its bytes.
+//! Records and short ranges that were read lately, decoded: most reads ask for the same few again and again, and decoding one costs
+//! several times as much as finding its bytes.
 //!
 //! What a key holds under a revision never changes, so a decoded record is right wherever the engine names the same revision.
-//! While a store does not change at all, not even that is asked. Only tables that say so are remembered: none that holds secrets.
+//! While its table does not change at all, not even that is asked, and a range is right as it is. Only tables that say so are
+//! remembered: none that holds secrets.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -15,20 +16,20 @@ const KEPT_BYTES: usize = 4 * 1024 * 1024;
 /// What an entry takes beside its bytes, about.
 const ENTRY_BYTES: usize = 256;
 
-/// A decoded record.
+/// A decoded record, or the decoded entries of a range.
 #[derive(Clone)]
 pub(super) struct Held {
-    /// The commit that wrote it.
+    /// The commit that wrote it; of a range, that at which it was read.
     pub revision: u64,
-    /// The newest revision of the store at which it was seen to be the record under its key.
+    /// The newest revision of the store at which it was seen to be what its name says.
     pub seen_at: u64,
-    /// Of the table's own type.
+    /// The table's own type, or a list of its keys and bodies.
     pub body: Arc<dyn Any + Send + Sync>,
     weight: usize,
 }
 
 impl Held {
-    /// A record that was decoded from so many bytes.
+    /// What was decoded from so many bytes.
     pub(super) fn new<V: Any + Send + Sync>(revision: u64, seen_at: u64, body: Arc<V>, bytes: usize) -> Self {
         Self {
             revision,
@@ -75,7 +76,7 @@ impl Recent {
         }
     }
 
-    /// What is remembered under a key.
+    /// What is remembered under a name: an engine's key, or that of a range.
     pub(super) fn find(&self, key: &[u8]) -> Option<Held> {
         let mut halves = self.lock();
         if let Some(held) = halves.young.get(key) {
@@ -86,7 +87,7 @@ impl Recent {
         Some(held)
     }
 
-    /// Remembers a record. What is known of a later state stays.
+    /// Remembers something under its name. What is known of a later state stays.
     pub(super) fn keep(&self, key: Vec<u8>, held: Held) {
         let mut halves = self.lock();
         let known = halves.young.get(&key).or_else(|| halves.old.get(&key));

@@ -3,6 +3,8 @@
 
 mod owing;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -124,6 +126,14 @@ impl Here {
 /// The store cannot be read.
 pub fn object(read: &(impl Read + ?Sized), id: Uuid) -> Result<Option<Object>, TableError> {
     read.get(&OBJECTS, &id)
+}
+
+/// As [`object`], without a copy of one that was read lately.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn shared(read: &(impl Read + ?Sized), id: Uuid) -> Result<Option<Arc<Object>>, TableError> {
+    read.shared(&OBJECTS, &id)
 }
 
 /// The objects of one kind that are listed under another, in the order in which this node first saw them.

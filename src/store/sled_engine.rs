@@ -12,6 +12,7 @@
 //! one that was under way.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -26,7 +27,7 @@ use super::engine::{
     hex,
 };
 use super::folder_lock::FolderLock;
-use super::snapshots::{Snapshot, Snapshots};
+use super::snapshots::{Before, Snapshot, Snapshots};
 use crate::failpoint::failpoint;
 
 /// sled's data file within its folder.
@@ -213,6 +214,25 @@ impl SledEngine {
         Ok(())
     }
 
+    /// What is under the keys that a batch changes, whose preconditions hold.
+    fn replaced_by(&self, batch: &Batch) -> Result<Vec<Before>, EngineError> {
+        let read_before = batch.preconditions.iter();
+        let absent: HashSet<&[u8]> = read_before
+            .filter(|(_, revision)| revision.is_none())
+            .map(|(key, _)| key.as_slice())
+            .collect();
+        let changed = batch.puts.iter().map(|(key, _)| key).chain(&batch.deletes);
+        let before = |key: &Vec<u8>| {
+            let value = if absent.contains(key.as_slice()) {
+                None
+            } else {
+                read(&self.db, &self.folder, key)?
+            };
+            Ok((key.clone(), value))
+        };
+        changed.map(before).collect()
+    }
+
     fn apply(&self, batch: Batch, revision: u64) -> Result<(), EngineError> {
         let mut writes = sled::Batch::default();
         for key in batch.deletes {
@@ -253,12 +273,11 @@ impl Engine for SledEngine {
         check_batch(&batch)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         self.snapshots.check_alive()?;
-        self.check_preconditions(&batch)?;
-        let revision = *last + 1;
-        let mut previous = Vec::with_capacity(batch.puts.len() + batch.deletes.len());
-        for key in batch.puts.iter().map(|(key, _)| key).chain(&batch.deletes) {
-            previous.push((key.clone(), read(&self.db, &self.folder, key)?));
+        if batch.rests_on_an_older_state(*last) {
+            self.check_preconditions(&batch)?;
         }
+        let revision = *last + 1;
+        let previous = self.replaced_by(&batch)?;
         // From here on sled's memory may be ahead of the disk, and a failed sync cannot be tried again: the kernel
         // may have dropped the pages. A panic counts as a failure.
         let failure = FailUnlessDone {
@@ -308,6 +327,10 @@ struct SledView {
 impl EngineView for SledView {
     fn revision(&self) -> u64 {
         self.snapshot.revision()
+    }
+
+    fn unchanged_since(&self, first_byte: u8) -> u64 {
+        self.snapshot.unchanged_since(first_byte)
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Versioned>, EngineError> {

@@ -5,9 +5,13 @@
 //! value as of its own revision. The order matters on both sides and is what makes the reads lock-free.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::engine::{Direction, EngineError, Entry, KeyRange, Versioned};
+
+/// A key, and its value before a commit changes it.
+pub(super) type Before = (Vec<u8>, Option<Versioned>);
 
 /// A value before the commit with this revision; `None` where there was none.
 #[derive(Debug, Clone)]
@@ -37,6 +41,8 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Snapshots {
     state: Mutex<State>,
+    /// By the first byte of keys, the newest commit that changes one of them. Raised before the commit becomes visible.
+    changed: [AtomicU64; 256],
     /// Bytes of replaced values that may be held before the oldest views expire.
     limit: usize,
 }
@@ -49,6 +55,7 @@ impl Snapshots {
         };
         Arc::new(Self {
             state: Mutex::new(state),
+            changed: std::array::from_fn(|_| AtomicU64::new(visible)),
             limit,
         })
     }
@@ -78,10 +85,13 @@ impl Snapshots {
     }
 
     /// Notes what a commit is about to replace. Must be called before the engine changes the first of these keys.
-    pub(super) fn replace(&self, revision: u64, previous: Vec<(Vec<u8>, Option<Versioned>)>) {
+    pub(super) fn replace(&self, revision: u64, previous: Vec<Before>) {
         let mut state = self.lock();
         let mut keys = Vec::with_capacity(previous.len());
         for (key, value) in previous {
+            if let Some(first) = key.first() {
+                self.changed[usize::from(*first)].store(revision, Ordering::Release);
+            }
             state.held += weight(&key, value.as_ref());
             keys.push(key.clone());
             state
@@ -203,6 +213,11 @@ pub(super) struct Snapshot {
 impl Snapshot {
     pub(super) fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// See [`EngineView::unchanged_since`](super::engine::EngineView::unchanged_since).
+    pub(super) fn unchanged_since(&self, first_byte: u8) -> u64 {
+        self.snapshots.changed[usize::from(first_byte)].load(Ordering::Acquire)
     }
 
     /// Corrects what the engine has now to what it had at this view's revision.

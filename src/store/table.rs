@@ -15,6 +15,9 @@ use super::key::{Key, KeyError, decode_whole};
 /// Longest body of a record, in bytes of CBOR without its envelope. Larger things are blobs or attachments.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// Most keys are no longer: one or two ids, a number and a byte or two.
+const KEY_BYTES: usize = 48;
+
 /// A table with keys `K` and bodies `V`. Make it a constant; the prefix must be the table's own for ever.
 ///
 /// ```
@@ -89,7 +92,8 @@ impl<K, V> Table<K, V> {
 impl<K: Key, V> Table<K, V> {
     /// The engine's key of a record, or of all records whose key begins with `part`.
     pub(super) fn engine_key<P: Key>(&self, part: &P) -> Result<Vec<u8>, TableError> {
-        let mut key = vec![self.prefix];
+        let mut key = Vec::with_capacity(KEY_BYTES);
+        key.push(self.prefix);
         part.encode(&mut key).map_err(|error| TableError::Key {
             table: self.name,
             error,

@@ -36,10 +36,10 @@ pub const OBJECTS: Table<Uuid, Object> = Table::new(10, "objects", 1).remembered
 /// Replaced revisions, by object and the journal's position of the change that replaced them.
 pub const HISTORY: Table<(Uuid, u64), Object> = Table::new(11, "history", 1);
 /// Objects by kind and the journal's position of their first sight.
-pub const BY_KIND: Table<(u8, u64, Uuid), ()> = Table::new(12, "by_kind", 1);
+pub const BY_KIND: Table<(u8, u64, Uuid), ()> = Table::new(12, "by_kind", 1).remembered();
 /// Objects by parent, kind and the journal's position of their first sight. A request is listed under its code too, a
 /// release under its request.
-pub const CHILDREN: Table<(Uuid, u8, u64, Uuid), ()> = Table::new(13, "children", 1);
+pub const CHILDREN: Table<(Uuid, u8, u64, Uuid), ()> = Table::new(13, "children", 1).remembered();
 /// Unique names: home, kind, parent (nil where there is none), folded name.
 pub const NAMES: Table<(Uuid, u8, Uuid, String), Uuid> = Table::new(14, "names", 1);
 /// What changed: position to object and revision. Stays on this node.
@@ -62,7 +62,7 @@ pub const GROUPS: Table<Uuid, Group> = Table::new(26, "groups", 1).remembered();
 /// Who is in a group: group, user.
 pub const MEMBERS: Table<(Uuid, Uuid), ()> = Table::new(27, "members", 1);
 /// Which groups somebody is in: user, group.
-pub const MEMBER_OF: Table<(Uuid, Uuid), ()> = Table::new(28, "member_of", 1);
+pub const MEMBER_OF: Table<(Uuid, Uuid), ()> = Table::new(28, "member_of", 1).remembered();
 /// Tokens that reset a password, by their hash.
 pub const RESETS: Table<[u8; 32], Reset> = Table::new(29, "resets", 1);
 

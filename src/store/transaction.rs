@@ -70,6 +70,7 @@ impl Group {
     pub(super) fn commit(self, engine: &dyn Engine) -> Result<(), CommitError> {
         let mut batch = Batch {
             preconditions: self.reads.into_iter().collect(),
+            read_at: Some(self.view.revision()),
             ..Batch::default()
         };
         for (key, value) in self.staged {
@@ -279,6 +280,10 @@ impl ReadBytes for Tx<'_> {
             None => Some(&self.group.view),
             Some(_) => None,
         }
+    }
+
+    fn as_view(&self) -> Option<&View> {
+        None
     }
 
     fn note_read(&self, key: &[u8], revision: Option<u64>) {

@@ -1,5 +1,7 @@
 //! People: made, found, changed, deactivated and deleted.
 
+use std::sync::Arc;
+
 use super::{Person, Refusal, account, administered, by_address, node, person, sign_in, with_account};
 use crate::acts::{groups, listing, roles, settings};
 use crate::domain::access::{Actor, Facts, Permission, Viewer, may_see};
@@ -152,7 +154,7 @@ pub fn list(
     let people = listed
         .objects
         .into_iter()
-        .map(|object| with_account(read, object));
+        .map(|object| with_account(read, Arc::unwrap_or_clone(object)));
     Ok((people.collect::<Result<_, _>>()?, listed.next))
 }
 

@@ -73,6 +73,7 @@ pub(crate) fn an_unmet_precondition_changes_nothing(engine: &dyn Engine) {
             preconditions: vec![(b"other".to_vec(), None), precondition.clone()],
             puts: vec![(b"b".to_vec(), b"2".to_vec())],
             deletes: vec![b"a".to_vec()],
+            ..Batch::default()
         };
         match engine.commit(batch) {
             Err(CommitError::Conflict { key }) => assert_eq!(key, precondition.0),
@@ -88,6 +89,45 @@ pub(crate) fn an_unmet_precondition_changes_nothing(engine: &dyn Engine) {
     };
     engine.commit(met).unwrap();
     assert_eq!(get(engine, b"a"), None);
+}
+
+pub(crate) fn preconditions_of_the_newest_state_hold_and_of_an_older_one_are_looked_at(engine: &dyn Engine) {
+    let read_at = put(engine, b"a", b"1");
+    let resting_on = |revision| Batch {
+        preconditions: vec![(b"a".to_vec(), Some(read_at))],
+        read_at: Some(revision),
+        puts: vec![(b"b".to_vec(), b"2".to_vec())],
+        ..Batch::default()
+    };
+    let newest = engine.commit(resting_on(read_at)).unwrap();
+    assert_eq!(
+        engine.commit(resting_on(read_at)).unwrap(),
+        newest + 1,
+        "it still holds"
+    );
+    put(engine, b"a", b"3");
+    let refused = engine.commit(resting_on(read_at));
+    assert!(
+        matches!(refused, Err(CommitError::Conflict { .. })),
+        "{refused:?}"
+    );
+}
+
+pub(crate) fn a_view_knows_since_when_keys_are_unchanged(engine: &dyn Engine) {
+    let start = engine.view().unwrap().unchanged_since(b'a');
+    assert!(start <= engine.revision().unwrap());
+    let before = engine.view().unwrap();
+    let first = put(engine, b"a1", b"1");
+    let other = put(engine, b"b1", b"1");
+    for view in [before, engine.view().unwrap()] {
+        assert_eq!(
+            (view.unchanged_since(b'a'), view.unchanged_since(b'b')),
+            (first, other)
+        );
+    }
+    let deleted = delete(engine, b"a1");
+    assert_eq!(engine.view().unwrap().unchanged_since(b'a'), deleted);
+    assert_eq!(engine.view().unwrap().unchanged_since(b'b'), other);
 }
 
 pub(crate) fn what_cannot_be_stored_is_refused_whole(engine: &dyn Engine) {
@@ -349,6 +389,8 @@ macro_rules! engine_contract {
             values_carry_the_revision_of_their_commit
             a_revision_is_never_used_twice
             an_unmet_precondition_changes_nothing
+            preconditions_of_the_newest_state_hold_and_of_an_older_one_are_looked_at
+            a_view_knows_since_when_keys_are_unchanged
             what_cannot_be_stored_is_refused_whole
             an_old_view_shows_its_own_state
             views_never_see_half_a_commit

@@ -285,6 +285,10 @@ impl Engine for Counting {
 }
 
 impl EngineView for CountingView {
+    fn unchanged_since(&self, first_byte: u8) -> u64 {
+        self.0.unchanged_since(first_byte)
+    }
+
     fn revision(&self) -> u64 {
         self.0.revision()
     }
