@@ -1,5 +1,6 @@
 //! Reading tables: from a [`View`] of committed state, or from a [`Tx`](super::transaction::Tx) that sees its own writes.
 
+use std::any::Any;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -268,6 +269,9 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
 
 impl<V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Record for V {}
 
+/// Remembered where there is no record.
+struct Absent;
+
 /// One committed state. Cheap to make; keep it for one task only (see [`EngineView`]).
 #[derive(Debug, Clone)]
 pub struct View {
@@ -348,28 +352,31 @@ impl View {
         key: &[u8],
     ) -> Result<Option<(u64, Arc<V>)>, TableError> {
         let known = self.recent.as_ref().and_then(|recent| recent.find(key));
-        let known = known.and_then(|held| Some((held.revision, held.seen_at, held.body.downcast().ok()?)));
-        if let Some((revision, seen_at, body)) = &known
-            && self.still_shows(*seen_at, table.prefix())
+        if let Some(held) = &known
+            && self.still_shows(held.seen_at, table.prefix())
         {
-            return Ok(Some((*revision, Arc::clone(body))));
+            if held.body.is::<Absent>() {
+                return Ok(None);
+            }
+            if let Ok(body) = Arc::clone(&held.body).downcast() {
+                return Ok(Some((held.revision, body)));
+            }
         }
+        let keep = |revision, body: Arc<dyn Any + Send + Sync>, bytes| {
+            if let Some(recent) = &self.recent {
+                recent.keep(key.to_vec(), Held::new(revision, self.revision(), body, bytes));
+            }
+        };
         let Some(stored) = self.engine_get(key)? else {
+            keep(self.revision(), Arc::new(Absent), 0);
             return Ok(None);
         };
-        let body = match known {
-            Some((revision, _, body)) if revision == stored.revision => body,
-            _ => Arc::new(table.decode_body(&stored.value)?),
+        let same = known.filter(|held| held.revision == stored.revision);
+        let body = match same.and_then(|held| held.body.downcast().ok()) {
+            Some(body) => body,
+            None => Arc::new(table.decode_body(&stored.value)?),
         };
-        if let Some(recent) = &self.recent {
-            let held = Held::new(
-                stored.revision,
-                self.revision(),
-                Arc::clone(&body),
-                stored.value.len(),
-            );
-            recent.keep(key.to_vec(), held);
-        }
+        keep(stored.revision, body.clone(), stored.value.len());
         Ok(Some((stored.revision, body)))
     }
 
@@ -395,7 +402,7 @@ impl View {
             && bytes <= KEPT_RANGE_BYTES
         {
             let at = self.revision();
-            recent.keep(name, Held::new(at, at, Arc::clone(&found), bytes));
+            recent.keep(name, Held::new(at, at, found.clone(), bytes));
         }
         Ok(found)
     }

@@ -2,8 +2,8 @@
 //! several times as much as finding its bytes.
 //!
 //! What a key holds under a revision never changes, so a decoded record is right wherever the engine names the same revision.
-//! While its table does not change at all, not even that is asked, and a range is right as it is. Only tables that say so are
-//! remembered: none that holds secrets.
+//! While its table does not change at all, not even that is asked; a range, and that there is no record, are right only so long.
+//! Only tables that say so are remembered: none that holds secrets.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ const ENTRY_BYTES: usize = 256;
 /// A decoded record, or the decoded entries of a range.
 #[derive(Clone)]
 pub(super) struct Held {
-    /// The commit that wrote it; of a range, that at which it was read.
+    /// The commit that wrote it; of a range, and where there is no record, that at which it was read.
     pub revision: u64,
     /// The newest revision of the store at which it was seen to be what its name says.
     pub seen_at: u64,
@@ -30,7 +30,7 @@ pub(super) struct Held {
 
 impl Held {
     /// What was decoded from so many bytes.
-    pub(super) fn new<V: Any + Send + Sync>(revision: u64, seen_at: u64, body: Arc<V>, bytes: usize) -> Self {
+    pub(super) fn new(revision: u64, seen_at: u64, body: Arc<dyn Any + Send + Sync>, bytes: usize) -> Self {
         Self {
             revision,
             seen_at,
