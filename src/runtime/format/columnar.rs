@@ -2,6 +2,7 @@
 
 mod arrow_file;
 mod glance;
+mod parquet_file;
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -16,7 +17,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
@@ -24,6 +25,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
 pub(super) use glance::glance;
+pub(in crate::runtime::format) use parquet_file::open as open_parquet;
 
 use super::FormatError;
 use super::foreign::reading;
@@ -76,8 +78,7 @@ fn write_rows_again(format: OutputFormat, source: File, sink: &mut Sink) -> Resu
 }
 
 fn parquet_reader(source: File) -> Result<ParquetRecordBatchReader, FormatError> {
-    let built =
-        ParquetRecordBatchReaderBuilder::try_new(source).and_then(ParquetRecordBatchReaderBuilder::build);
+    let built = parquet_file::open(source)?.build();
     built.map_err(|error| FormatError::malformed(PARQUET, error))
 }
 
@@ -238,8 +239,7 @@ fn read_footer(source: File) -> Result<Schema, FormatError> {
         .metadata()
         .map_err(FormatError::io("reading the asset"))?
         .len();
-    let builder = ParquetRecordBatchReaderBuilder::try_new(source)
-        .map_err(|error| FormatError::malformed(PARQUET, error))?;
+    let builder = parquet_file::open(source)?;
     let rows = check_rows(builder.metadata(), bytes)?;
     let fields = builder.schema().fields().iter();
     let columns = fields.map(|field| Column {

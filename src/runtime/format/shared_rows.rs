@@ -9,9 +9,9 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::FormatError;
+use super::columnar::open_parquet;
 use super::csv::Records;
 use super::foreign::reading;
 use super::npy;
@@ -145,8 +145,9 @@ fn parquet_rows(
     mut each: impl FnMut(RowHash) -> Result<(), FormatError>,
 ) -> Result<(), FormatError> {
     let wrong = |error: &dyn std::fmt::Display| FormatError::malformed("Parquet", error);
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.with_batch_size(4096).build())
+    let reader = open_parquet(file)?
+        .with_batch_size(4096)
+        .build()
         .map_err(|error| wrong(&error))?;
     let options = FormatOptions::default();
     for batch in reader {

@@ -6,9 +6,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{ARROW, PARQUET, arrow_file, name_of};
+use super::{ARROW, PARQUET, arrow_file, name_of, parquet_file};
 use crate::domain::release::OutputFormat;
 use crate::runtime::format::FormatError;
 use crate::runtime::format::foreign::reading;
@@ -24,7 +23,7 @@ fn read_window(file: File, format: OutputFormat, window: Window) -> Result<Glanc
     let from = usize::try_from(window.from).unwrap_or(usize::MAX);
     if format == OutputFormat::Parquet {
         let at = |error: parquet::errors::ParquetError| FormatError::malformed(PARQUET, error);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(at)?;
+        let builder = parquet_file::open(file)?;
         let schema = builder.schema().clone();
         let reader = builder
             .with_offset(from)
