@@ -1,12 +1,14 @@
 //! Opening Parquet files. Their reader makes room for whatever length a header claims, and passes over values behind the end of the
 //! file, one by one, as many as a header claims: so here whoever wants what the file does not have is refused.
+//!
+//! What is not bounded: it counts through a list of booleans that its headers claim without asking for a byte (`docs/RELIABILITY.md`).
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use actix_web::web::Bytes;
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
