@@ -97,6 +97,7 @@ impl Environment {
 #[derive(Debug)]
 pub struct Runtime {
     sandbox: SandboxConfig,
+    reader: format::Reader,
     layers: Vec<LayerStatus>,
     /// The interpreter's folders, and what it told of itself; or why it cannot be used.
     python: Result<(Layout, Environment), String>,
@@ -130,11 +131,17 @@ impl Runtime {
             Err(NotReady { missing })
         };
         Self {
+            reader: format::Reader::apart(&sandbox.launcher),
             sandbox,
             layers,
             python,
             readiness,
         }
+    }
+
+    /// Reads files of data, also where the node cannot run code.
+    pub fn reader(&self) -> &format::Reader {
+        &self.reader
     }
 
     /// What code meets, if the interpreter answered.
@@ -178,7 +185,7 @@ impl Runtime {
     /// The job did not run, or the node failed around it. A job that ran and failed is an [`Outcome`].
     pub fn run(&self, job: &Job, cancel: &Cancel) -> Result<Run, RunError> {
         let (layout, environment) = self.ready()?;
-        let spec = prepare::spec(job, layout, environment, &self.sandbox)?;
+        let spec = prepare::spec(job, layout, environment, (&self.sandbox, &self.reader))?;
         let mut log = File::options()
             .write(true)
             .create_new(true)

@@ -78,6 +78,8 @@ mod pages_node;
 mod pages_review;
 #[path = "e2e/pairing.rs"]
 mod pairing;
+#[path = "e2e/parquet.rs"]
+mod parquet;
 #[path = "e2e/person.rs"]
 mod person;
 #[path = "e2e/privacy.rs"]

@@ -14,6 +14,8 @@ mod limits;
 mod machine;
 #[path = "sandbox/outlines.rs"]
 mod outlines;
+#[path = "sandbox/reader.rs"]
+mod reader;
 #[path = "sandbox/results.rs"]
 mod results;
 #[path = "sandbox/workshop.rs"]

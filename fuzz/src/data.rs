@@ -12,7 +12,7 @@ use poundlock::domain::asset::DataFormat;
 use poundlock::domain::mock::Ranges;
 use poundlock::domain::release::OutputFormat;
 use poundlock::runtime::archive::{UnpackError, unpack};
-use poundlock::runtime::format::{self, DataFile, FormatError, Window};
+use poundlock::runtime::format::{self, DataFile, FormatError, Reader, Window};
 use poundlock::store::dump::{self, DumpError};
 use tempfile::TempDir;
 
@@ -29,8 +29,18 @@ const WINDOW: Window = Window {
     columns: 20,
 };
 
+/// Where there is a node's program, as the node reads: in processes of their own, which files that contradict themselves must not keep.
+/// The fuzzer sees only what its own process does.
+fn reader() -> Reader {
+    match option_env!("CARGO_BIN_EXE_poundlock") {
+        Some(program) => Reader::apart(program).within(1),
+        None => Reader::in_this_process(),
+    }
+}
+
 /// Where an input is put, and where what is made of it.
 struct Desk {
+    reader: Reader,
     input: PathBuf,
     made: PathBuf,
     _folder: TempDir,
@@ -40,6 +50,7 @@ impl Desk {
     fn new() -> Self {
         let folder = folder();
         Self {
+            reader: reader(),
             input: folder.path().join("input"),
             made: folder.path().join("made"),
             _folder: folder,
@@ -53,26 +64,28 @@ impl Desk {
     /// An asset is looked into, shown and compared with private data.
     fn look(&self, format: DataFormat, bytes: &[u8]) -> bool {
         self.put(bytes);
-        let known = format::inspect(&self.input, format).is_ok();
-        drop(format::glance_at_asset(
-            File::open(&self.input).unwrap(),
-            format,
-            WINDOW,
-        ));
+        let known = self.reader.inspect(&self.input, format).is_ok();
+        drop(
+            self.reader
+                .glance(File::open(&self.input).unwrap(), format.as_output(), WINDOW),
+        );
         let file = DataFile {
             path: &self.input,
             format,
         };
-        drop(format::shared_rows(file, file, &[7; 32]));
+        drop(self.reader.shared_rows(file, file, &[7; 32]));
         known
     }
 
     /// A result is written again, looked at as a reviewer would, and written again as it was written: it must not change any more.
     fn deposit(&self, format: OutputFormat, bytes: &[u8]) -> bool {
         self.put(bytes);
-        drop(format::glance(File::open(&self.input).unwrap(), format, WINDOW));
+        drop(
+            self.reader
+                .glance(File::open(&self.input).unwrap(), format, WINDOW),
+        );
         let again = || -> Result<Vec<u8>, FormatError> {
-            format::deposit(format, &self.input, &self.made, RESULT_MAX)?;
+            self.reader.deposit(format, &self.input, &self.made, RESULT_MAX)?;
             let made = fs::read(&self.made).unwrap();
             fs::remove_file(&self.made).unwrap();
             Ok(made)
@@ -114,7 +127,7 @@ pub(super) fn csv() -> Parser {
         let mut tensor = Vec::new();
         if let Ok(schema) = format::csv_to_float32(&desk.input, &mut tensor) {
             desk.put(&tensor);
-            let read = format::inspect(&desk.input, DataFormat::Npy).unwrap();
+            let read = desk.reader.inspect(&desk.input, DataFormat::Npy).unwrap();
             assert_eq!(read, schema, "a tensor that was made of a CSV is another");
         }
         desk.deposit(OutputFormat::Csv, bytes);

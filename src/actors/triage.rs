@@ -48,7 +48,13 @@ impl Triage {
         uploads: PathBuf,
         deposit_bytes: u64,
     ) -> Self {
-        let vault = Vault::new(store.clone(), blobs, attachments, uploads, deposit_bytes);
+        let vault = Vault::new(
+            store.clone(),
+            blobs,
+            attachments,
+            Arc::clone(&runtime),
+            (uploads, deposit_bytes),
+        );
         Self {
             store,
             runtime,

@@ -24,8 +24,8 @@ use crate::domain::object::Object;
 use crate::domain::schema::Schema;
 use crate::domain::text;
 use crate::runtime::archive::{Contents, DataMember, UnpackError, unpack};
-use crate::runtime::format::{DataFile, shared_rows, write_mock};
-use crate::store::attachments::{Attachments, Role, StagedAttachment};
+use crate::runtime::format::{DataFile, Reader, write_mock};
+use crate::store::attachments::{Role, StagedAttachment};
 use crate::store::blobs::StagedBlob;
 use crate::store::placement::{Placed, PlacementError, StagedFiles};
 use crate::store::records::Here;
@@ -146,7 +146,7 @@ fn shelve<S: Shelf>(
     let contents = unpack(body, &limits, |member, content| {
         let asset = AssetId(context.new_id());
         let choice = wanted.headers.of(&member.name);
-        let data = shelf::take(shelf, asset, &member, choice, content)?;
+        let data = shelf::take(shelf, context.runtime.reader(), asset, &member, choice, content)?;
         schemas.add(&data.schema, &member)?;
         files.push(File { asset, member, data });
         Ok::<_, Problem>(())
@@ -234,6 +234,7 @@ fn generate(
         .iter()
         .map(|file| (file.member.name.as_str(), &file.data.schema));
     ranges.check_names(schemas).map_err(wrong)?;
+    let reader = context.runtime.reader();
     let mut mocks = Vec::with_capacity(files.len());
     for (number, file) in (0..).zip(files) {
         let path = file.member.path.as_str();
@@ -246,10 +247,10 @@ fn generate(
                 NoPlan::Schema(problem) => Fault::NoMock(problem).at(path),
                 NoPlan::Range(range) => wrong(range),
             })?;
-        let data = shelf::written(&context.blobs, file.asset, path, |out| {
+        let data = shelf::written(&context.blobs, reader, file.asset, path, |out| {
             write_mock(&plan, file.data.format, seed.wrapping_add(number), out)
         })?;
-        let rows_shared = fits(&data, &file.data.schema, file.data.file(), path)?;
+        let rows_shared = fits(reader, &data, &file.data.schema, file.data.file(), path)?;
         mocks.push(Some(NewFile { data, rows_shared }));
     }
     Ok(mocks)
@@ -257,13 +258,14 @@ fn generate(
 
 /// That a mock stands for private data; and how many of its rows stand in them.
 fn fits(
+    reader: &Reader,
     mock: &Shelved<StagedBlob>,
     schema: &Schema,
     private: DataFile<'_>,
     member: &str,
 ) -> Result<u64, Problem> {
     check_mock(schema, &mock.schema).map_err(|error| Fault::Differs(error.to_string()).at(member))?;
-    Ok(shared_rows(mock.file(), private, &clock::random_bytes())?)
+    Ok(reader.shared_rows(mock.file(), private, &clock::random_bytes())?)
 }
 
 /// Puts everything in place and commits; or takes everything back.
@@ -342,6 +344,7 @@ pub(super) fn supply_mocks(
         .collect();
     let (mut staged, mut mocks, mut shared) = (StagedFiles::default(), Vec::new(), BTreeMap::new());
     let mut schemas = SchemaBytes::new(&limits);
+    let reader = context.runtime.reader();
     let Contents { ignored, .. } = unpack(body, &limits, |member, content| {
         let asset = awaiting
             .remove(&text::folded(&member.name))
@@ -351,9 +354,9 @@ pub(super) fn supply_mocks(
             Some(Schema::Tensor { .. }) => HeaderChoice::Absent,
             None => wanted.headers.of(&member.name),
         };
-        let data = shelf::take(&*context.blobs, asset.id, &member, choice, content)?;
+        let data = shelf::take(&*context.blobs, reader, asset.id, &member, choice, content)?;
         schemas.add(&data.schema, &member)?;
-        let rows_shared = shared_with(context.attachments.as_deref(), asset, &data, &member.path)?;
+        let rows_shared = shared_with(context, asset, &data, &member.path)?;
         shared.insert(asset.id, rows_shared);
         let mock = NewFile { data, rows_shared }.into_mock(&mut staged);
         mocks.push((asset.id, mock));
@@ -374,12 +377,12 @@ pub(super) fn supply_mocks(
 
 /// How many rows of a mock stand in the private data of its asset, where there is any.
 fn shared_with(
-    attachments: Option<&Attachments>,
+    context: &Context,
     asset: &Awaiting,
     mock: &Shelved<StagedBlob>,
     member: &str,
 ) -> Result<u64, Problem> {
-    let (Some(private), Some(attachments)) = (&asset.private, attachments) else {
+    let (Some(private), Some(attachments)) = (&asset.private, &context.attachments) else {
         return Ok(0);
     };
     let attached = attachments.open_private(asset.id.0, Role::Data)?;
@@ -387,7 +390,7 @@ fn shared_with(
         path: attached.path(),
         format: private.format,
     };
-    fits(mock, &private.schema, file, member)
+    fits(context.runtime.reader(), mock, &private.schema, file, member)
 }
 
 fn check_headers<'a>(headers: &Headers, files: impl Iterator<Item = &'a str>) -> Result<(), Problem> {

@@ -17,7 +17,7 @@ use crate::domain::object::Object;
 use crate::domain::private_data::PrivateData;
 use crate::domain::schema::Schema;
 use crate::failpoint::failpoint;
-use crate::runtime::format::{DataFile, FormatError, inspect, shared_rows};
+use crate::runtime::format::{DataFile, FormatError};
 use crate::store::attachments::{AttachmentError, Role};
 use crate::store::blobs::{BlobError, StagedBlob};
 use crate::store::read::Read as _;
@@ -95,7 +95,7 @@ pub fn generated_mock(
 }
 
 fn take_mock(context: &Context, upload: &MockUpload, staged: StagedBlob) -> Result<(Object, u64), Problem> {
-    let schema = inspect(staged.path(), upload.format)?;
+    let schema = context.runtime.reader().inspect(staged.path(), upload.format)?;
     let rows_shared = shared_with_private(context, upload, &schema, staged.path())?;
     let blob = context.blobs.publish(staged)?;
     let new = NewMock {
@@ -141,7 +141,8 @@ fn shared_with_private(
         path: attached.path(),
         format: private.format,
     };
-    Ok(shared_rows(mock, private, &clock::random_bytes())?)
+    let reader = context.runtime.reader();
+    Ok(reader.shared_rows(mock, private, &clock::random_bytes())?)
 }
 
 /// Which private data is uploaded.
@@ -184,7 +185,7 @@ pub fn private(
         std::io::Write::write_all(&mut writer, piece).map_err(|error| Problem::internal(&error))
     })?;
     let staged = writer.stage()?;
-    let schema = inspect(staged.path(), upload.format)?;
+    let schema = context.runtime.reader().inspect(staged.path(), upload.format)?;
     let mock = context
         .store
         .read_blocking(|view| assets::check_against_mock(view, id, &schema))?;
@@ -199,7 +200,8 @@ pub fn private(
                 path: staged.path(),
                 format: upload.format,
             };
-            shared_rows(mock, private, &clock::random_bytes())?
+            let reader = context.runtime.reader();
+            reader.shared_rows(mock, private, &clock::random_bytes())?
         }
         None => 0,
     };
@@ -259,6 +261,7 @@ impl From<FormatError> for Problem {
         match error {
             FormatError::Malformed { .. } => Refusal::conflict("unreadable_data", error.to_string()).into(),
             FormatError::TooLong(limit) => Self::too_large(limit),
+            FormatError::Busy => Self::busy(error.to_string()),
             FormatError::Io { .. } => Self::internal(&error),
         }
     }

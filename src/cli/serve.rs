@@ -21,7 +21,6 @@ use crate::api::leaked_passwords::LeakedPasswords;
 use crate::api::{self, Context, guard};
 use crate::node::{self, Config, ConfigError};
 use crate::pages;
-use crate::runtime::format;
 use crate::store::sled_engine;
 
 #[derive(Debug, Args)]
@@ -165,7 +164,7 @@ fn start_log() -> Result<(), Failure> {
 fn end_on_panic() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if sled_engine::is_opening() || format::is_reading() {
+        if sled_engine::is_opening() {
             return;
         }
         tracing::error!(%panic, "the node panicked and ends; this is a bug");

@@ -31,7 +31,6 @@ use crate::domain::id::AssetId;
 use crate::domain::object::Object;
 use crate::domain::private_data::PrivateData;
 use crate::domain::text::Invalid;
-use crate::runtime::format::glance_at_asset;
 use crate::store::records::Here;
 
 pub(super) fn routes(site: &mut Site<'_>) {
@@ -207,10 +206,11 @@ async fn with_mock(
     query: &Fields,
 ) -> Result<Markup, Problem> {
     let window = window(query)?;
-    let (blobs, blob, format) = (visit.context.blobs.clone(), mock.blob, mock.format);
+    let (context, blob, format) = (visit.context.clone(), mock.blob, mock.format.as_output());
     let seen = off_the_arbiter(move || {
-        let file = blobs.open_blob(&blob).map_err(Problem::from)?;
-        glance_at_asset(file, format, window).map_err(Problem::from)
+        let file = context.blobs.open_blob(&blob).map_err(Problem::from)?;
+        let reader = context.runtime.reader();
+        reader.glance(file, format, window).map_err(Problem::from)
     })
     .await?;
     let label = format!("The mock of {}", asset.name);

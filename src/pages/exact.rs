@@ -11,17 +11,17 @@ use super::piece::content::{content, window};
 use super::piece::facts::facts;
 use super::piece::hash;
 use super::piece::number::bytes;
-use super::{Answer, Fields, Problem};
+use super::{Answer, Fields, Problem, Visit};
 use crate::api::context::off_the_arbiter;
 use crate::domain::job::Product;
 use crate::domain::release::OutputFormat;
-use crate::runtime::format::glance;
 
 /// The largest image that is drawn on a page, in bytes.
 const PICTURE_MAX: u64 = 64 << 20;
 
 /// What a file holds, through the window that the address asks for.
 pub async fn see(
+    visit: &Visit,
     file: File,
     product: &Product,
     label: &str,
@@ -29,7 +29,12 @@ pub async fn see(
     query: &Fields,
 ) -> Result<Markup, Problem> {
     let (window, format) = (window(query)?, product.format);
-    let seen = off_the_arbiter(move || glance(file, format, window).map_err(Problem::from)).await?;
+    let context = visit.context.clone();
+    let seen = off_the_arbiter(move || {
+        let reader = context.runtime.reader();
+        reader.glance(file, format, window).map_err(Problem::from)
+    })
+    .await?;
     Ok(match &seen {
         Ok(seen) => content(label, seen, window, at, query, &format!("{at}/picture")),
         Err(problem) => {

@@ -43,7 +43,7 @@ async fn show(visit: Visit, id: Path<Uuid>, query: Fields) -> Answer {
     let (release, product) = (&found.body, product(&found.body));
     let at = format!("/releases/{id}");
     let label = format!("{}, released", part_words(release.part));
-    let seen = see(file, &product, &label, &at, &query).await?;
+    let seen = see(&visit, file, &product, &label, &at, &query).await?;
     Ok(visit
         .page(label.as_str())
         .trail([

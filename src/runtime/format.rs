@@ -4,6 +4,7 @@
 //! A format's metadata, comments, footers, unused bytes, values under a null and the payload bits of NaN are not written
 //! again. What carries meaning for the eye alone stays: pixels of an image, the order of keys and columns.
 
+mod apart;
 mod columnar;
 mod csv;
 mod foreign;
@@ -11,17 +12,23 @@ mod glance;
 mod json;
 mod npy;
 mod png;
+mod reader;
 mod shared_rows;
 mod sink;
+mod task;
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 pub use csv::Inspected;
 pub use foreign::is_reading;
-pub use glance::{CELL_MAX, Cell, Glance, Window, glance, glance_at_asset};
-pub use shared_rows::{DataFile, shared_rows};
+pub use glance::{CELL_MAX, Cell, Glance, Window};
+pub use reader::Reader;
+pub use shared_rows::DataFile;
+
+pub(super) use apart::{FILES, Order, PIECE, Refused};
 
 use super::job::ResultFile;
 use crate::domain::asset::DataFormat;
@@ -37,7 +44,7 @@ pub enum FormatError {
     #[error("not {expected}: {}{problem}", at_line(*line))]
     Malformed {
         /// The format, with its article.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// What is wrong, and where.
         problem: String,
         /// The line, from 1, in a format that has lines.
@@ -46,6 +53,9 @@ pub enum FormatError {
     /// There are more of them than allowed.
     #[error("there are more than {0} bytes")]
     TooLong(u64),
+    /// Too many files of their kind are being read.
+    #[error("too many files of its kind are being read at the moment; try again in a minute")]
+    Busy,
     /// They could not be read or written.
     #[error("{what}: {source}")]
     Io {
@@ -63,7 +73,7 @@ fn at_line(line: Option<u64>) -> String {
 impl FormatError {
     fn malformed(expected: &'static str, problem: impl std::fmt::Display) -> Self {
         Self::Malformed {
-            expected,
+            expected: expected.into(),
             problem: problem.to_string(),
             line: None,
         }
@@ -108,68 +118,10 @@ pub(crate) fn write_again(
     sink.finish(format)
 }
 
-/// Takes a result that an owner computed elsewhere: parses the file at `source` and writes its values again to a new file
-/// at `target`, as is done with a result of the sandbox. `target`'s folder also receives temporary files. At most `max`
-/// bytes are read, and at most `max` written.
+/// As [`Reader::inspect`], of a CSV with a header; tells beside it whether the header is evident.
 ///
 /// # Errors
-/// The file is malformed, too long, or cannot be read, or the new one cannot be written.
-pub fn deposit(
-    format: OutputFormat,
-    source: &Path,
-    target: &Path,
-    max: u64,
-) -> Result<ResultFile, FormatError> {
-    let name = source.display().to_string();
-    let file = File::open(source).map_err(FormatError::io(name.clone()))?;
-    if file.metadata().map_err(FormatError::io(name.clone()))?.len() > max {
-        return Err(FormatError::TooLong(max));
-    }
-    match format {
-        OutputFormat::Json
-        | OutputFormat::Png
-        | OutputFormat::Raw
-        | OutputFormat::Text
-        | OutputFormat::Csv
-        | OutputFormat::Npy => {
-            let mut bytes = Vec::new();
-            BufReader::new(file)
-                .take(max)
-                .read_to_end(&mut bytes)
-                .map_err(FormatError::io(name))?;
-            write_again(format, &bytes, target, max)
-        }
-        OutputFormat::Parquet | OutputFormat::Arrow => {
-            let mut sink = Sink::create(target, max)?;
-            columnar::write_again(format, file, &mut sink)?;
-            sink.finish(format)
-        }
-    }
-}
-
-/// Reads an asset through and tells its columns and types, or its element type and shape. A CSV is read whole, line by
-/// line; of the others only header or footer is read.
-///
-/// # Errors
-/// The file is malformed: the message says where.
-pub fn inspect(path: &Path, format: DataFormat) -> Result<Schema, FormatError> {
-    let file = File::open(path).map_err(FormatError::io(path.display().to_string()))?;
-    match format {
-        DataFormat::Csv => Ok(csv::inspect(file)?.schema),
-        DataFormat::Parquet => columnar::inspect(file),
-        DataFormat::Npy => npy::inspect(&mut BufReader::new(&file), || {
-            Ok(file
-                .metadata()
-                .map_err(FormatError::io(path.display().to_string()))?
-                .len())
-        }),
-    }
-}
-
-/// As [`inspect`], of a CSV with a header; tells beside it whether the header is evident.
-///
-/// # Errors
-/// As [`inspect`].
+/// As [`Reader::inspect`].
 pub fn inspect_csv(path: &Path) -> Result<Inspected, FormatError> {
     csv::inspect(File::open(path).map_err(FormatError::io(path.display().to_string()))?)
 }
@@ -218,15 +170,4 @@ pub fn write_mock(
             Ok(DataFormat::Csv)
         }
     }
-}
-
-/// Writes the table of a Parquet file as CSV, for an interpreter that cannot read Parquet.
-///
-/// # Errors
-/// The file is malformed or holds nested columns, or the new one cannot be written.
-pub(crate) fn parquet_to_csv(source: &Path, target: &Path) -> Result<(), FormatError> {
-    let file = File::open(source).map_err(FormatError::io(source.display().to_string()))?;
-    let mut sink = Sink::create(target, u64::MAX)?;
-    columnar::write_csv(file, &mut sink)?;
-    sink.finish(OutputFormat::Csv).map(drop)
 }

@@ -43,7 +43,7 @@ pub(super) fn judge(job: &Job, ran: &Ran) -> Result<Outcome, FormatError> {
                 Ok(file) => Ok(Outcome::Succeeded(file)),
                 Err(FormatError::Malformed { .. }) => Ok(stopped(Phase::Result, Stop::MalformedResult)),
                 Err(FormatError::TooLong(_)) => Ok(stopped(Phase::Result, Stop::OutputSize)),
-                Err(error @ FormatError::Io { .. }) => Err(error),
+                Err(error @ (FormatError::Io { .. } | FormatError::Busy)) => Err(error),
             }
         }
         Ok(Frame::Value(..)) | Err(FrameError::Malformed) => {

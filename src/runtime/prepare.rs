@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::config::SandboxConfig;
-use super::format;
+use super::format::Reader;
 use super::job::{Argument, Job};
 use super::layout::Layout;
 use super::protocol::{Program, Spec};
@@ -21,7 +21,7 @@ pub(super) fn spec(
     job: &Job,
     layout: &Layout,
     environment: &Environment,
-    sandbox: &SandboxConfig,
+    (sandbox, reader): (&SandboxConfig, &Reader),
 ) -> Result<Spec, RunError> {
     check(job)?;
     let mut inputs = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn spec(
         arguments.push(match argument {
             Argument::Constant(value) => json!({ "name": name, "constant": value }),
             Argument::Asset { path, format } => {
-                let (path, format) = readable(job, environment, path, *format, inputs.len())?;
+                let (path, format) = readable(job, environment, reader, (path, *format), inputs.len())?;
                 let path = fs::canonicalize(&path).map_err(|source| RunError::Io {
                     what: format!("the asset {}", path.display()),
                     source,
@@ -82,8 +82,8 @@ fn check(job: &Job) -> Result<(), RunError> {
 fn readable(
     job: &Job,
     environment: &Environment,
-    path: &Path,
-    format: DataFormat,
+    reader: &Reader,
+    (path, format): (&Path, DataFormat),
     number: usize,
 ) -> Result<(PathBuf, DataFormat), RunError> {
     let reads_parquet =
@@ -92,7 +92,8 @@ fn readable(
         return Ok((path.to_path_buf(), format));
     }
     let converted = job.folder.join(format!("input-{number}.csv"));
-    format::parquet_to_csv(path, &converted)
+    reader
+        .parquet_to_csv(path, &converted)
         .map_err(|error| RunError::Job(format!("the asset {} is no table: {error}", path.display())))?;
     Ok((converted, DataFormat::Csv))
 }

@@ -1,13 +1,14 @@
-//! The processes of the node's own program that make a sandbox: started by the node as `poundlock __sandbox`.
+//! The processes of the node's own program that are not the node: started by it as `poundlock __sandbox`.
 //!
-//! Both are single-threaded when they change namespaces, and neither ever runs untrusted code: the monitor stays outside
-//! and waits, the confined process gives up everything and then becomes the interpreter. Setting up fails closed: a step
-//! that fails ends the process before the interpreter starts.
+//! Two make a sandbox. Both are single-threaded when they change namespaces, and neither ever runs untrusted code: the monitor
+//! stays outside and waits, the confined process gives up everything and then becomes the interpreter. Setting up fails closed:
+//! a step that fails ends the process before the interpreter starts. The reader reads one strange file, and can do nothing else.
 
 mod confined;
 mod credentials;
 mod file_system;
 mod monitor;
+mod reader;
 mod restrictions;
 mod survey;
 mod system_calls;
@@ -26,6 +27,7 @@ pub const SUBCOMMAND: &str = "__sandbox";
 pub(crate) const MONITOR: &str = "monitor";
 pub(crate) const CONFINED: &str = "confined";
 pub(crate) const SURVEY: &str = "survey";
+pub(crate) const READER: &str = "reader";
 
 /// Runs one stage of a sandbox: what `poundlock __sandbox <stage>` does. `main` must call it before it starts a thread
 /// or opens a file. Standard input is the socket to the process that started this one; by hand it does nothing useful.
@@ -36,8 +38,9 @@ pub fn enter(stage: Option<&str>) -> ExitCode {
         Some(MONITOR) => monitor::run(),
         Some(CONFINED) => confined::run(),
         Some(SURVEY) => survey::run(),
+        Some(READER) => reader::run(),
         _ => Err(std::io::Error::other(
-            "this command is started by the node itself, to run code in a sandbox",
+            "this command is started by the node itself, to run code or read a file where that can do no harm",
         )),
     };
     match outcome {

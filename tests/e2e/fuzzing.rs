@@ -1,6 +1,6 @@
 //! Everything that parses what comes from outside, fed with golden files of which a few bytes were changed, and with the inputs
 //! that the coverage-guided fuzzer has kept (`fixtures/corpus`, made by `scripts/fuzz`): whatever comes of it is an answer or a
-//! refusal, and never a panic, a hang or more than a few seconds.
+//! refusal, and never a panic, a hang or more than a few seconds. What a node reads in another process is read there.
 //!
 //! `POUNDLOCK_TEST_FUZZ_SECONDS` says how long each parser is fed (2 where it says nothing), `POUNDLOCK_TEST_SEED` from which seed.
 //! An input that makes one panic is kept, and its place is printed: it becomes a test beside the parser.
@@ -65,6 +65,9 @@ fn mutate(seed: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
+/// What one input may take: most are parsed within a millisecond. A table may take five processes a second of processor time each.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Feeds parsers for a while.
 struct Feeder {
     random: Random,
@@ -121,7 +124,7 @@ impl Feeder {
         let parsed = catch_unwind(AssertUnwindSafe(|| parser.feed(input)));
         let took = started.elapsed();
         match parsed {
-            Ok(taken) if took < Duration::from_secs(10) => taken,
+            Ok(taken) if took < PATIENCE => taken,
             _ => {
                 let hash = blake3::hash(input).to_hex();
                 let path = self.kept.join(format!("poundlock-{name}-{}", &hash[..16]));

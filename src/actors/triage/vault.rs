@@ -15,8 +15,8 @@ use crate::domain::job::{Product, Run};
 use crate::domain::object::Object;
 use crate::domain::release::OutputFormat;
 use crate::failpoint::failpoint;
-use crate::runtime::ResultFile;
-use crate::runtime::format::{self, FormatError};
+use crate::runtime::format::FormatError;
+use crate::runtime::{ResultFile, Runtime};
 use crate::store::attachments::{AttachmentError, Attachments, Role};
 use crate::store::blobs::{BlobError, Blobs, StagedBlob};
 use crate::store::records::Here;
@@ -68,6 +68,7 @@ pub(super) struct Vault {
     store: StoreHandle,
     blobs: Arc<Blobs>,
     attachments: Option<Arc<Attachments>>,
+    runtime: Arc<Runtime>,
     uploads: PathBuf,
     deposit_bytes: u64,
 }
@@ -77,13 +78,14 @@ impl Vault {
         store: StoreHandle,
         blobs: Arc<Blobs>,
         attachments: Option<Arc<Attachments>>,
-        uploads: PathBuf,
-        deposit_bytes: u64,
+        runtime: Arc<Runtime>,
+        (uploads, deposit_bytes): (PathBuf, u64),
     ) -> Self {
         Self {
             store,
             blobs,
             attachments,
+            runtime,
             uploads,
             deposit_bytes,
         }
@@ -164,8 +166,10 @@ impl Vault {
             .create(&self.uploads)
             .map_err(ActError::internal)?;
         let rewritten = self.uploads.join(id.to_string());
-        let kept = match format::deposit(format, file, &rewritten, self.deposit_bytes) {
+        let reader = self.runtime.reader();
+        let kept = match reader.deposit(format, file, &rewritten, self.deposit_bytes) {
             Ok(written) => attach(attachments, id, &written).map(Ok),
+            Err(FormatError::Busy) => Err(ActError::Busy),
             // Where a private file lies is nobody's business.
             Err(FormatError::Io { source, .. }) => Err(ActError::internal(source)),
             Err(refused) => Ok(Err(refused)),

@@ -10,7 +10,7 @@ use crate::domain::asset::DataFormat;
 use crate::domain::id::AssetId;
 use crate::domain::schema::Schema;
 use crate::runtime::archive::DataMember;
-use crate::runtime::format::{DataFile, FormatError, csv_to_float32, first_line, inspect, inspect_csv};
+use crate::runtime::format::{DataFile, FormatError, Reader, csv_to_float32, first_line, inspect_csv};
 use crate::store::attachments::{AttachmentWriter, Attachments, Role, StagedAttachment};
 use crate::store::blobs::{BlobWriter, Blobs, StagedBlob};
 
@@ -108,6 +108,7 @@ impl<B: Staged> Shelved<B> {
 /// Takes a file of an archive in. A CSV without a header becomes a tensor.
 pub(super) fn take<S: Shelf>(
     shelf: &S,
+    reader: &Reader,
     asset: AssetId,
     member: &DataMember,
     header: HeaderChoice,
@@ -118,7 +119,7 @@ pub(super) fn take<S: Shelf>(
     let bytes = S::stage(writer)?;
     let malformed = |error| malformed(error, &member.path);
     if member.format != DataFormat::Csv {
-        let schema = inspect(bytes.path(), member.format).map_err(malformed)?;
+        let schema = reader.inspect(bytes.path(), member.format).map_err(malformed)?;
         return Shelved::new(bytes, member.format, schema);
     }
     let first = first_line(bytes.path()).map_err(malformed)?;
@@ -138,6 +139,7 @@ pub(super) fn take<S: Shelf>(
 /// Stages the mock that `write` writes, and looks into it as into any file.
 pub(super) fn written(
     blobs: &Blobs,
+    reader: &Reader,
     asset: AssetId,
     member: &str,
     write: impl FnOnce(&mut (dyn Write + Send)) -> Result<DataFormat, FormatError>,
@@ -149,7 +151,7 @@ pub(super) fn written(
     buffered.flush().map_err(|error| Problem::internal(&error))?;
     drop(buffered);
     let bytes = Blobs::stage(writer)?;
-    let schema = inspect(bytes.path(), format).map_err(malformed)?;
+    let schema = reader.inspect(bytes.path(), format).map_err(malformed)?;
     Shelved::new(bytes, format, schema)
 }
 
@@ -182,6 +184,6 @@ fn malformed(error: FormatError, member: &str) -> Problem {
             let fault = Fault::Data(format!("not {expected}: {problem}")).at(member);
             ArchiveRefused { line, ..fault }.into()
         }
-        other => Problem::internal(&other),
+        other => other.into(),
     }
 }

@@ -294,7 +294,6 @@ fn contents() -> Vec<Hostile> {
         hostile(what, reason, tar.packed()).at(path)
     };
     let array = sound().file("pima/b.npy", b"PK\x03\x04").packed();
-    let columns = sound().file("pima/b.parquet", b"PAR1").packed();
     vec![
         table("a torn row", "data", b"a,b\n1,2\n3\n").line(3),
         table("a torn row of numbers", "data", b"1,2\n3,4\n5\n").line(3),
@@ -305,7 +304,6 @@ fn contents() -> Vec<Hostile> {
         table("bytes for text", "data", b"a,b\n1,\xff\n").line(2),
         table("many columns", "many_columns", &many_columns()),
         hostile("no array", "data", array).at("pima/b.npy"),
-        hostile("no columns", "data", columns).at("pima/b.parquet"),
         text("a bad tag", "text", "pima/tags", b"a\n\x1b[31m").line(2),
         text("a text of bytes", "text", "pima/manifest", b"\xff"),
         text("a long text", "long_text", "pima/manifest.txt", &[b'x'; 70_000]),

@@ -15,7 +15,7 @@ use crate::pages::piece::number::bytes;
 use crate::pages::piece::status;
 use crate::pages::piece::time::time;
 use crate::pages::{Fields, Problem, Visit};
-use crate::runtime::format::{Glance, Window, glance};
+use crate::runtime::format::{Glance, Window};
 
 /// How much of it is shown at once; the rest is one click away.
 const BEGINNING: Window = Window {
@@ -58,7 +58,14 @@ pub async fn part(visit: &Visit, id: JobId, part: Part, product: &Product) -> Ma
 
 async fn seen(visit: &Visit, id: JobId, part: Part) -> Result<Glance, Problem> {
     let (product, file) = rest::open_part(&visit.context, visit.actor.clone(), id, part).await?;
-    off_the_arbiter(move || glance(file, product.format, BEGINNING).map_err(Problem::from)).await?
+    let context = visit.context.clone();
+    off_the_arbiter(move || {
+        let reader = context.runtime.reader();
+        reader
+            .glance(file, product.format, BEGINNING)
+            .map_err(Problem::from)
+    })
+    .await?
 }
 
 /// How a run stands, and the beginning of what it gave: its result, else why it failed, else what it printed.

@@ -48,7 +48,7 @@ async fn look(visit: Visit, path: Path<(Uuid, String)>, query: Fields) -> Answer
     let (product, file) = rest::open_part(&visit.context, visit.actor.clone(), id, part).await?;
     let at = format!("{}/parts/{}", address(id), part.word());
     let label = format!("{} of run {}", part_words(part), short(id));
-    let seen = see(file, &product, &label, &at, &query).await?;
+    let seen = see(&visit, file, &product, &label, &at, &query).await?;
     let may = may_release(&visit, id, part, product.hash).await?;
     Ok(visit
         .page(label.as_str())

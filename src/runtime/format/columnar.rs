@@ -5,7 +5,7 @@ mod glance;
 mod parquet_file;
 
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -29,21 +29,33 @@ pub(in crate::runtime::format) use parquet_file::open as open_parquet;
 
 use super::FormatError;
 use super::foreign::reading;
-use super::sink::Sink;
 use crate::domain::mock::{MockPlan, MockType};
 use crate::domain::release::OutputFormat;
 use crate::domain::schema::{Column, ColumnType, Schema};
 
-const PARQUET: &str = "a Parquet file";
+pub(super) const PARQUET: &str = "a Parquet file";
 const ARROW: &str = "an Arrow IPC file";
 
 /// Writes the rows again, without metadata of file, table or column. Values are read into columns and written anew, by
-/// which unused bytes and values under a null are lost; columns encoded by a dictionary become plain ones.
-pub(super) fn write_again(format: OutputFormat, source: File, sink: &mut Sink) -> Result<(), FormatError> {
-    reading(name_of(format), || write_rows_again(format, source, sink))
+/// which unused bytes and values under a null are lost; columns encoded by a dictionary become plain ones. `between` is an empty
+/// file; at most `max` bytes are to be written.
+pub(super) fn write_again(
+    format: OutputFormat,
+    source: File,
+    between: File,
+    max: u64,
+    out: &mut (dyn Write + Send),
+) -> Result<(), FormatError> {
+    reading(name_of(format), || {
+        if format == OutputFormat::Parquet {
+            write_parquet_again(source, max, out)
+        } else {
+            write_arrow_again(source, between, max, out)
+        }
+    })
 }
 
-fn name_of(format: OutputFormat) -> &'static str {
+pub(super) fn name_of(format: OutputFormat) -> &'static str {
     if format == OutputFormat::Parquet {
         PARQUET
     } else {
@@ -51,24 +63,28 @@ fn name_of(format: OutputFormat) -> &'static str {
     }
 }
 
-fn write_rows_again(format: OutputFormat, source: File, sink: &mut Sink) -> Result<(), FormatError> {
-    let rows = rows_max(sink.max());
-    if format == OutputFormat::Parquet {
-        let reader = parquet_reader(source)?;
-        let schema = reader.schema();
-        return write_parquet(schema, reader, rows, PARQUET, &mut *sink, true);
-    }
+fn write_parquet_again(source: File, max: u64, out: &mut (dyn Write + Send)) -> Result<(), FormatError> {
+    let reader = parquet_reader(source)?;
+    write_parquet(reader.schema(), reader, rows_max(max), PARQUET, out, true)
+}
+
+fn write_arrow_again(
+    source: File,
+    mut between: File,
+    max: u64,
+    out: &mut (dyn Write + Send),
+) -> Result<(), FormatError> {
     let reader = arrow_file::open(source)?;
     let schema = reader.schema();
     // Parquet holds no bytes but values: what is read back from it is clean.
-    let failed = |error| FormatError::io("making a temporary file")(error);
-    let mut between = tempfile::tempfile_in(sink.folder()).map_err(failed)?;
-    write_parquet(schema, reader, rows, ARROW, &mut between, false)?;
-    between.rewind().map_err(failed)?;
+    write_parquet(schema, reader, rows_max(max), ARROW, &mut between, false)?;
+    between
+        .rewind()
+        .map_err(FormatError::io("reading a temporary file"))?;
     let clean = parquet_reader(between)?;
     let schema = bare(&clean.schema(), ARROW)?;
     let at = |error| FormatError::malformed(ARROW, error);
-    let mut writer = FileWriter::try_new(&mut *sink, &schema).map_err(at)?;
+    let mut writer = FileWriter::try_new(out, &schema).map_err(at)?;
     for batch in clean {
         writer
             .write(&plain(&batch.map_err(at)?, &schema, ARROW)?)
@@ -229,16 +245,20 @@ fn believe(rows: u64, bytes: u64) -> Result<(), FormatError> {
     Err(FormatError::malformed(PARQUET, detail))
 }
 
+/// How long a file is. Only its descriptor is asked: where a stranger's file is read, no system call takes a path.
+fn length_of(file: &mut File) -> io::Result<u64> {
+    let length = file.seek(SeekFrom::End(0))?;
+    file.rewind()?;
+    Ok(length)
+}
+
 /// Reads the footer.
 pub(super) fn inspect(source: File) -> Result<Schema, FormatError> {
     reading(PARQUET, || read_footer(source))
 }
 
-fn read_footer(source: File) -> Result<Schema, FormatError> {
-    let bytes = source
-        .metadata()
-        .map_err(FormatError::io("reading the asset"))?
-        .len();
+fn read_footer(mut source: File) -> Result<Schema, FormatError> {
+    let bytes = length_of(&mut source).map_err(FormatError::io("reading the asset"))?;
     let builder = parquet_file::open(source)?;
     let rows = check_rows(builder.metadata(), bytes)?;
     let fields = builder.schema().fields().iter();
@@ -253,36 +273,32 @@ fn read_footer(source: File) -> Result<Schema, FormatError> {
 }
 
 /// Writes the rows as CSV: a missing value as nothing, times after ISO 8601.
-pub(super) fn write_csv(source: File, sink: &mut Sink) -> Result<(), FormatError> {
-    reading(PARQUET, || write_rows_as_csv(source, sink))
+pub(super) fn write_csv(source: File, out: &mut (dyn Write + Send)) -> Result<(), FormatError> {
+    reading(PARQUET, || write_rows_as_csv(source, out))
 }
 
-fn write_rows_as_csv(source: File, sink: &mut Sink) -> Result<(), FormatError> {
+fn write_rows_as_csv(source: File, out: &mut (dyn Write + Send)) -> Result<(), FormatError> {
     let reader = parquet_reader(source)?;
     let schema = bare(&reader.schema(), PARQUET)?;
     let at = |error: ArrowError| FormatError::malformed(PARQUET, error);
+    let failed = |error: ::csv::Error| FormatError::io("writing a table as CSV")(error.into());
     let options = FormatOptions::default();
-    let mut written = Ok(());
-    {
-        let mut writer = ::csv::Writer::from_writer(&mut *sink);
-        let names = schema.fields().iter().map(|field| field.name().as_str());
-        written = written.and(writer.write_record(names));
-        for batch in reader {
-            let batch = plain(&batch.map_err(at)?, &schema, PARQUET)?;
-            let columns = batch
-                .columns()
-                .iter()
-                .map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
-            let columns = columns.collect::<Result<Vec<_>, _>>().map_err(at)?;
-            for row in 0..batch.num_rows() {
-                let fields = columns.iter().map(|column| column.value(row).to_string());
-                written = written.and_then(|()| writer.write_record(fields));
-            }
+    let mut writer = ::csv::Writer::from_writer(out);
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    writer.write_record(names).map_err(failed)?;
+    for batch in reader {
+        let batch = plain(&batch.map_err(at)?, &schema, PARQUET)?;
+        let columns = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
+        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(at)?;
+        for row in 0..batch.num_rows() {
+            let fields = columns.iter().map(|column| column.value(row).to_string());
+            writer.write_record(fields).map_err(failed)?;
         }
-        written = written.and_then(|()| writer.flush().map_err(Into::into));
-        drop(writer.into_inner());
     }
-    written.map_err(|error| sink.failed(error.into()))
+    writer.flush().map_err(|error| failed(error.into()))
 }
 
 /// How many rows of a mock are held at a time.

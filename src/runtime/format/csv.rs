@@ -26,7 +26,7 @@ fn malformed(problem: impl std::fmt::Display) -> FormatError {
 
 fn malformed_at(line: u64, problem: impl Into<String>) -> FormatError {
     FormatError::Malformed {
-        expected: CSV,
+        expected: CSV.into(),
         problem: problem.into(),
         line: Some(line),
     }

@@ -1,16 +1,19 @@
-//! Readers of other crates that are known to panic on some files that are not what they seem (apache/arrow-rs#9742). Anywhere else a
-//! panic ends the process; here it refuses the file.
+//! Readers of other crates that are known to panic on some files that are not what they seem (apache/arrow-rs#9742): a panic refuses
+//! the file.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::FormatError;
 
+/// What is said of such a file.
+pub(super) const CONTRADICTS: &str = "it contradicts itself, and cannot be understood";
+
 thread_local! {
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is inside of a reader whose panics are caught.
+/// Whether this thread is inside of a reader whose panics are caught, for fuzzers: a node reads such files in another process.
 pub fn is_reading() -> bool {
     READING.get()
 }
@@ -26,10 +29,7 @@ pub(super) fn reading<T>(
     let before = READING.replace(true);
     let read = catch_unwind(AssertUnwindSafe(read));
     READING.set(before);
-    read.unwrap_or_else(|_panic| {
-        let problem = "it contradicts itself, and cannot be understood";
-        Err(FormatError::malformed(expected, problem))
-    })
+    read.unwrap_or_else(|_panic| Err(FormatError::malformed(expected, CONTRADICTS)))
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //! left out is said, so that whoever decides by looking can look at all of it, window by window.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
-use super::{FormatError, columnar, csv, npy};
-use crate::domain::asset::DataFormat;
-use crate::domain::release::OutputFormat;
+use serde::{Deserialize, Serialize};
+
+use super::FormatError;
 
 /// The most characters of one cell that a window shows.
 pub const CELL_MAX: usize = 1_000;
@@ -16,7 +16,7 @@ pub const TEXT_WINDOW: u64 = 64 << 10;
 pub const BYTES_WINDOW: u64 = 1 << 10;
 
 /// Which part of a file is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// The first row of a table, from 0; of text and of bytes, the first byte.
     pub from: u64,
@@ -29,7 +29,7 @@ pub struct Window {
 }
 
 /// A value of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
     /// The value, or its first [`CELL_MAX`] characters; none where the file says that it is missing.
     pub text: Option<String>,
@@ -58,7 +58,8 @@ impl Cell {
 }
 
 /// What is seen through a window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Glance {
     /// Rows under column names.
     Table {
@@ -100,35 +101,10 @@ pub enum Glance {
     },
 }
 
-/// Looks at a result, log or failure report.
-///
-/// # Errors
-/// The file is not what its format says, or cannot be read.
-pub fn glance(file: File, format: OutputFormat, window: Window) -> Result<Glance, FormatError> {
-    match format {
-        OutputFormat::Csv => csv::glance(BufReader::new(file), window),
-        OutputFormat::Parquet | OutputFormat::Arrow => columnar::glance(file, format, window),
-        OutputFormat::Npy => npy::glance(&file, window),
-        OutputFormat::Png => Ok(Glance::Picture),
-        OutputFormat::Json | OutputFormat::Text => text(file, window.from),
-        OutputFormat::Raw => {
-            let (bytes, next) = bytes(file, window.from, BYTES_WINDOW)?;
-            Ok(Glance::Bytes { bytes, next })
-        }
-    }
-}
-
-/// Looks at an asset.
-///
-/// # Errors
-/// As [`glance`].
-pub fn glance_at_asset(file: File, format: DataFormat, window: Window) -> Result<Glance, FormatError> {
-    let format = match format {
-        DataFormat::Csv => OutputFormat::Csv,
-        DataFormat::Parquet => OutputFormat::Parquet,
-        DataFormat::Npy => OutputFormat::Npy,
-    };
-    glance(file, format, window)
+/// Bytes that nobody can review by looking, from a place on.
+pub(super) fn raw(file: File, from: u64) -> Result<Glance, FormatError> {
+    let (bytes, next) = bytes(file, from, BYTES_WINDOW)?;
+    Ok(Glance::Bytes { bytes, next })
 }
 
 /// Bytes from a place on, and where the next window begins.
@@ -143,7 +119,7 @@ fn bytes(mut file: File, from: u64, most: u64) -> Result<(Vec<u8>, Option<u64>),
 }
 
 /// Text from a place on: as far as whole characters go. A place within a character is moved on to the next one.
-fn text(file: File, from: u64) -> Result<Glance, FormatError> {
+pub(super) fn text(file: File, from: u64) -> Result<Glance, FormatError> {
     let (bytes, next) = bytes(file, from, TEXT_WINDOW)?;
     let torn = bytes
         .iter()
@@ -170,7 +146,9 @@ fn text(file: File, from: u64) -> Result<Glance, FormatError> {
 mod tests {
     use std::io::Write;
 
+    use super::super::Reader;
     use super::*;
+    use crate::domain::release::OutputFormat;
 
     const WHOLE: Window = Window {
         from: 0,
@@ -184,6 +162,10 @@ mod tests {
         file.write_all(bytes).unwrap();
         file.rewind().unwrap();
         file
+    }
+
+    fn glance(file: File, format: OutputFormat, window: Window) -> Result<Glance, FormatError> {
+        Reader::in_this_process().glance(file, format, window)
     }
 
     fn values(glance: &Glance) -> Vec<Vec<String>> {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -33,29 +33,27 @@ pub struct DataFile<'a> {
     pub format: DataFormat,
 }
 
-/// Counts the rows of `mock` that also stand in `private`; of a tensor, the slices along its first dimension. Of a tensor
-/// with one dimension only, nothing is counted: single numbers say nothing. `key` is 32 random bytes. Reads both files
-/// through, the private one once for every 2 million rows of the mock.
-///
-/// # Errors
-/// A file is malformed, or cannot be read.
-pub fn shared_rows(mock: DataFile<'_>, private: DataFile<'_>, key: &[u8; 32]) -> Result<u64, FormatError> {
+/// A file that is open, and how it is written.
+type Opened = (File, DataFormat);
+
+/// Counts in this process: see [`Reader::shared_rows`](super::Reader::shared_rows).
+pub(super) fn count(mock: Opened, private: Opened, key: &[u8; 32]) -> Result<u64, FormatError> {
     let mut shared = 0;
     let mut portion: HashMap<RowHash, u64> = HashMap::new();
-    each_row(mock, key, |row| {
+    each_row(&mock, key, |row| {
         *portion.entry(row).or_default() += 1;
         if portion.len() >= PORTION {
-            shared += found_in(private, key, &mut portion)?;
+            shared += found_in(&private, key, &mut portion)?;
         }
         Ok(())
     })?;
-    shared += found_in(private, key, &mut portion)?;
+    shared += found_in(&private, key, &mut portion)?;
     Ok(shared)
 }
 
 /// How many rows of the portion stand in the private data; empties the portion.
 fn found_in(
-    private: DataFile<'_>,
+    private: &Opened,
     key: &[u8; 32],
     portion: &mut HashMap<RowHash, u64>,
 ) -> Result<u64, FormatError> {
@@ -72,15 +70,20 @@ fn found_in(
 }
 
 fn each_row(
-    file: DataFile<'_>,
+    (file, format): &Opened,
     key: &[u8; 32],
     each: impl FnMut(RowHash) -> Result<(), FormatError>,
 ) -> Result<(), FormatError> {
-    let opened = File::open(file.path).map_err(FormatError::io("reading the asset"))?;
-    match file.format {
-        DataFormat::Csv => csv_rows(opened, key, each),
-        DataFormat::Parquet => reading("a Parquet file", || parquet_rows(opened, key, each)),
-        DataFormat::Npy => tensor_slices(opened, key, each),
+    let again = || {
+        let mut file = file.try_clone()?;
+        file.rewind()?;
+        Ok(file)
+    };
+    let file = again().map_err(FormatError::io("reading the asset"))?;
+    match format {
+        DataFormat::Csv => csv_rows(file, key, each),
+        DataFormat::Parquet => reading("a Parquet file", || parquet_rows(file, key, each)),
+        DataFormat::Npy => tensor_slices(file, key, each),
     }
 }
 
@@ -192,6 +195,7 @@ fn tensor_slices(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reader;
     use super::*;
 
     fn count(mock: &[u8], private: &[u8], format: DataFormat) -> u64 {
@@ -200,7 +204,8 @@ mod tests {
         std::fs::write(&a, mock).unwrap();
         std::fs::write(&b, private).unwrap();
         let file = |path| DataFile { path, format };
-        shared_rows(file(&a), file(&b), &[7; 32]).unwrap()
+        let reader = Reader::in_this_process();
+        reader.shared_rows(file(&a), file(&b), &[7; 32]).unwrap()
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(super) struct Sink {
     hasher: blake3::Hasher,
     length: u64,
     max: u64,
+    full: bool,
 }
 
 impl Sink {
@@ -34,6 +35,7 @@ impl Sink {
             hasher: blake3::Hasher::new(),
             length: 0,
             max,
+            full: false,
         })
     }
 
@@ -43,13 +45,18 @@ impl Sink {
 
     /// Says what a failed write means: whoever writes through [`Write`] cannot see it.
     pub(super) fn failed(&self, error: io::Error) -> FormatError {
-        if error.kind() == io::ErrorKind::FileTooLarge {
+        if self.full {
             return FormatError::TooLong(self.max);
         }
         FormatError::Io {
             what: format!("writing {}", self.path.display()),
             source: error,
         }
+    }
+
+    /// Whether somebody tried to write more than may be written.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
     }
 
     /// The most bytes that may be written.
@@ -87,6 +94,7 @@ impl Write for Sink {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let length = self.length.saturating_add(bytes.len() as u64);
         if length > self.max {
+            self.full = true;
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let file = self.file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;

@@ -57,7 +57,7 @@ fn become_interpreter(control: &File, spec: &Spec) -> Result<Infallible, SetupEr
     SigSet::empty()
         .thread_set_mask()
         .map_err(SetupError::at(layer, "sigprocmask"))?;
-    die_with_monitor(control)?;
+    die_with_starter(control)?;
     setsid().map_err(SetupError::at(layer, "setsid"))?;
     sethostname("sandbox").map_err(SetupError::at(Layer::UtsNamespace, "sethostname"))?;
     let own_proc = credentials::own_proc()?;
@@ -67,7 +67,7 @@ fn become_interpreter(control: &File, spec: &Spec) -> Result<Infallible, SetupEr
     if is_root {
         credentials::become_user(spec.user)?;
         // Changing the user cleared it.
-        die_with_monitor(control)?;
+        die_with_starter(control)?;
     }
     credentials::enter_user_namespace(&own_proc, spec.user)?;
     drop(own_proc);
@@ -102,7 +102,8 @@ fn own_uid_outside() -> Result<u32, SetupError> {
     Ok(euid)
 }
 
-fn die_with_monitor(control: &File) -> Result<(), SetupError> {
+/// Dies when the process that started this one does: the other end of `control` is its.
+pub(super) fn die_with_starter(control: &File) -> Result<(), SetupError> {
     let layer = Layer::PidNamespace;
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(SetupError::at(layer, "prctl(PR_SET_PDEATHSIG)"))?;
     // If it died before that, its end of the socket is gone.
@@ -115,7 +116,7 @@ fn die_with_monitor(control: &File) -> Result<(), SetupError> {
     if gone > 0 {
         return Err(SetupError {
             layer,
-            detail: "the monitor is gone".to_owned(),
+            detail: "the process that started this one is gone".to_owned(),
         });
     }
     Ok(())

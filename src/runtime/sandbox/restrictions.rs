@@ -16,9 +16,9 @@ const NEWEST: ABI = ABI::V9;
 /// What may be done with the files that are mounted.
 const READ: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | ReadDir | Execute});
 
-/// Sets the limits, soft and hard alike, never above what the node itself has.
+/// Sets the limits of a run.
 pub(super) fn limit_resources(limits: &Limits) -> Result<(), SetupError> {
-    let wanted = [
+    limit(&[
         (Resource::RLIMIT_AS, limits.memory_bytes),
         (Resource::RLIMIT_CPU, limits.cpu_seconds.max(1)),
         (
@@ -34,8 +34,12 @@ pub(super) fn limit_resources(limits: &Limits) -> Result<(), SetupError> {
         (Resource::RLIMIT_NICE, 0),
         (Resource::RLIMIT_RTPRIO, 0),
         (Resource::RLIMIT_SIGPENDING, 256),
-    ];
-    for (resource, value) in wanted {
+    ])
+}
+
+/// Sets limits, soft and hard alike, never above what the node itself has.
+pub(super) fn limit(wanted: &[(Resource, u64)]) -> Result<(), SetupError> {
+    for &(resource, value) in wanted {
         let at = || SetupError::at(Layer::ResourceLimits, format!("setting {resource:?} to {value}"));
         let (_, most) = getrlimit(resource).map_err(at())?;
         let value = value.min(most);

@@ -119,7 +119,7 @@ pub(super) fn apply_filter() -> Result<(), SetupError> {
 /// Two filters, of whose answers the kernel takes the stricter. The first knows `clone3` alone, whose arguments lie in
 /// memory where no filter sees them: it answers that the kernel has no such call, so that glibc uses `clone`.
 fn filters() -> Result<[BpfProgram; 2], BackendError> {
-    let arch = TargetArch::try_from(std::env::consts::ARCH)?;
+    let arch = architecture()?;
     let unknown = SeccompFilter::new(
         BTreeMap::from([(libc::SYS_clone3, Vec::new())]),
         SeccompAction::Allow,
@@ -133,6 +133,10 @@ fn filters() -> Result<[BpfProgram; 2], BackendError> {
         arch,
     )?;
     Ok([unknown.try_into()?, allowed.try_into()?])
+}
+
+pub(super) fn architecture() -> Result<TargetArch, BackendError> {
+    TargetArch::try_from(std::env::consts::ARCH)
 }
 
 fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
@@ -159,7 +163,7 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     Ok(rules)
 }
 
-fn condition(
+pub(super) fn condition(
     argument: u8,
     length: SeccompCmpArgLen,
     operator: SeccompCmpOp,
@@ -169,7 +173,7 @@ fn condition(
 }
 
 /// Rules by which an argument of 32 bits is one of `values`.
-fn one_of(argument: u8, values: &[u64]) -> Result<Vec<SeccompRule>, BackendError> {
+pub(super) fn one_of(argument: u8, values: &[u64]) -> Result<Vec<SeccompRule>, BackendError> {
     let rule = |value: &u64| {
         SeccompRule::new(vec![condition(
             argument,

@@ -10,7 +10,7 @@ use std::io::{Read, Seek, SeekFrom};
 use arrow::ipc::reader::{FileReader, read_footer_length};
 use arrow::ipc::root_as_footer;
 
-use super::ARROW;
+use super::{ARROW, length_of};
 use crate::runtime::format::FormatError;
 
 /// What stands behind the footer, in bytes.
@@ -30,7 +30,7 @@ pub(super) fn open(mut file: File) -> Result<FileReader<File>, FormatError> {
 fn check(file: &mut File) -> Result<(), FormatError> {
     let failed = |error| FormatError::io("reading an Arrow IPC file")(error);
     let wrong = |problem: &str| FormatError::malformed(ARROW, problem);
-    let length = file.metadata().map_err(failed)?.len();
+    let length = length_of(file).map_err(failed)?;
     let end = length.checked_sub(TAIL as u64);
     let end = end.ok_or_else(|| wrong("it is too short"))?;
     let mut tail = [0; TAIL];

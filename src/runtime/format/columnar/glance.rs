@@ -14,7 +14,11 @@ use crate::runtime::format::foreign::reading;
 use crate::runtime::format::glance::{Cell, Glance, Window};
 
 /// Looks at a Parquet or an Arrow IPC file.
-pub fn glance(file: File, format: OutputFormat, window: Window) -> Result<Glance, FormatError> {
+pub(in crate::runtime::format) fn glance(
+    file: File,
+    format: OutputFormat,
+    window: Window,
+) -> Result<Glance, FormatError> {
     reading(name_of(format), || read_window(file, format, window))
 }
 

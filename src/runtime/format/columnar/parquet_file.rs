@@ -1,7 +1,8 @@
 //! Opening Parquet files. Their reader makes room for whatever length a header claims, and passes over values behind the end of the
 //! file, one by one, as many as a header claims: so here whoever wants what the file does not have is refused.
 //!
-//! What is not bounded: it counts through a list of booleans that its headers claim without asking for a byte (`docs/RELIABILITY.md`).
+//! It also counts through a list of booleans that its headers claim without asking for a byte: that ends with the time that the
+//! process has in which it reads (`runtime/format/apart.rs`).
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -13,7 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::PARQUET;
+use super::{PARQUET, length_of};
 use crate::runtime::format::FormatError;
 
 /// A file that its reader asks for pieces of.
@@ -27,14 +28,12 @@ pub(in crate::runtime::format) struct ParquetFile {
 /// # Errors
 /// It is none, or cannot be read.
 pub(in crate::runtime::format) fn open(
-    file: File,
+    mut file: File,
 ) -> std::result::Result<ParquetRecordBatchReaderBuilder<ParquetFile>, FormatError> {
-    let metadata = file
-        .metadata()
-        .map_err(FormatError::io("reading a Parquet file"))?;
+    let length = length_of(&mut file).map_err(FormatError::io("reading a Parquet file"))?;
     let whole = ParquetFile {
         file: Arc::new(file),
-        length: metadata.len(),
+        length,
     };
     ParquetRecordBatchReaderBuilder::try_new(whole).map_err(|error| FormatError::malformed(PARQUET, error))
 }

@@ -6,9 +6,13 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int32Type;
 use arrow::ipc::reader::FileReader;
 
-use super::super::{Window, deposit, parquet_to_csv};
+use super::super::{Reader, Window};
 use super::*;
 use crate::domain::mock::MockColumn;
+
+fn reader() -> Reader {
+    Reader::in_this_process()
+}
 
 /// Two rows: the second number is null, with a secret value beneath; metadata hides more.
 fn batch() -> RecordBatch {
@@ -49,7 +53,7 @@ fn nothing_but_names_types_and_values_survives() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         write(&from, format);
-        deposit(format, &from, &to, 1 << 20).unwrap();
+        reader().deposit(format, &from, &to, 1 << 20).unwrap();
         let bytes = std::fs::read(&to).unwrap();
         for needle in [&b"SECRETNOTE"[..], b"!!TERCES", b"TERCES"] {
             assert!(
@@ -91,7 +95,7 @@ fn a_parquet_table_tells_its_columns_and_becomes_csv() {
         (rows, types),
         (2, vec![ColumnType::Integer, ColumnType::Text, ColumnType::Float])
     );
-    parquet_to_csv(&from, &to).unwrap();
+    reader().parquet_to_csv(&from, &to).unwrap();
     assert_eq!(std::fs::read_to_string(to).unwrap(), "n,w,f\n1,a,0.5\n,b,NaN\n");
 }
 
@@ -146,12 +150,12 @@ fn what_is_neither_is_refused_and_leaves_nothing() {
     let (from, to) = (folder.path().join("from"), folder.path().join("to"));
     std::fs::write(&from, b"PAR1 and nothing more PAR1").unwrap();
     for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
-        assert!(deposit(format, &from, &to, 1 << 20).is_err());
+        assert!(reader().deposit(format, &from, &to, 1 << 20).is_err());
         assert!(!to.try_exists().unwrap());
     }
     write(&from, OutputFormat::Parquet);
     assert!(matches!(
-        deposit(OutputFormat::Parquet, &from, &to, 10),
+        reader().deposit(OutputFormat::Parquet, &from, &to, 10),
         Err(FormatError::TooLong(10))
     ));
 }
@@ -180,7 +184,9 @@ fn what_contradicts_itself_or_claims_too_much_is_refused() {
     }
     let folder = tempfile::tempdir().unwrap();
     let claims = kept("arrow/regression-claims-memory");
-    let told = deposit(OutputFormat::Arrow, &claims, &folder.path().join("to"), 1 << 16).err();
+    let told = reader()
+        .deposit(OutputFormat::Arrow, &claims, &folder.path().join("to"), 1 << 16)
+        .err();
     let told = told.map(|error| error.to_string()).unwrap_or_default();
     assert!(told.contains("more than it does"), "{told}");
 }
@@ -205,10 +211,12 @@ fn a_result_has_no_more_rows_than_its_bytes_could_hold() {
         true,
     )
     .unwrap();
-    let told = deposit(OutputFormat::Parquet, &from, &to, 1 << 10).err();
+    let told = reader().deposit(OutputFormat::Parquet, &from, &to, 1 << 10).err();
     let told = told.map(|error| error.to_string()).unwrap_or_default();
     assert!(told.contains("more than 8192 rows"), "{told}");
-    deposit(OutputFormat::Parquet, &from, &to, 1 << 11).unwrap();
+    reader()
+        .deposit(OutputFormat::Parquet, &from, &to, 1 << 11)
+        .unwrap();
 }
 
 #[test]
