@@ -50,6 +50,7 @@ pub mod publications;
 pub mod recognised;
 pub mod refusals;
 pub mod releases;
+pub mod rendered;
 pub mod requests;
 pub mod roles;
 pub mod runs;

@@ -14,6 +14,7 @@ use super::origin;
 use super::passwords::Passwords;
 use super::problem::Problem;
 use super::recognised::Recognised;
+use super::rendered::Rendered;
 use super::throttles::Throttles;
 use crate::actors::syncer::Syncer;
 use crate::acts::Refusal;
@@ -33,6 +34,7 @@ pub struct Context {
     strangers: Allowances<IpAddr>,
     people: Allowances<UserId>,
     recognised: Recognised,
+    rendered: Rendered,
     /// Once true it stays true, so the store is asked no more.
     set_up: AtomicBool,
     /// Held while private data changes place with what was attached before, so that two uploads do not mix.
@@ -57,6 +59,7 @@ impl Context {
             node,
             throttles: Throttles::default(),
             recognised: Recognised::default(),
+            rendered: Rendered::default(),
             set_up: AtomicBool::new(false),
             attaching: Mutex::new(()),
         }
@@ -90,6 +93,11 @@ impl Context {
     /// Who tokens are, while nothing changes.
     pub fn recognised(&self) -> &Recognised {
         &self.recognised
+    }
+
+    /// Objects as JSON, while they are what they are.
+    pub fn rendered(&self) -> &Rendered {
+        &self.rendered
     }
 
     /// Where a request comes from, for counting its tries.

@@ -219,7 +219,7 @@ async fn list(context: web::Data<Context>, Visitor(viewer): Visitor, Query(sough
         .store
         .read_page(move |view| datasets::list(view, &viewer, &wanted, before, limit))
         .await?;
-    Ok(page::answer(&listed))
+    Ok(page::answer(&context, &listed))
 }
 
 /// One dataset, with its assets.

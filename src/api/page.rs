@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use super::context::Context;
 use super::problem::Problem;
-use super::view;
 use crate::acts::listing::Listed;
 use crate::domain::text::Invalid;
 
@@ -83,18 +83,30 @@ impl Page {
 const OBJECT_BYTES: usize = 640;
 
 /// A page of objects.
-pub fn answer(listed: &Listed) -> HttpResponse {
-    let list = List {
-        items: view::objects(&listed.objects),
-        next: listed.next.as_ref().and_then(cursor),
-    };
-    shown(&list, listed.objects.len() + 1)
+pub fn answer(context: &Context, listed: &Listed) -> HttpResponse {
+    let mut body = Vec::with_capacity(OBJECT_BYTES * (listed.objects.len() + 1));
+    let next: Option<String> = listed.next.as_ref().and_then(cursor);
+    body.extend_from_slice(b"{\"items\":[");
+    let written = context
+        .rendered()
+        .write(&listed.objects, &mut body)
+        .and_then(|()| {
+            body.extend_from_slice(b"],\"next\":");
+            serde_json::to_writer(&mut body, &next)
+        });
+    body.push(b'}');
+    json(written, body)
 }
 
 /// Something as JSON that is about as long as so many objects.
 pub(super) fn shown(what: &impl Serialize, objects: usize) -> HttpResponse {
     let mut body = Vec::with_capacity(OBJECT_BYTES * objects);
-    match serde_json::to_writer(&mut body, what) {
+    let written = serde_json::to_writer(&mut body, what);
+    json(written, body)
+}
+
+fn json(written: serde_json::Result<()>, body: Vec<u8>) -> HttpResponse {
+    match written {
         Ok(()) => HttpResponse::Ok().content_type(ContentType::json()).body(body),
         Err(error) => Problem::internal(&error).error_response(),
     }

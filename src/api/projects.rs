@@ -67,7 +67,7 @@ async fn list(context: web::Data<Context>, SignedIn(actor): SignedIn, Query(page
         .store
         .read_page(move |view| projects::list(view, &actor, before, limit))
         .await?;
-    Ok(page::answer(&listed))
+    Ok(page::answer(&context, &listed))
 }
 
 /// One project.
