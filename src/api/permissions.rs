@@ -79,7 +79,7 @@ pub const TABLE: &[Row] = &[
     row("POST", "/sessions", Nothing),
     row("GET", "/sessions", Account),
     row("DELETE", "/sessions/current", Account),
-    row("DELETE", "/sessions/{id}", Account),
+    row("POST", "/sessions/{id}/end", Account),
     row("POST", "/password-resets", Nothing),
     row("POST", "/password-resets/use", Nothing),
     row("PUT", "/users/me/password", Account),

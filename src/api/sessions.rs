@@ -13,6 +13,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::passwords::Password;
+use super::proof::{self, Caller};
 use super::sign_in::Bearer;
 use super::throttles::Trier;
 use super::users::UserView;
@@ -29,7 +30,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(sign_in)
         .service(list)
         .service(sign_out)
-        .service(revoke);
+        .service(end);
 }
 
 /// Who signs in, and from where.
@@ -252,16 +253,47 @@ async fn sign_out(context: web::Data<Context>, SignedIn(actor): SignedIn, Bearer
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// What shows that it is the caller who ends it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SessionEnd)]
+struct EndBody {
+    /// The caller's password.
+    password: Password,
+}
+
 /// Ends one of the caller's sessions, e.g. on a machine that was lost.
-#[utoipa::path(tag = "accounts", security(("token" = [])), responses(
-    (status = 204, description = "Done"), (status = 401, description = "Not signed in"),
-    (status = 404, description = "The caller has no such session")))]
-#[delete("/{id}")]
-async fn revoke(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
-    let id = SessionId(*id);
+#[utoipa::path(tag = "accounts", security(("token" = [])), request_body = EndBody, responses(
+    (status = 204, description = "Done"), (status = 400, description = "A field is wrong"),
+    (status = 401, description = "Not signed in, or a wrong password"),
+    (status = 404, description = "The caller has no such session"), (status = 429, description = "Too many tries")))]
+#[post("/{id}/end")]
+async fn end(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+    Json(body): Json<EndBody>,
+) -> Answer {
+    let caller = Caller::of(&context, &request, actor);
+    end_own(&context, caller, SessionId(*id), body.password).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends a session of somebody who shows their password: whoever has a stolen one must not be able to keep its owner out.
+///
+/// # Errors
+/// The password is wrong, there is no such session, or too many tries have failed.
+pub async fn end_own(
+    context: &Context,
+    caller: Caller,
+    id: SessionId,
+    password: Password,
+) -> Result<(), Problem> {
+    proof::of_password(context, &caller, Some(password)).await?;
     context
         .store
-        .act(move |tx, here| accounts::revoke(tx, &actor, here, id))
+        .act(move |tx, here| accounts::revoke(tx, &caller.actor, here, id))
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(())
 }

@@ -91,6 +91,8 @@ pub(super) enum SessionVerb {
     Revoke {
         /// Its id
         session: String,
+        #[command(flatten)]
+        password: PasswordSource,
     },
 }
 
@@ -107,8 +109,13 @@ pub(super) fn sessions(session: &Session, verb: &SessionVerb) -> Result<(), Fail
             ];
             print::listing(list, &columns)
         }),
-        SessionVerb::Revoke { session: id } => {
-            session.client.delete(&format!("/sessions/{}", part(id)))?;
+        SessionVerb::Revoke {
+            session: id,
+            password,
+        } => {
+            let password = password.read("Your password", false)?;
+            let path = format!("/sessions/{}/end", part(id));
+            session.client.post(&path, &json!({ "password": *password }))?;
             session.out.show(&json!({"revoked": id}), |_| "Ended.".to_owned())
         }
     }

@@ -139,7 +139,7 @@ async fn page(visit: &Visit, refused: Option<Filled>) -> Answer {
                 }
             }
             h2 { "Where you are signed in" }
-            (sessions::shown(visit, &own.sessions))
+            (sessions::shown(&own.sessions))
         }))
 }
 

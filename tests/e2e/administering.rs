@@ -231,7 +231,21 @@ fn sessions_are_listed_and_revoked() {
     assert_eq!(listed.len(), 2);
     let lost = listed.iter().find(|it| it["current"] == false).unwrap();
     let id = lost["id"].as_str().unwrap();
-    node.run(OWNER, &["session", "revoke", id]).json();
+    let with = |password: &[u8]| {
+        let file = node.file("password", password);
+        node.run(
+            OWNER,
+            &["session", "revoke", id, "--password-file", file.to_str().unwrap()],
+        )
+    };
+    let told = with(b"not the password of anybody").refused(3);
+    assert!(told.contains("password_refused"), "{told}");
+    assert_eq!(
+        other.try_get("/users/me").0,
+        200,
+        "whoever has a session alone ends no other"
+    );
+    with(crate::node::PASSWORD.as_bytes()).json();
     assert_eq!(other.try_get("/users/me").0, 401);
     assert_eq!(node.run(OWNER, &["whoami"]).code, 0);
 }

@@ -70,6 +70,13 @@ fn somebody_makes_an_account_and_looks_after_it_by_clicking() {
     let sessions = elsewhere.get("/sessions");
     let program = sessions["items"][0]["agent"].as_str().unwrap();
     browser.click(&format!("End it: {program}"));
+    browser.check();
+    browser.fill("Password", "another one that is wrong");
+    browser.click("End it");
+    browser.see("your present password");
+    assert_eq!(elsewhere.try_get("/users/me").0, 200);
+    browser.fill("Password", PASSWORD);
+    browser.click("End it");
     browser.see("You are signed out there.");
     assert_eq!(elsewhere.try_get("/users/me").0, 401);
     let elsewhere = Person::sign_in(node.address(), "sam@example.org", PASSWORD);
