@@ -191,3 +191,53 @@ fn a_file_that_would_keep_a_node_busy_is_refused_while_it_answers_others() {
         .try_put_bytes(&study.at("private"), b"PAR1 and no more");
     assert_eq!((torn.0, word(&torn)), (422, "unreadable_data"), "{torn:?}");
 }
+
+/// What the kernel says of a process, from its state on; nothing once it is over.
+fn stat(process: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields = stat.rsplit(')').next()?.split_whitespace();
+    Some(fields.map(str::to_owned).collect()).filter(|fields: &Vec<String>| fields[0] != "Z")
+}
+
+/// The process with which a node reads a table, once nothing but reading is left to it.
+fn reader_of(node: u32) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let processes = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    processes
+        .filter(|process| stat(*process).is_some_and(|fields| fields[1] == node.to_string()))
+        .find(|process| {
+            let read = |name: &str| std::fs::read(format!("/proc/{process}/{name}")).unwrap_or_default();
+            read("cmdline").ends_with(b"__sandbox\0reader\0") && contains(&read("status"), b"Seccomp:\t2")
+        })
+}
+
+/// How much processor time a process has taken, in hundredths of a second; none once it is over.
+fn processor_time(process: u32) -> Option<u64> {
+    let fields = stat(process)?;
+    Some(fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap())
+}
+
+#[test]
+fn what_reads_for_a_node_ends_with_it() {
+    let mut study = Study::new();
+    let (node, path) = (study.node.process_id(), study.at("private"));
+    let token = Person::sign_in(study.node.address(), OWNER, PASSWORD);
+    let upload =
+        std::thread::spawn(move || token.attempt_bytes("PUT", &path, "application/octet-stream", &endless()));
+    let reader = loop {
+        if let Some(reader) = reader_of(node) {
+            break reader;
+        }
+        assert!(!upload.is_finished(), "it ended before it was seen");
+        std::thread::yield_now();
+    };
+    study.node.kill();
+    while let Some(time) = processor_time(reader) {
+        assert!(time < 500, "it goes on for nobody");
+        std::thread::yield_now();
+    }
+    assert!(
+        upload.join().unwrap().is_none(),
+        "a node that was killed has answered"
+    );
+}
