@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::cancel::Cancel;
-use super::protocol::{Ended, Report, Spec, receive, send};
-use super::sandbox::{MONITOR, SUBCOMMAND};
+use super::protocol::{Ended, MONITOR, Report, SUBCOMMAND, Spec, receive, send};
 use super::{Resources, RunError};
 
 /// How long the monitor may take beyond a job's own time before it counts as lost.

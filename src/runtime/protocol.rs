@@ -1,7 +1,7 @@
-//! What the node, the monitor and the confined process say to each other before untrusted code runs.
+//! What a node and the other processes of its own program say to each other before anything untrusted is run or read.
 //!
-//! Messages are JSON behind a length of four bytes, little-endian, over Unix socket pairs that untrusted code never
-//! holds.
+//! Messages are JSON behind a length of four bytes, little-endian, over Unix socket pairs. Untrusted code never holds one; the
+//! process that reads a strange file does, and from then on what comes from it counts as hostile.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -15,6 +15,15 @@ use super::layout::Layout;
 
 /// The longest message: a batch of sources to outline, or the constants of a job.
 const MESSAGE_MAX: usize = 64 << 20;
+
+/// The hidden subcommand by which a node starts its own program as another process.
+pub const SUBCOMMAND: &str = "__sandbox";
+
+/// Which process, behind [`SUBCOMMAND`].
+pub(crate) const MONITOR: &str = "monitor";
+pub(crate) const CONFINED: &str = "confined";
+pub(crate) const SURVEY: &str = "survey";
+pub(crate) const READER: &str = "reader";
 
 /// Which of the node's own Python programs runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

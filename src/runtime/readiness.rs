@@ -16,8 +16,7 @@ use super::job::Limits;
 use super::launch::launch;
 use super::layer::{Finding, Layer, LayerStatus, Missing, Probe, Wanted};
 use super::layout::Layout;
-use super::protocol::{Program, receive, send};
-use super::sandbox::{SUBCOMMAND, SURVEY};
+use super::protocol::{Program, SUBCOMMAND, SURVEY, receive, send};
 
 /// What every probe may use: little, so that passing a limit takes no time.
 const LIMITS: Limits = Limits {

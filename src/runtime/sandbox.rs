@@ -17,19 +17,12 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
+pub use super::protocol::SUBCOMMAND;
+
 use super::layer::Layer;
-use super::protocol::SetupError;
+use super::protocol::{CONFINED, MONITOR, READER, SURVEY, SetupError};
 
-/// The hidden subcommand by which the node starts these processes.
-pub const SUBCOMMAND: &str = "__sandbox";
-
-/// The stages behind [`SUBCOMMAND`].
-pub(crate) const MONITOR: &str = "monitor";
-pub(crate) const CONFINED: &str = "confined";
-pub(crate) const SURVEY: &str = "survey";
-pub(crate) const READER: &str = "reader";
-
-/// Runs one stage of a sandbox: what `poundlock __sandbox <stage>` does. `main` must call it before it starts a thread
+/// Runs one of them: what `poundlock __sandbox <stage>` does. `main` must call it before it starts a thread
 /// or opens a file. Standard input is the socket to the process that started this one; by hand it does nothing useful.
 pub fn enter(stage: Option<&str>) -> ExitCode {
     // The node makes its files for itself alone; the folders of a sandbox must be open to the user that the code runs as.

@@ -22,8 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::foreign::CONTRADICTS;
 use super::task::{Answer, Task};
 use super::{FormatError, columnar};
-use crate::runtime::protocol::{SetupError, receive, send};
-use crate::runtime::sandbox::{READER, SUBCOMMAND};
+use crate::runtime::protocol::{READER, SUBCOMMAND, SetupError, receive, send};
 
 /// How many of these processes there are at a time.
 const AT_ONCE: usize = 4;

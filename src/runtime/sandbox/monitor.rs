@@ -18,8 +18,8 @@ use nix::sys::time::TimeValLike;
 use nix::unistd::geteuid;
 
 use super::super::layer::Layer;
-use super::super::protocol::{Ended, Report, SetupError, Spec, receive, send};
-use super::{CONFINED, SUBCOMMAND, close_inherited, control, credentials, null};
+use super::super::protocol::{CONFINED, Ended, Report, SUBCOMMAND, SetupError, Spec, receive, send};
+use super::{close_inherited, control, credentials, null};
 
 /// The outermost bound on a run: a year. A longer wall-clock limit is cut to it.
 const WALL_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
