@@ -26,8 +26,6 @@ use crate::runtime::protocol::{READER, SUBCOMMAND, SetupError, receive, send};
 
 /// How many of these processes there are at a time.
 const AT_ONCE: usize = 4;
-/// How long a caller waits for its turn.
-const TURN: Duration = Duration::from_secs(60);
 /// The most memory that one takes, with its program.
 const MEMORY: u64 = 2 << 30;
 /// What one may write between, for each byte that it reads, and beside that.
@@ -153,7 +151,7 @@ impl Apart {
             memory: MEMORY,
             file: bytes.saturating_mul(BETWEEN.0).saturating_add(BETWEEN.1),
         };
-        let _turn = self.turns.take(TURN)?;
+        let _turn = self.turns.take(task.patience())?;
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let mut child = Command::new(&self.launcher)
             .args([SUBCOMMAND, READER])

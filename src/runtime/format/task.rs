@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +100,14 @@ impl Task {
         match self {
             Self::Inspect | Self::Glance { .. } => 10 + (bytes >> 24),
             Self::WriteAgain { .. } | Self::WriteCsv | Self::SharedRows { .. } => 60 + (bytes >> 18),
+        }
+    }
+
+    /// How long it waits for its turn. Before a run nobody sits and waits, and a run that did not take place is a nuisance.
+    pub(super) fn patience(self) -> Duration {
+        match self {
+            Self::WriteCsv => Duration::from_secs(60 * 60),
+            _ => Duration::from_secs(60),
         }
     }
 }
