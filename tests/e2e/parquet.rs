@@ -241,3 +241,38 @@ fn what_reads_for_a_node_ends_with_it() {
         "a node that was killed has answered"
     );
 }
+
+#[test]
+fn an_archive_with_a_table_that_is_none_is_refused_whole() {
+    let study = Study::new();
+    let folder = study.files.join("mixed");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(study.files.join("mock.parquet"), folder.join("a.parquet")).unwrap();
+    std::fs::write(folder.join("b.parquet"), "PAR1").unwrap();
+    let archive = study.files.join("mixed.tar.gz");
+    let pack = || {
+        let mut tar = Command::new("tar");
+        tar.arg("-czf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(&study.files)
+            .arg("mixed");
+        assert!(tar.status().unwrap().success());
+        let bytes = std::fs::read(&archive).unwrap();
+        study
+            .owner
+            .try_post_bytes("/datasets/archive", "application/gzip", &bytes)
+    };
+    let refused = pack();
+    assert_eq!(
+        (refused.0, word(&refused)),
+        (422, "archive_refused"),
+        "{refused:?}"
+    );
+    assert_eq!(refused.1["reason"], "data", "{refused:?}");
+    assert_eq!(refused.1["member"], "mixed/b.parquet", "{refused:?}");
+    assert_eq!(study.owner.get("/datasets")["items"].as_array().unwrap().len(), 1);
+    std::fs::remove_file(folder.join("b.parquet")).unwrap();
+    let taken = pack();
+    assert_eq!(taken.0, 201, "{taken:?}");
+}
