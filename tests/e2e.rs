@@ -56,6 +56,8 @@ mod mutants;
 mod network;
 #[path = "e2e/node.rs"]
 mod node;
+#[path = "e2e/notebook.rs"]
+mod notebook;
 #[path = "e2e/notifications.rs"]
 mod notifications;
 #[path = "e2e/openapi.rs"]

@@ -1,9 +1,6 @@
 //! Scientists sign with a key that never leaves their machine; the high side checks it, also against a low side that was
 //! broken into and lies under its own true key.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use ciborium::Value as Cbor;
 use poundlock::domain::code::Code;
 use poundlock::domain::id::{CodeId, ProjectId, RequestId, UserId};
@@ -17,7 +14,7 @@ use crate::forge::{Parts, at, changed, id_of, keys, with};
 use crate::node::{OWNER, PASSWORD, Ran};
 use crate::person::word;
 use crate::stage::identity;
-use crate::world::{World, apply_all, import, inbox, python, seen, text};
+use crate::world::{World, apply_all, import, inbox, seen, text};
 
 const SAM: &str = "sam@example.org";
 const SOURCE: &str = "def one():\n    return 1\n";
@@ -451,58 +448,4 @@ fn swapped_key(lab: &Lab) {
         "{said}"
     );
     assert!(said.contains("pinned since"), "{said}");
-}
-
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/sign_and_submit.py")
-}
-
-#[test]
-fn a_notebook_signs_as_well() {
-    let lab = Lab::new();
-    let run = |arguments: &[&str]| {
-        let output = Command::new(python())
-            .arg(example())
-            .args(arguments)
-            .env("POUNDLOCK_TOKEN", lab.world.scientist.token.as_deref().unwrap())
-            .env("NO_PROXY", "127.0.0.1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            output.status.success(),
-            "the test's Python needs scripts/python-requirements-test.txt, which scripts/test installs: {said}"
-        );
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let vectors = crate::node::fixture("signatures/vectors.json")
-        .display()
-        .to_string();
-    assert!(run(&["check", &vectors]).contains("7 statements and signatures"));
-    let source = lab
-        .world
-        .low
-        .file("grüße.py", "def grüße():\n    return 'ß'\n".as_bytes());
-    let made = run(&[
-        "submit",
-        lab.world.low.address(),
-        &lab.key,
-        &source.display().to_string(),
-        "--entry-point",
-        "grüße",
-        "--project",
-        &lab.project,
-        "--reason",
-        " Wörter zählen ",
-    ]);
-    let made: Value = serde_json::from_str(&made).unwrap();
-    assert_eq!(
-        made["fingerprint"],
-        lab.sam(&["key", "show"]).json()["fingerprint"]
-    );
-    lab.world.carry_up();
-    assert_eq!(
-        lab.shown(&text(&made["request"])),
-        ("valid".into(), "valid".into())
-    );
 }
