@@ -137,6 +137,7 @@ impl From<RequestError> for Refusal {
             RequestError::NoFurtherRun { .. } => "runs_used_up",
             RequestError::NotApproved { .. } => "not_approved",
             RequestError::NotARun => "not_a_run",
+            RequestError::NotApprovedHere => "not_approved_here",
         };
         Self::conflict(word, error.to_string())
     }

@@ -18,6 +18,7 @@ use crate::domain::id::{CodeId, DecisionId, RequestId, RuleId};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Object, Revision};
 use crate::domain::request::{Request, RequestError};
+use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::transaction::Tx;
@@ -67,11 +68,11 @@ pub fn decide(
     write(tx, By::Person(actor), here, id, &found, verdict, &made)
 }
 
-/// Whether an actor may decide on a request as it is now.
+/// Whether an actor may deny a request as it is now.
 ///
 /// # Errors
 /// They may not triage or made the request themselves, or it was withdrawn.
-pub fn may_decide(actor: &Actor, request: &Request) -> Result<(), Refusal> {
+pub fn may_deny(actor: &Actor, request: &Request) -> Result<(), Refusal> {
     actor.require(Permission::TriageRequests)?;
     if request.withdrawn {
         return Err(RequestError::Withdrawn.into());
@@ -80,6 +81,15 @@ pub fn may_decide(actor: &Actor, request: &Request) -> Result<(), Refusal> {
         return Err(own_request());
     }
     Ok(())
+}
+
+/// Whether an actor may approve a request on a node of this side as it is now.
+///
+/// # Errors
+/// As [`may_deny`], and where the node does not hold the private data that is asked for.
+pub fn may_approve(actor: &Actor, side: Side, request: &Request) -> Result<(), Refusal> {
+    may_deny(actor, request)?;
+    Ok(request.may_be_approved_on(side)?)
 }
 
 fn own_request() -> Refusal {
@@ -134,7 +144,7 @@ impl By<'_> {
 /// signature that does not hold is not approved.
 ///
 /// # Errors
-/// A person decides on their own request, or approves what is not here or was not signed as it is.
+/// A person decides on their own request, or approves what is not here, is not this node's to approve, or was not signed as it is.
 pub(super) fn write(
     tx: &mut Tx<'_>,
     by: By<'_>,
@@ -163,6 +173,7 @@ pub(super) fn write(
         return Err(Refusal::conflict("not_here", detail));
     }
     if verdict == Verdict::Approve {
+        found.body.may_be_approved_on(here.side)?;
         signatures::refuse_false(tx, found)?;
     }
     let request = RequestId(found.object.id);

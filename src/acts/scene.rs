@@ -238,17 +238,31 @@ impl Scene {
         verdict: Verdict,
     ) -> Result<Object, Refusal> {
         let seen = self.seen(request);
+        let id = DecisionId(Uuid::new_v4());
+        self.act(move |tx, here| decide(tx, &actor, here, id, request, verdict, &seen))
+    }
+
+    /// An approval that has come from the high node of a pair.
+    pub(crate) fn approved_elsewhere(&self, request: RequestId) {
+        let seen = self.seen(request);
+        let id = DecisionId(Uuid::new_v4());
         self.act(move |tx, here| {
-            decide(
-                tx,
-                &actor,
-                here,
-                DecisionId(Uuid::new_v4()),
-                request,
-                verdict,
-                &seen,
-            )
+            let there = Here {
+                node: OTHER,
+                side: Side::High,
+                ..*here
+            };
+            decide(tx, &officer(), &there, id, request, Verdict::Approve, &seen)
         })
+        .unwrap();
+    }
+
+    /// Whether the node holds private data.
+    pub(crate) fn holds_private_data(&self) -> bool {
+        at(&self.view(), self.acts.load(Ordering::Relaxed))
+            .unwrap()
+            .side
+            .holds_private_data()
     }
 
     /// Queues, begins and ends a run on private data.

@@ -143,7 +143,7 @@ fn imports(read: &impl Read, actor: &Actor, waiting: &mut Waiting) -> Result<(),
     Ok(())
 }
 
-/// Requests that nobody has decided on: those for runs, or those for sight.
+/// Requests that nobody has decided on, of those that this node can approve: those for runs, or those for sight.
 fn pending(
     read: &impl Read,
     actor: &Actor,
@@ -153,8 +153,9 @@ fn pending(
 ) -> Result<(), Refusal> {
     let to_see = Some(matter == Matter::Access);
     for listed in in_state(read, actor, here, (&Status::Pending, to_see), waiting)? {
-        let own = listed.request.body.requester == actor.user;
-        if !own && !push_request(read, matter, &listed, waiting)? {
+        let request = &listed.request.body;
+        let theirs = request.requester != actor.user && request.may_be_approved_on(here.side).is_ok();
+        if theirs && !push_request(read, matter, &listed, waiting)? {
             return Ok(());
         }
     }

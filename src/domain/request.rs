@@ -14,6 +14,7 @@ use super::decision::{About, Decision, Verdict};
 use super::id::{AssetId, CodeId, NodeId, ProjectId, RequestId, UserId};
 use super::object::{Object, Revision};
 use super::policy::OutputPolicy;
+use super::side::Side;
 use super::signature::Signature;
 use super::text::{self, Invalid};
 
@@ -83,6 +84,11 @@ pub enum RequestError {
     /// Only code runs.
     #[error("the request asks to see something, not to run code")]
     NotARun,
+    /// It asks for private data, which this node does not hold.
+    #[error(
+        "only the node that holds the private data can approve this; here it can be denied, or left for the data owner"
+    )]
+    NotApprovedHere,
 }
 
 impl Request {
@@ -158,6 +164,22 @@ impl Request {
         }
     }
 
+    /// Whether it asks for private data: to run code on it, or to see it.
+    fn asks_for_private_data(&self) -> bool {
+        !matches!(self.subject, Subject::SeeOpen(_))
+    }
+
+    /// Whether a node of a side can approve it: an approval where the data is not would let nothing happen, and look as if it had.
+    ///
+    /// # Errors
+    /// It asks for private data, and the node holds none.
+    pub fn may_be_approved_on(&self, side: Side) -> Result<(), RequestError> {
+        if self.asks_for_private_data() && !side.holds_private_data() {
+            return Err(RequestError::NotApprovedHere);
+        }
+        Ok(())
+    }
+
     /// Takes the request back. The signature, which was for the revision before, goes.
     ///
     /// # Errors
@@ -227,9 +249,11 @@ impl Status {
     }
 }
 
-/// The decision that holds on a revision: the last one made on it. Where both sides have decided, the one of `authority`
-/// (the high side) outweighs.
+/// The decision that holds on a revision of a request: the last one made on it. Where both sides have decided, the one of
+/// `authority` (the high side) outweighs. An approval by anybody else counts for nothing where private data is asked for: or
+/// whoever has broken into the low side could make a request look settled that nobody has decided on.
 pub fn standing<'a>(
+    request: &Request,
     revision: Revision,
     decisions: impl IntoIterator<Item = (NodeId, &'a Decision)>,
     authority: impl Fn(NodeId) -> bool,
@@ -242,7 +266,7 @@ pub fn standing<'a>(
             *standing = Some(decision);
         }
     }
-    high.or(low)
+    high.or(low.filter(|decision| decision.verdict != Verdict::Approve || !request.asks_for_private_data()))
 }
 
 /// Computes the status of a request at a moment from the decision that holds on its present revision; see [`standing`].
@@ -256,7 +280,7 @@ pub fn status<'a>(
     if request.withdrawn {
         return Status::Withdrawn;
     }
-    let Some(decision) = standing(revision, decisions, authority) else {
+    let Some(decision) = standing(request, revision, decisions, authority) else {
         return Status::Pending;
     };
     match &decision.verdict {
@@ -331,7 +355,7 @@ pub fn authorise<'a>(
             state.word()
         }));
     }
-    let about = standing(revision, own.iter().copied(), |_| true).map(|decision| &decision.about);
+    let about = standing(request, revision, own.iter().copied(), |_| true).map(|decision| &decision.about);
     let approval = Approval {
         request: RequestId(request_object.id),
     };

@@ -210,8 +210,9 @@ fn private_data_that_was_asked_for_crosses_by_its_release_alone() {
     );
     let id = text(&asked["id"]);
     let path = format!("/requests/{id}");
-    // The low side may have an opinion; it opens nothing.
-    decide(&world.low_owner, &asked, "approve", None);
+    let approval = json!({"verdict": "approve", "seen": world.low_owner.get(&path)["seen"]});
+    let there = world.low_owner.try_post(&format!("{path}/decisions"), &approval);
+    assert_eq!((there.0, word(&there)), (409, "not_approved_here"));
     let rule = json!({"name": "All", "effect": "accept", "types": ["private_data"], "tags": ["health"]});
     let refused_rule = world.low_owner.try_post("/access-rules", &rule);
     assert_eq!((refused_rule.0, word(&refused_rule)), (400, "invalid"));
@@ -228,12 +229,7 @@ fn private_data_that_was_asked_for_crosses_by_its_release_alone() {
         json!({"type": "private_data", "id": asset, "title": "readings", "tags": ["health"]})
     );
     let early = owner.try_post(&format!("{path}/fulfilments"), &json!({}));
-    assert_eq!(
-        word(&early),
-        "not_approved",
-        "only this side's decision counts: {:#}",
-        early.1
-    );
+    assert_eq!(word(&early), "not_approved", "{:#}", early.1);
     for impossible in [format!("{path}/runs"), format!("{path}/runs-wanted")] {
         let answer = owner.try_post(&impossible, &json!({"data": "private"}));
         assert!((400..500).contains(&answer.0), "{impossible}: {:#}", answer.1);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::person::word;
-use crate::world::{World, apply_all, import, inbox, over, review, text};
+use crate::world::{World, apply_all, import, inbox, over, review, seen, text};
 
 #[test]
 fn a_request_goes_up_and_its_result_comes_down() {
@@ -26,6 +26,14 @@ fn a_request_goes_up_and_its_result_comes_down() {
     let bad = world.request(&project, &bad_code, "to count the women");
     let denied_code = world.code("oldest_woman.py", "oldest_woman", &pima.asset, &single);
     let denied = world.request(&project, &denied_code, "to know the oldest");
+
+    // Whoever looks after the low side can deny, and cannot make a request look settled.
+    let on_low = world.low_owner.get(&format!("/requests/{good}"));
+    let approval = json!({"verdict": "approve", "seen": seen(&on_low, &world.low_owner)});
+    let refused = world
+        .low_owner
+        .try_post(&format!("/requests/{good}/decisions"), &approval);
+    assert_eq!((refused.0, word(&refused)), (409, "not_approved_here"));
 
     // Up: the whole tree is shown; the bad request is ignored, the rest applied.
     import(&world.owner, &world.export_up());

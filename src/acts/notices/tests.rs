@@ -294,11 +294,13 @@ fn what_is_off_at_a_person_is_off_for_them_alone() {
         .act(move |tx, _| choose(tx, &owner(), &configured(), vec![off(None)]))
         .unwrap();
     assert!(mails(&scene).is_empty());
-    scene.decide(officer(), request, Verdict::Approve).unwrap();
+    scene
+        .decide(officer(), request, Verdict::deny("no").unwrap())
+        .unwrap();
     tell(&scene, &configured());
     assert_eq!(
         mails(&scene),
-        [("ada@example.org".into(), Form::One(Event::RequestApproved))]
+        [("ada@example.org".into(), Form::One(Event::RequestDenied))]
     );
 }
 

@@ -55,8 +55,10 @@ pub enum Bound {
 /// What an actor can do with a request, or why they cannot.
 #[derive(Clone, Debug)]
 pub struct Possible {
-    /// Approve or deny.
-    pub decide: Result<(), String>,
+    /// Approve it.
+    pub approve: Result<(), String>,
+    /// Deny it.
+    pub deny: Result<(), String>,
     /// What can be done where it asks for a run.
     pub runs: Option<PossibleRuns>,
     /// Write the private data that it asks for as a result, where it asks for that.
@@ -225,7 +227,8 @@ fn possible(read: &impl Read, actor: &Actor, here: &Here, view: &View) -> Result
         _ => None,
     };
     Ok(Possible {
-        decide: or_why(deciding::may_decide(actor, &view.request.body))?,
+        approve: or_why(deciding::may_approve(actor, here.side, &view.request.body))?,
+        deny: or_why(deciding::may_deny(actor, &view.request.body))?,
         runs,
         fulfil,
         withdraw: or_why(if own { withdrawn() } else { theirs() })?,
@@ -258,14 +261,17 @@ mod tests {
         let scene = Scene::new(Side::High);
         let request = scene.request(41, scene.code(40, OutputPolicy::SingleExecution));
         let owners = seen(&scene, owner(), request);
-        assert_eq!(owners.possible.decide, Ok(()));
+        assert_eq!(
+            (&owners.possible.approve, &owners.possible.deny),
+            (&Ok(()), &Ok(()))
+        );
         assert_eq!(owners.possible.runs.as_ref().unwrap().on_mock, Ok(()));
         let why = owners.possible.runs.unwrap().on_private.unwrap_err();
         assert!(why.contains("approve it on this node"), "{why}");
         assert!(owners.possible.withdraw.is_err());
         assert!(matches!(&owners.parameters[1].1, Bound::Asset(_, Some((_, dataset))) if dataset == "Pima"));
         let own = seen(&scene, ada(), request);
-        assert!(own.possible.decide.unwrap_err().contains("can_triage_requests"));
+        assert!(own.possible.deny.unwrap_err().contains("can_triage_requests"));
         assert_eq!(own.possible.withdraw, Ok(()));
     }
 

@@ -114,7 +114,7 @@ pub(in crate::acts) fn with_homes(
     decisions.iter().map(|found| (found.object.home, &found.body))
 }
 
-/// What has become of a request, as this node knows it. The high side's decision outweighs the low side's.
+/// What has become of a request, as this node knows it; see [`request::standing`].
 ///
 /// # Errors
 /// The store cannot be read.
@@ -175,7 +175,7 @@ pub fn view(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Resu
     let authority = holds_the_data(here.node, here.side);
     let (revision, counting) = (request.object.revision, counting.iter().copied());
     let status = request::status(&request.body, revision, counting.clone(), &authority, here.now);
-    let standing = request::standing(revision, counting, &authority);
+    let standing = request::standing(&request.body, revision, counting, &authority);
     let releases = records::children(read, id.0, Kind::Release)?;
     let jobs = told(actor, here, records::children(read, id.0, Kind::Job)?, &releases);
     let progress = progress(read, here, &request, standing, (&decisions, &releases))?;

@@ -70,7 +70,9 @@ fn a_low_node_runs_nothing_on_private_data() {
     let scene = Scene::new(Side::Low);
     let code = scene.code(40, ONCE);
     let request = scene.request(50, code);
-    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let approval = scene.decide(owner(), request, Verdict::Approve);
+    assert_eq!(word(approval), "not_approved_here");
+    scene.approved_elsewhere(request);
     assert_eq!(
         word(queue_as(&scene, owner(), 80, private(request))),
         "wrong_side"

@@ -77,6 +77,39 @@ fn the_high_side_outweighs_whatever_the_order() {
 }
 
 #[test]
+fn where_private_data_is_asked_for_the_low_side_can_deny_and_not_approve() {
+    let deny = Verdict::Deny { reason: "no".into() };
+    let denied = Status::Denied { reason: "no".into() };
+    let (project, asset) = (ProjectId(Uuid::from_u128(1)), AssetId(Uuid::from_u128(5)));
+    let mut see = request();
+    see.subject = Subject::SeePrivate { project, asset };
+    for asked in [request(), see] {
+        let approved = [(LOW, decision(1, 1, Verdict::Approve))];
+        assert_eq!(of(&asked, 1, &approved), Status::Pending);
+        let refused = [(LOW, decision(1, 1, deny.clone()))];
+        assert_eq!(of(&asked, 1, &refused), denied);
+        let relented = [refused[0].clone(), (LOW, decision(1, 2, Verdict::Approve))];
+        assert_eq!(of(&asked, 1, &relented), Status::Pending);
+        let settled = [refused[0].clone(), (HIGH, decision(1, 1, Verdict::Approve))];
+        assert_eq!(of(&asked, 1, &settled), Status::Approved);
+        assert_eq!(
+            asked.may_be_approved_on(Side::Low),
+            Err(RequestError::NotApprovedHere)
+        );
+        for side in [Side::High, Side::Solo] {
+            assert_eq!(asked.may_be_approved_on(side), Ok(()));
+        }
+    }
+    let mut open = request();
+    open.subject = Subject::SeeOpen(Open::Mock(asset));
+    assert_eq!(
+        of(&open, 1, &[(LOW, decision(1, 1, Verdict::Approve))]),
+        Status::Approved
+    );
+    assert_eq!(open.may_be_approved_on(Side::Low), Ok(()));
+}
+
+#[test]
 fn another_run_is_asked_for_once_approved_and_within_the_policy() {
     let mut request = request();
     let policy = OutputPolicy::ExecuteCount(2);
@@ -113,7 +146,7 @@ fn an_approval_for_a_time_expires_with_it() {
     let until = |shift: Span| {
         let mut made = decision(1, 1, Verdict::Approve);
         made.until = Some(now() + shift);
-        of(&request(), 1, &[(LOW, made)])
+        of(&request(), 1, &[(HIGH, made)])
     };
     assert_eq!(until(Span::new().seconds(1)), Status::Approved);
     assert_eq!(until(Span::new()), Status::Expired);

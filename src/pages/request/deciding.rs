@@ -93,11 +93,11 @@ pub(super) fn offered(visit: &Visit, found: &Review) -> Markup {
             },
         )
     };
-    let decide = |to: &str, label: &str, class: &str| {
+    let decide = |to: &str, label: &str, class: &str, may: &Result<(), String>| {
         html! {
             form method="get" action=(format!("{at}/{to}")) {
                 input type="hidden" name="seen" value=(seen);
-                div.actions { (button(label, class, &possible.decide)) }
+                div.actions { (button(label, class, may)) }
             }
         }
     };
@@ -105,8 +105,8 @@ pub(super) fn offered(visit: &Visit, found: &Review) -> Markup {
         section.card.acts {
             h2 { "Decide" }
             @if let Some(runs) = &possible.runs { (run("mock", "Run on the mock", "", &runs.on_mock)) }
-            (decide("approval", "Approve", "primary"))
-            (decide("denial", "Deny", "danger"))
+            (decide("approval", "Approve", "primary", &possible.approve))
+            (decide("denial", "Deny", "danger", &possible.deny))
             @if let Some(runs) = &possible.runs { (run("private", "Run on the private data", "", &runs.on_private)) }
             @if let Some(fulfil) = &possible.fulfil {
                 (visit.form(&format!("{at}/fulfilment"), html! { div.actions { (button("Write the data as a result", "", fulfil)) } }))
@@ -119,7 +119,7 @@ async fn confirm_approval(visit: Visit, id: Path<Uuid>, query: Fields) -> Answer
     let id = RequestId(*id);
     seen(&query)?;
     let found = read(&visit, id).await?;
-    if let Err(why) = &found.possible.decide {
+    if let Err(why) = &found.possible.approve {
         return Ok(visit.go_and_say(
             &address(id),
             &Notice::warning(super::super::fields::sentence(why)),
