@@ -48,7 +48,8 @@ pub fn change(
     Ok(object)
 }
 
-/// Hides a dataset and its assets by tombstones. Attachments, decisions, runs and audit entries stay.
+/// Hides a dataset and its assets by tombstones, which say no more than what is gone: peers get them, and a mock or a text that
+/// has not gone out yet must not go out with the word that it is deleted. Attachments, decisions, runs and audit entries stay.
 ///
 /// # Errors
 /// The permission is missing, there is no such dataset, or its home is elsewhere.
@@ -57,11 +58,20 @@ pub fn delete(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: DatasetId) -> Res
     let (object, _) = find(tx, id)?;
     for asset in records::children(tx, id.0, Kind::Asset)? {
         if !asset.deleted {
-            records::write(tx, here, asset.id, asset.body, true)?;
+            records::write(tx, here, asset.id, bared(asset.body), true)?;
         }
     }
-    let object = records::write(tx, here, id.0, object.body, true)?;
+    let object = records::write(tx, here, id.0, bared(object.body), true)?;
     note(tx, actor, here, Action::DATASET_DELETED, &object)
+}
+
+/// What a tombstone keeps of a dataset or an asset: its name, and where it belongs.
+fn bared(body: Body) -> Body {
+    match body {
+        Body::Dataset(dataset) => Body::Dataset(dataset.bared()),
+        Body::Asset(asset) => Body::Asset(asset.bared()),
+        other => other,
+    }
 }
 
 /// A dataset that is not deleted, whoever asks; see [`visible::dataset`] for what somebody may see.

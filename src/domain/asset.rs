@@ -88,6 +88,17 @@ fn list(differences: &[Difference]) -> String {
 }
 
 impl Asset {
+    /// What is left of it once it is deleted: its name and its dataset.
+    #[must_use]
+    pub fn bared(self) -> Self {
+        Self {
+            dataset: self.dataset,
+            name: self.name,
+            description: String::new(),
+            mock: None,
+        }
+    }
+
     /// Makes an asset without a mock.
     ///
     /// # Errors

@@ -133,6 +133,21 @@ pub struct DatasetDraft {
 }
 
 impl Dataset {
+    /// What is left of it once it is deleted: its name, and who may know of it.
+    #[must_use]
+    pub fn bared(self) -> Self {
+        Self {
+            name: self.name,
+            description: String::new(),
+            citation: String::new(),
+            url: String::new(),
+            contributors: Vec::new(),
+            tags: Vec::new(),
+            visibility: self.visibility,
+            mocks: self.mocks,
+        }
+    }
+
     /// Makes a dataset of a checked draft.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ use crate::domain::side::{Level, NoBundles, Side};
 use crate::sync::record;
 
 use owing::owe_everybody;
-pub use owing::{may_have, owe, owe_again};
+pub use owing::{is_nobodys, may_have, owe, owe_again};
 
 /// Where and when a change is made.
 #[derive(Clone, Copy, Debug)]

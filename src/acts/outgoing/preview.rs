@@ -155,7 +155,9 @@ fn batch(
             read.get(&DELIVERED, &(peer, id))?,
         );
         // What came to be owed may have been forbidden since, as when a dataset is no longer published to the peer.
-        if owed && !records::may_have(read, node.id, node.side, peer, &object)? {
+        if owed && !records::may_have(read, node.id, node.side, peer, &object)?
+            || records::is_nobodys(read, node.side, peer, &object)?
+        {
             continue;
         }
         let change = match delivered {

@@ -9,7 +9,7 @@ use crate::domain::peer::{Owed, Trust};
 use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::table::TableError;
-use crate::store::tables::{DELIVERED, OWED, PUBLISHED};
+use crate::store::tables::{CARRIED_IN, DELIVERED, OWED, PUBLISHED};
 use crate::store::transaction::Tx;
 use crate::sync::eligible::{self, Facts};
 
@@ -98,6 +98,10 @@ fn owe_with(
         None => known_root(tx, peer, object.id)?,
     };
     let Some(root) = root else { return Ok(()) };
+    if is_nobodys(tx, here.side, peer, object)? {
+        tx.delete(&OWED, &(peer, object.id))?;
+        return Ok(());
+    }
     tx.put(&OWED, &(peer, object.id), &Owed { position, root })?;
     for companion in eligible::companions(&object.body) {
         let Some(needed) = super::object(tx, companion)?.filter(|needed| needed.home == here.node) else {
@@ -111,6 +115,19 @@ fn owe_with(
         }
     }
     Ok(())
+}
+
+/// Whether an object was deleted where private data is held before the peer was sent anything of it. Then the peer is not told
+/// that it was ever there.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn is_nobodys(read: &impl Read, side: Side, peer: Uuid, object: &Object) -> Result<bool, TableError> {
+    if !object.deleted || !side.holds_private_data() || read.contains(&DELIVERED, &(peer, object.id))? {
+        return Ok(false);
+    }
+    let carried = read.range_prefix_back(&CARRIED_IN, &(object.id, peer), None, 1)?;
+    Ok(carried.is_empty())
 }
 
 fn known_root(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Uuid>, TableError> {

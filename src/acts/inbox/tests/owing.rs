@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::acts::outgoing;
 use crate::domain::hash::Hash;
-use crate::domain::id::BundleId;
+use crate::domain::id::{BundleId, DatasetId};
 use crate::domain::object::Kind;
 use crate::store::engine::{
     Batch, CommitError, Direction, Engine, EngineError, EngineView, Entry, KeyRange, Versioned,
@@ -105,6 +105,54 @@ fn what_the_filters_leave_out_stays_owed() {
     carry(&low, &high);
     acknowledge(&high, &low);
     assert!(owed(&low, &high).is_empty());
+}
+
+/// A published dataset with an asset is deleted by the act.
+fn deleted(high: &Node, dataset: Uuid) {
+    let owner = high.owner();
+    high.act(move |tx, here| crate::acts::datasets::delete(tx, &owner, here, DatasetId(dataset)))
+        .unwrap();
+}
+
+#[test]
+fn what_was_deleted_before_it_was_sent_was_never_there_for_the_peer() {
+    let (low, high) = two();
+    let dataset = high.dataset("pima");
+    high.asset(dataset, "rows of the real data");
+    high.publish(dataset, low.id.0);
+    assert_eq!(owed(&high, &low).len(), 2);
+    deleted(&high, dataset);
+    assert!(owed(&high, &low).is_empty());
+    let full = ByHand.export(&high, low.id.0, &Filters::default(), true).unwrap();
+    assert!(full.records.is_empty());
+}
+
+#[test]
+fn the_word_that_a_dataset_is_deleted_says_nothing_new_of_it() {
+    let (low, high) = two();
+    let dataset = high.dataset("pima");
+    let asset = high.asset(dataset, "table");
+    high.publish(dataset, low.id.0);
+    carry(&high, &low);
+    high.edit(asset, |body| {
+        let Body::Asset(asset) = body else {
+            panic!("no asset")
+        };
+        asset.description = "rows of the real data".into();
+        asset.mock.as_mut().unwrap().blob = Hash::of(b"rows of the real data");
+    });
+    let late = high.asset(dataset, "never sent");
+    deleted(&high, dataset);
+    let word = carry(&high, &low);
+    assert_eq!(word.records.len(), 2);
+    let Body::Asset(gone) = low.object(asset).unwrap().body else {
+        panic!("no asset")
+    };
+    assert_eq!((gone.mock, gone.description.as_str()), (None, ""));
+    assert!(low.object(asset).unwrap().deleted && low.object(dataset).unwrap().deleted);
+    assert!(low.object(late).is_none());
+    acknowledge(&low, &high);
+    assert!(owed(&high, &low).is_empty());
 }
 
 #[test]
