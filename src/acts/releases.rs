@@ -171,6 +171,7 @@ pub fn release(
         let by = deciding::By::Person(actor);
         deciding::write(tx, by, here, ids.decision, &request, Verdict::Approve, &made)?;
     }
+    runs::tell_of_released(tx, here, wanted.job)?;
     let release = Release {
         job: wanted.job,
         request: request_id,

@@ -25,7 +25,8 @@ use crate::store::records::{self, Here};
 use crate::store::tables::{RUNS, RUNS_OF, RUNS_OPEN};
 use crate::store::transaction::Tx;
 
-pub use course::{Ended, Input, Plan, begin, finish, interrupted, waiting};
+pub(super) use course::tell_of_released;
+pub use course::{Ended, Input, Plan, begin, finish, interrupted, tell_of_all_released, waiting};
 pub use deposit::{check_deposit, deposit};
 pub use fulfilment::{Source, check_fulfilment, fulfil};
 

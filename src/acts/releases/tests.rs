@@ -96,6 +96,41 @@ fn the_log_goes_by_itself_and_approves_nothing() {
 }
 
 #[test]
+fn what_a_cancelled_run_printed_travels_with_word_of_the_run() {
+    let scene = Scene::new(Side::High);
+    let request = scene.request(50, scene.code(40, OutputPolicy::SingleExecution));
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let ended = Ended {
+        log: Some(product(b"so far")),
+        ..Ended::empty(State::Cancelled)
+    };
+    let job = scene.run(80, request, ended);
+    assert!(records::object(&scene.view(), job.0).unwrap().is_none());
+    release_as(&scene, officer(), wanted(job, Part::Log, b"so far"), b"so far").unwrap();
+    let told = |scene: &Scene| match records::object(&scene.view(), job.0).unwrap().map(|it| it.body) {
+        Some(Body::Job(job)) => job.verdict == crate::domain::job::Verdict::Failed,
+        _ => false,
+    };
+    assert!(told(&scene));
+    // Its place is not used up by it.
+    assert_eq!(scene.status(request), Status::Approved);
+
+    // A release of an earlier version is brought in order when the node starts.
+    scene
+        .act(move |tx, _| {
+            tx.delete(&crate::store::tables::OBJECTS, &job.0)?;
+            let owed = crate::domain::peer::Owed {
+                position: 1,
+                root: job.0,
+            };
+            Ok(tx.put(&crate::store::tables::OWED, &(OTHER.0, Uuid::from_u128(1)), &owed)?)
+        })
+        .unwrap();
+    scene.act(crate::acts::runs::tell_of_all_released).unwrap();
+    assert!(told(&scene));
+}
+
+#[test]
 fn the_failure_report_of_a_failed_run_can_be_released() {
     let (scene, request, _) = ran();
     let ended = Ended {

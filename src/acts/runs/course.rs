@@ -1,5 +1,7 @@
 //! The course of a run: begun by the runner, ended with what came of it, found again after a crash.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{admission, audit, no, save};
@@ -17,7 +19,8 @@ use crate::domain::policy::Binding;
 use crate::domain::request::{Present, Request, RequestError};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
-use crate::store::tables::{PRIVATE_DATA, RUNS, RUNS_OPEN};
+use crate::store::table::TableError;
+use crate::store::tables::{OWED, PRIVATE_DATA, RUNS, RUNS_OPEN};
 use crate::store::transaction::Tx;
 
 /// What a run needs to take place.
@@ -173,7 +176,7 @@ fn inputs(read: &impl Read, code: &Code, data: Data) -> Result<Vec<(String, Inpu
 }
 
 /// Ends a run: its last state, and, for a run on private data, the job that tells the other side whether it worked. A
-/// cancelled run leaves no job.
+/// cancelled run leaves no job, unless something of it is released.
 ///
 /// # Errors
 /// The run is not under way, or the store fails.
@@ -218,6 +221,43 @@ pub(super) fn tell(tx: &mut Tx<'_>, here: &Here, id: JobId, run: &Run) -> Result
         Verdict::Failed => Event::RunFailed,
     };
     records::notify(tx, here, event, Some(id.0), Some(requester))?;
+    Ok(())
+}
+
+/// Writes the job of a cancelled run, which had none, before something of it is released: a release travels with its job.
+///
+/// # Errors
+/// The store fails.
+pub(in crate::acts) fn tell_of_released(tx: &mut Tx<'_>, here: &Here, id: JobId) -> Result<(), Refusal> {
+    let run = tx.get(&RUNS, &id.0)?.filter(|run| run.state == State::Cancelled);
+    let Some((request, run)) = run.and_then(|run| Some((run.request?, run))) else {
+        return Ok(());
+    };
+    if records::object(tx, id.0)?.is_none() {
+        let job = Job {
+            request,
+            code: run.code,
+            verdict: Verdict::Failed,
+            on: here.today(),
+        };
+        records::write(tx, here, id.0, Body::Job(job), false)?;
+    }
+    Ok(())
+}
+
+/// As [`tell_of_released`], for what was released before that was done. To be called when a node starts.
+///
+/// # Errors
+/// The store fails.
+pub fn tell_of_all_released(tx: &mut Tx<'_>, here: &Here) -> Result<(), Refusal> {
+    let mut untold = BTreeSet::new();
+    tx.for_each(&OWED, &(), |_, owed| {
+        untold.insert(owed.root);
+        Ok::<_, TableError>(())
+    })?;
+    for root in untold {
+        tell_of_released(tx, here, JobId(root))?;
+    }
     Ok(())
 }
 
