@@ -172,6 +172,20 @@ impl StoreHandle {
         self.transact_blocking(self.placed(act))
     }
 
+    /// As [`Self::act_blocking`], but waits for its turn however many are before it, where others are told that the store is
+    /// busy: for what nobody can ask for again.
+    ///
+    /// # Errors
+    /// As [`Self::transact`]; never [`ActError::Busy`].
+    pub fn act_in_turn<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>, &Here) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, ActError> {
+        let done = self.shared.writer.transact_in_turn(self.placed(act))?;
+        self.shared.committed.notify_one();
+        Ok(done)
+    }
+
     fn placed<T>(
         &self,
         act: impl FnOnce(&mut Tx<'_>, &Here) -> Result<T, Refusal> + Send + 'static,

@@ -140,9 +140,32 @@ impl Writer {
         E: std::error::Error + Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        self.transact_or(WhenFull::Refuse, transaction)
+    }
+
+    /// As [`Self::transact`], but waits for a place in the queue: for what cannot be asked for again, such as the result of a
+    /// run of hours.
+    ///
+    /// # Errors
+    /// See [`TransactError`]; never [`TransactError::Busy`].
+    pub fn transact_in_turn<T, E, F>(&self, transaction: F) -> Result<T, TransactError<E>>
+    where
+        T: Send + 'static,
+        E: std::error::Error + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.transact_or(WhenFull::Wait, transaction)
+    }
+
+    fn transact_or<T, E, F>(&self, when_full: WhenFull, transaction: F) -> Result<T, TransactError<E>>
+    where
+        T: Send + 'static,
+        E: std::error::Error + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
         let (reply, answer) = sync_channel(1);
         // The caller waits below; if it is gone all the same, there is nobody to tell.
-        self.enqueue(transaction, move |result| drop(reply.send(result)))?;
+        self.enqueue(when_full, transaction, move |result| drop(reply.send(result)))?;
         answer.recv().unwrap_or(Err(TransactError::Unknown))
     }
 
@@ -161,7 +184,9 @@ impl Writer {
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        let queued = self.enqueue(transaction, move |result| drop(reply.send(result)));
+        let queued = self.enqueue(WhenFull::Refuse, transaction, move |result| {
+            drop(reply.send(result))
+        });
         async move {
             queued?;
             answer.await.unwrap_or(Err(TransactError::Unknown))
@@ -174,7 +199,12 @@ impl Writer {
         self.shared.close();
     }
 
-    fn enqueue<T, E, F, R>(&self, transaction: F, reply: R) -> Result<(), TransactError<E>>
+    fn enqueue<T, E, F, R>(
+        &self,
+        when_full: WhenFull,
+        transaction: F,
+        reply: R,
+    ) -> Result<(), TransactError<E>>
     where
         T: Send + 'static,
         E: std::error::Error + Send + 'static,
@@ -189,14 +219,24 @@ impl Writer {
             result: None,
             reply,
         };
-        self.shared
-            .queue
-            .try_send(Message::Run(Box::new(job)))
-            .map_err(|refused| match refused {
+        let (queue, message) = (&self.shared.queue, Message::Run(Box::new(job)));
+        match when_full {
+            WhenFull::Wait => queue.send(message).map_err(|_gone| TransactError::Closed),
+            WhenFull::Refuse => queue.try_send(message).map_err(|refused| match refused {
                 TrySendError::Full(_) => TransactError::Busy,
                 TrySendError::Disconnected(_) => TransactError::Closed,
-            })
+            }),
+        }
     }
+}
+
+/// What a transaction does that finds no place in the queue.
+#[derive(Clone, Copy)]
+enum WhenFull {
+    /// It is turned away.
+    Refuse,
+    /// It waits for one.
+    Wait,
 }
 
 impl Shared {

@@ -71,8 +71,9 @@ impl Crew {
     }
 
     /// Puts in order what an earlier process left: runs that were under way become interrupted, and what they had written
-    /// goes.
+    /// goes; what was released of a cancelled run can travel.
     pub(super) fn tidy(&self) -> anyhow::Result<()> {
+        self.store.act_blocking(runs::tell_of_all_released)?;
         let interrupted = self.store.act_blocking(runs::interrupted)?;
         for id in &interrupted {
             tracing::warn!(run = %id, "a run was under way when the node stopped; it is interrupted");
@@ -92,7 +93,7 @@ impl Crew {
     pub(super) fn run(&self, id: JobId, cancel: &Cancel) -> anyhow::Result<()> {
         let Some(plan) = self
             .store
-            .act_blocking(move |tx, here| runs::begin(tx, here, id))?
+            .act_in_turn(move |tx, here| runs::begin(tx, here, id))?
         else {
             return Ok(());
         };
@@ -109,7 +110,7 @@ impl Crew {
         }
         let state = ended.state;
         self.store
-            .act_blocking(move |tx, here| runs::finish(tx, here, id, ended))?;
+            .act_in_turn(move |tx, here| runs::finish(tx, here, id, ended))?;
         tracing::info!(run = %id, state = state.word(), "a run is over");
         Ok(())
     }

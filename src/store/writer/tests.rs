@@ -224,11 +224,15 @@ fn a_full_queue_is_busy() {
         writer.transact(|tx| add(tx, 1)),
         Err(TransactError::Busy)
     ));
-    go.send(()).unwrap();
-    for answer in [wait(first), wait(second), wait(third)] {
-        answer.unwrap();
-    }
-    assert_eq!(count(&writer, 1), Some(2));
+    // What must not be turned away waits for its place.
+    std::thread::scope(|threads| {
+        let patient = threads.spawn(|| writer.transact_in_turn(|tx| add(tx, 1)));
+        go.send(()).unwrap();
+        for answer in [wait(first), wait(second), wait(third), patient.join().unwrap()] {
+            answer.unwrap();
+        }
+    });
+    assert_eq!(count(&writer, 1), Some(3));
 }
 
 #[test]
