@@ -14,6 +14,7 @@ use crate::store::tables::PRIVATE_DATA;
 use crate::store::transaction::Tx;
 
 use super::{Refusal, datasets, visible};
+use jiff::Timestamp;
 
 /// Makes an asset, as yet without a mock.
 ///
@@ -80,6 +81,8 @@ pub struct NewMock {
     pub is_real: bool,
     /// How many of its rows stand in the private data, where there is any.
     pub rows_shared: u64,
+    /// When the private data that it was compared with was attached; none where there was none.
+    pub compared_with: Option<Timestamp>,
 }
 
 impl NewMock {
@@ -116,7 +119,7 @@ pub fn may_set_mock(
 /// Gives an asset its mock, in place of any that it has.
 ///
 /// # Errors
-/// See [`may_set_mock`]; and the private data has other columns or types.
+/// See [`may_set_mock`]; and the private data has other columns or types, or is not what the mock was compared with.
 pub fn set_mock(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -127,8 +130,13 @@ pub fn set_mock(
     let releases = new.is_real && here.side.holds_private_data();
     may_set_mock(tx, actor, here.node, releases, id)?;
     let (_, mut asset) = find(tx, id)?;
-    if let Some(mut private) = tx.get(&PRIVATE_DATA, &id.0)? {
+    let private = tx.get(&PRIVATE_DATA, &id.0)?;
+    if let Some(private) = &private {
         check_mock(&private.schema, &new.schema).map_err(|error| differs(&error))?;
+    }
+    let attached = private.as_ref().map(|private| private.attached_at);
+    as_compared(attached == new.compared_with, "private data")?;
+    if let Some(mut private) = private {
         private.rows_shared_with_mock = new.rows_shared;
         tx.put(&PRIVATE_DATA, &id.0, &private)?;
     }
@@ -184,6 +192,8 @@ pub struct NewPrivateData {
     pub schema: Schema,
     /// How many rows of the mock stand in them, where there is one.
     pub rows_shared: u64,
+    /// The mock that they were compared with, or none.
+    pub compared_with: Option<Hash>,
 }
 
 impl NewPrivateData {
@@ -231,9 +241,15 @@ pub fn check_against_mock(read: &impl Read, id: AssetId, private: &Schema) -> Re
 /// that a crash in between leaves no description beside bytes that it does not describe.
 ///
 /// # Errors
-/// See [`may_attach`].
-pub fn detach(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: AssetId) -> Result<(), Refusal> {
-    may_attach(tx, actor, here, id)?;
+/// See [`attach`]: what would be refused there is refused here, before anything is replaced.
+pub fn detach(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    here: &Here,
+    id: AssetId,
+    new: &NewPrivateData,
+) -> Result<(), Refusal> {
+    fits(tx, actor, here, id, new)?;
     if tx.contains(&PRIVATE_DATA, &id.0)? {
         tx.delete(&PRIVATE_DATA, &id.0)?;
         let (object, _) = find(tx, id)?;
@@ -242,10 +258,33 @@ pub fn detach(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: AssetId) -> Resul
     Ok(())
 }
 
+/// Whether private data can be attached that was compared with a mock.
+fn fits(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    id: AssetId,
+    new: &NewPrivateData,
+) -> Result<(), Refusal> {
+    may_attach(read, actor, here, id)?;
+    let mock = check_against_mock(read, id, &new.schema)?;
+    as_compared(mock.map(|mock| mock.blob) == new.compared_with, "mock")
+}
+
+/// A count of shared rows is of two things. Where one of them was replaced while the other came in, it would be of nothing that
+/// is here, and a mock made of the data itself could pass unseen.
+fn as_compared(same: bool, what: &str) -> Result<(), Refusal> {
+    if same {
+        return Ok(());
+    }
+    let detail = format!("the {what} of the asset was replaced while this came in; send it again");
+    Err(Refusal::conflict("compared_with_other", detail))
+}
+
 /// Describes the private data that stands behind an asset. Nothing of it enters the asset's body, nor the audit chain.
 ///
 /// # Errors
-/// See [`may_attach`]; and the mock has other columns or types.
+/// See [`may_attach`]; and the mock has other columns or types, or is not what the data was compared with.
 pub fn attach(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -253,8 +292,7 @@ pub fn attach(
     id: AssetId,
     new: &NewPrivateData,
 ) -> Result<PrivateData, Refusal> {
-    may_attach(tx, actor, here, id)?;
-    check_against_mock(tx, id, &new.schema)?;
+    fits(tx, actor, here, id, new)?;
     let (object, _) = find(tx, id)?;
     let private = new.record(actor, here);
     tx.put(&PRIVATE_DATA, &id.0, &private)?;

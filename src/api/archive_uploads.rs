@@ -6,6 +6,8 @@ mod shelf;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use jiff::Timestamp;
+
 use super::context::Context;
 use super::problem::Problem;
 use crate::actors::ActError;
@@ -172,6 +174,7 @@ impl File<StagedAttachment> {
                 hash,
                 schema: self.data.schema,
                 rows_shared: mock.as_ref().map_or(0, |mock| mock.rows_shared),
+                compared_with: mock.as_ref().map(|mock| mock.data.bytes.blob().hash),
             }),
             mock: mock.map(|mock| mock.into_mock(staged)),
         }
@@ -184,6 +187,7 @@ impl File<StagedBlob> {
         let mock = NewFile {
             data: self.data,
             rows_shared: 0,
+            compared_with: None,
         };
         NewAsset {
             id: self.asset,
@@ -199,6 +203,8 @@ impl File<StagedBlob> {
 struct NewFile {
     data: Shelved<StagedBlob>,
     rows_shared: u64,
+    /// When the private data that it was compared with was attached, where it was attached before.
+    compared_with: Option<Timestamp>,
 }
 
 impl NewFile {
@@ -210,6 +216,7 @@ impl NewFile {
             schema: self.data.schema,
             is_real: false,
             rows_shared: self.rows_shared,
+            compared_with: self.compared_with,
         };
         staged.blobs.push(self.data.bytes);
         mock
@@ -251,7 +258,11 @@ fn generate(
             write_mock(&plan, file.data.format, seed.wrapping_add(number), out)
         })?;
         let rows_shared = fits(reader, &data, &file.data.schema, file.data.file(), path)?;
-        mocks.push(Some(NewFile { data, rows_shared }));
+        mocks.push(Some(NewFile {
+            data,
+            rows_shared,
+            compared_with: None,
+        }));
     }
     Ok(mocks)
 }
@@ -358,12 +369,19 @@ pub(super) fn supply_mocks(
         schemas.add(&data.schema, &member)?;
         let rows_shared = shared_with(context, asset, &data, &member.path)?;
         shared.insert(asset.id, rows_shared);
-        let mock = NewFile { data, rows_shared }.into_mock(&mut staged);
+        let compared_with = asset.private.as_ref().map(|private| private.attached_at);
+        let mock = NewFile {
+            data,
+            rows_shared,
+            compared_with,
+        };
+        let mock = mock.into_mock(&mut staged);
         mocks.push((asset.id, mock));
         Ok::<_, Problem>(())
     })?;
     let placed = place(context, staged)?;
     let (actor, dataset) = (wanted.actor.clone(), wanted.dataset);
+    let _turn = context.turn_to_attach();
     let done = context
         .store
         .act_blocking(move |tx, here| archives::supply_mocks(tx, &actor, here, dataset, &mocks));

@@ -4,6 +4,8 @@
 use std::io::Read;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::context::Context;
 use super::problem::Problem;
 use crate::acts::Refusal;
@@ -96,7 +98,7 @@ pub fn generated_mock(
 
 fn take_mock(context: &Context, upload: &MockUpload, staged: StagedBlob) -> Result<(Object, u64), Problem> {
     let schema = context.runtime.reader().inspect(staged.path(), upload.format)?;
-    let rows_shared = shared_with_private(context, upload, &schema, staged.path())?;
+    let (rows_shared, compared_with) = shared_with_private(context, upload, &schema, staged.path())?;
     let blob = context.blobs.publish(staged)?;
     let new = NewMock {
         blob: blob.hash,
@@ -105,32 +107,36 @@ fn take_mock(context: &Context, upload: &MockUpload, staged: StagedBlob) -> Resu
         schema,
         is_real: upload.is_real,
         rows_shared,
+        compared_with,
     };
     let (actor, id) = (upload.actor.clone(), upload.asset);
+    let _turn = context.turn_to_attach();
     let asset = context
         .store
         .act_blocking(move |tx, here| assets::set_mock(tx, &actor, here, id, &new))?;
     Ok((asset, rows_shared))
 }
 
-/// Compares a mock with the private data, where there is any: first its columns, then its rows.
+/// Compares a mock with the private data, where there is any: first its columns, then its rows. Gives how many they share, and
+/// when that data was attached.
 fn shared_with_private(
     context: &Context,
     upload: &MockUpload,
     schema: &Schema,
     mock: &Path,
-) -> Result<u64, Problem> {
+) -> Result<(u64, Option<Timestamp>), Problem> {
     let id = upload.asset.0;
     let private = context
         .store
         .read_blocking(|view| Ok(view.get(&PRIVATE_DATA, &id)?))?;
     let (Some(private), Some(attachments)) = (private, &context.attachments) else {
-        return Ok(0);
+        return Ok((0, None));
     };
+    let compared_with = Some(private.attached_at);
     check_mock(&private.schema, schema)
         .map_err(|error| Refusal::conflict("mock_differs", error.to_string()))?;
     if upload.is_real {
-        return Ok(0);
+        return Ok((0, compared_with));
     }
     let attached = attachments.open_private(id, Role::Data)?;
     let mock = DataFile {
@@ -142,7 +148,8 @@ fn shared_with_private(
         format: private.format,
     };
     let reader = context.runtime.reader();
-    Ok(reader.shared_rows(mock, private, &clock::random_bytes())?)
+    let shared = reader.shared_rows(mock, private, &clock::random_bytes())?;
+    Ok((shared, compared_with))
 }
 
 /// Which private data is uploaded.
@@ -189,6 +196,7 @@ pub fn private(
     let mock = context
         .store
         .read_blocking(|view| assets::check_against_mock(view, id, &schema))?;
+    let compared_with = mock.as_ref().map(|mock| mock.blob);
     let rows_shared = match mock.filter(|mock| !mock.is_real) {
         Some(mock) => {
             let blob = context.blobs.path(&mock.blob);
@@ -211,12 +219,13 @@ pub fn private(
         hash: staged.hash(),
         schema,
         rows_shared,
+        compared_with,
     };
     let _turn = context.turn_to_attach();
-    let actor = upload.actor.clone();
+    let (actor, described) = (upload.actor.clone(), new.clone());
     context
         .store
-        .act_blocking(move |tx, here| assets::detach(tx, &actor, here, id))?;
+        .act_blocking(move |tx, here| assets::detach(tx, &actor, here, id, &described))?;
     failpoint!("attach.detached");
     attachments.publish(staged)?;
     failpoint!("attach.published");

@@ -25,6 +25,7 @@ fn mock(dtype: ColumnType) -> NewMock {
         schema: table(dtype),
         is_real: false,
         rows_shared: 3,
+        compared_with: None,
     }
 }
 
@@ -35,6 +36,7 @@ fn private() -> NewPrivateData {
         hash: Hash::of(b"private"),
         schema: table(ColumnType::Integer),
         rows_shared: 3,
+        compared_with: None,
     }
 }
 
@@ -151,8 +153,13 @@ fn mocks_come_all_or_none() {
     let give = |mocks: Vec<(AssetId, NewMock)>| {
         scene.act(move |tx, here| supply_mocks(tx, &owner(), here, DATASET, &mocks))
     };
-    let fitting = || mock(ColumnType::Integer);
-    let refused = give(vec![(id(1), fitting()), (id(2), mock(ColumnType::Text))]);
+    let attached = page(&scene, &owner(), None, 1).assets.remove(0).private.unwrap();
+    let compared = |column| NewMock {
+        compared_with: Some(attached.attached_at),
+        ..mock(column)
+    };
+    let fitting = || compared(ColumnType::Integer);
+    let refused = give(vec![(id(1), fitting()), (id(2), compared(ColumnType::Text))]);
     assert_eq!(word(refused), "mock_differs");
     let refused = give(vec![(id(1), fitting()), (ASSET, fitting())]);
     assert!(

@@ -26,6 +26,7 @@ fn new_mock(schema: Schema, is_real: bool) -> NewMock {
         schema,
         is_real,
         rows_shared: 2,
+        compared_with: None,
     }
 }
 
@@ -36,6 +37,7 @@ fn new_private(schema: Schema) -> NewPrivateData {
         hash: Hash::of(b"private"),
         schema,
         rows_shared: 1,
+        compared_with: None,
     }
 }
 
@@ -58,7 +60,7 @@ fn a_mock_must_have_the_columns_of_the_private_data() {
     let scene = Scene::new(Side::High);
     let id = bare(&scene);
     let private = new_private(table(&[("age", ColumnType::Integer)]));
-    scene
+    let attached = scene
         .act(move |tx, here| attach(tx, &owner(), here, id, &private))
         .unwrap();
     let wrong = give(
@@ -73,18 +75,53 @@ fn a_mock_must_have_the_columns_of_the_private_data() {
         "{told}"
     );
     assert_eq!(word(wrong), "mock_differs");
-    give(
-        &scene,
-        owner(),
-        id,
-        new_mock(table(&[("age", ColumnType::Integer)]), false),
-    )
-    .unwrap();
+    let right = NewMock {
+        compared_with: Some(attached.attached_at),
+        ..new_mock(table(&[("age", ColumnType::Integer)]), false)
+    };
+    give(&scene, owner(), id, right).unwrap();
     let status = scene
         .act(move |tx, here| private_data(tx, &owner(), here, id))
         .unwrap()
         .unwrap();
     assert_eq!(status.rows_shared_with_mock, 2);
+}
+
+#[test]
+fn a_count_of_shared_rows_is_of_what_is_here() {
+    let scene = Scene::new(Side::High);
+    let id = bare(&scene);
+    let ages = || table(&[("age", ColumnType::Integer)]);
+    let attaching = |compared_with| {
+        let new = NewPrivateData {
+            compared_with,
+            ..new_private(ages())
+        };
+        scene.act(move |tx, here| {
+            detach(tx, &owner(), here, id, &new)?;
+            attach(tx, &owner(), here, id, &new)
+        })
+    };
+    let mock = |compared_with| NewMock {
+        compared_with,
+        ..new_mock(ages(), false)
+    };
+    let first = attaching(None).unwrap().attached_at;
+    // Compared with nothing, while the data came in.
+    assert_eq!(word(give(&scene, owner(), id, mock(None))), "compared_with_other");
+    give(&scene, owner(), id, mock(Some(first))).unwrap();
+    // And the other way about: nothing that is here has been touched by then.
+    assert_eq!(word(attaching(None)), "compared_with_other");
+    let kept = scene
+        .act(move |tx, here| private_data(tx, &owner(), here, id))
+        .unwrap();
+    assert_eq!(kept.map(|kept| kept.attached_at), Some(first));
+    let second = attaching(Some(Hash::of(b"m"))).unwrap().attached_at;
+    assert_eq!(
+        word(give(&scene, owner(), id, mock(Some(first)))),
+        "compared_with_other"
+    );
+    give(&scene, owner(), id, mock(Some(second))).unwrap();
 }
 
 #[test]
@@ -103,7 +140,10 @@ fn private_data_must_have_the_columns_of_the_mock() {
         word(scene.act(move |tx, here| attach(tx, &owner(), here, id, &other))),
         "mock_differs"
     );
-    let same = new_private(table(&[("age", ColumnType::Integer)]));
+    let same = NewPrivateData {
+        compared_with: Some(Hash::of(b"m")),
+        ..new_private(table(&[("age", ColumnType::Integer)]))
+    };
     scene
         .act(move |tx, here| attach(tx, &owner(), here, id, &same))
         .unwrap();
@@ -168,7 +208,15 @@ fn nothing_private_enters_the_asset_or_the_audit_chain() {
 #[test]
 fn between_detaching_and_attaching_there_is_no_private_data() {
     let scene = Scene::new(Side::High);
-    scene.act(|tx, here| detach(tx, &owner(), here, ASSET)).unwrap();
+    let (_, asset) = find(&scene.view(), ASSET).unwrap();
+    let mock = asset.mock.unwrap();
+    let new = NewPrivateData {
+        compared_with: Some(mock.blob),
+        ..new_private(mock.schema)
+    };
+    scene
+        .act(move |tx, here| detach(tx, &owner(), here, ASSET, &new))
+        .unwrap();
     assert_eq!(
         scene
             .act(|tx, here| private_data(tx, &owner(), here, ASSET))
