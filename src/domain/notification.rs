@@ -72,6 +72,10 @@ pub struct Mailbox {
     pub unread: u64,
     /// The number of the last notice that a digest on the command line has shown; 0 for none.
     pub shown: u64,
+    /// The number of the last notice that came. Every inbox counts its own: a number of the outbox would tell its owner how
+    /// much happened that they are not told of. None where nothing has come since inboxes count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
 }
 
 /// How far the outbox has been fanned out, and how many deliveries there have been.

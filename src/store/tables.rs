@@ -112,7 +112,7 @@ pub const KEY_PINS: Table<Uuid, KeyPins> = Table::new(70, "key_pins", 1);
 pub const OUTBOX: Table<u64, Notification> = Table::new(60, "outbox", 1);
 /// How far the outbox has been fanned out.
 pub const FANNED_OUT: Table<(), Progress> = Table::new(61, "fanned_out", 1);
-/// Inboxes: user, number of the outbox's entry.
+/// Inboxes: user, and a count of their own, see [`Mailbox::last`].
 pub const NOTICES: Table<(Uuid, u64), Notice> = Table::new(62, "notices", 1);
 /// Of those, the ones that have not been read.
 pub const UNREAD: Table<(Uuid, u64), ()> = Table::new(63, "unread", 1);

@@ -7,15 +7,13 @@ use crate::domain::notification::delivery::{Content, Delivery, Gathered, Item, O
 use crate::domain::notification::digest::day_of;
 use crate::domain::notification::mail_settings::{Configured, Effective};
 use crate::domain::notification::route::{Route, route};
-use crate::domain::notification::{Audience, ChannelKind, Mailbox, Notice, Notification, Progress};
+use crate::domain::notification::{Audience, ChannelKind, Notice, Notification, Progress};
 use crate::store::read::Read;
 use crate::store::records::{Here, milliseconds};
-use crate::store::tables::{
-    DIGESTS_DUE, FANNED_OUT, GATHERED, MAILBOXES, NOTICES, OUTBOX, PREFERENCES, RATES_USED, UNREAD,
-};
+use crate::store::tables::{DIGESTS_DUE, FANNED_OUT, GATHERED, OUTBOX, PREFERENCES, RATES_USED};
 use crate::store::transaction::Tx;
 
-use super::{effective, queue, recipient};
+use super::{effective, inbox, queue, recipient};
 
 /// Entries of the outbox that stay after they have been fanned out, for the list that administrators read.
 const KEPT: u64 = 10_000;
@@ -97,11 +95,7 @@ fn tell(
         at: entry.at,
         read: false,
     };
-    tx.put(&NOTICES, &(user.0, number), &notice)?;
-    tx.put(&UNREAD, &(user.0, number), &())?;
-    let mut mailbox: Mailbox = tx.get(&MAILBOXES, &user.0)?.unwrap_or_default();
-    mailbox.unread += 1;
-    tx.put(&MAILBOXES, &user.0, &mailbox)?;
+    inbox::add(tx, user, &notice)?;
     let preferences = tx.get(&PREFERENCES, &user.0)?.unwrap_or_default();
     for channel in ChannelKind::OUTGOING
         .iter()

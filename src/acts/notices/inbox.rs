@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::acts::Refusal;
 use crate::domain::access::Actor;
+use crate::domain::id::UserId;
 use crate::domain::notification::letter::Told;
 use crate::domain::notification::{Mailbox, Notice};
 use crate::store::read::Read;
@@ -100,11 +101,30 @@ fn no(number: u64) -> Refusal {
 /// # Errors
 /// The store cannot be read.
 pub fn unread(read: &impl Read, actor: &Actor) -> Result<u64, Refusal> {
-    Ok(mailbox(read, actor.user.0)?.unread)
+    let mailbox = read.get(&MAILBOXES, &actor.user.0)?.unwrap_or_default();
+    Ok(mailbox.unread)
 }
 
+/// What is kept of somebody's inbox. One that does not count yet begins at the highest number that is known of it, so that
+/// none is used twice and what comes next counts as new.
 fn mailbox(read: &impl Read, user: Uuid) -> Result<Mailbox, Refusal> {
-    Ok(read.get(&MAILBOXES, &user)?.unwrap_or_default())
+    let mut mailbox: Mailbox = read.get(&MAILBOXES, &user)?.unwrap_or_default();
+    if mailbox.last.is_none() {
+        mailbox.last = Some(highest(read, user)?.max(mailbox.shown));
+    }
+    Ok(mailbox)
+}
+
+/// Puts a notice into somebody's inbox, unread, under the next number of that inbox.
+pub(super) fn add(tx: &mut Tx<'_>, user: UserId, notice: &Notice) -> Result<(), Refusal> {
+    let mut mailbox = mailbox(tx, user.0)?;
+    let number = mailbox.last.unwrap_or_default() + 1;
+    mailbox.last = Some(number);
+    mailbox.unread += 1;
+    let key = (user.0, number);
+    tx.put(&NOTICES, &key, notice)?;
+    tx.put(&UNREAD, &key, &())?;
+    Ok(tx.put(&MAILBOXES, &user.0, &mailbox)?)
 }
 
 /// Marks a line as read or unread.
@@ -156,14 +176,14 @@ pub fn mark_all(tx: &mut Tx<'_>, actor: &Actor, up_to: u64) -> Result<bool, Refu
 pub fn clear(tx: &mut Tx<'_>, actor: &Actor, number: u64) -> Result<(), Refusal> {
     let key = (actor.user.0, number);
     let notice = tx.get(&NOTICES, &key)?.ok_or_else(|| no(number))?;
+    // Before the line goes: it may be the one that says where counting begins.
+    let mut mailbox = mailbox(tx, actor.user.0)?;
     tx.delete(&NOTICES, &key)?;
     if !notice.read {
         tx.delete(&UNREAD, &key)?;
-        let mut mailbox = mailbox(tx, actor.user.0)?;
         mailbox.unread = mailbox.unread.saturating_sub(1);
-        tx.put(&MAILBOXES, &actor.user.0, &mailbox)?;
     }
-    Ok(())
+    Ok(tx.put(&MAILBOXES, &actor.user.0, &mailbox)?)
 }
 
 /// Removes every line up to a number, at most [`AT_ONCE`] of them; whether some are left.
@@ -188,7 +208,11 @@ pub fn clear_all(tx: &mut Tx<'_>, actor: &Actor, up_to: u64) -> Result<bool, Ref
 /// # Errors
 /// The store cannot be read.
 pub fn newest(read: &impl Read, actor: &Actor) -> Result<u64, Refusal> {
-    let found = read.range_prefix_back(&NOTICES, &actor.user.0, None, 1)?;
+    highest(read, actor.user.0)
+}
+
+fn highest(read: &impl Read, user: Uuid) -> Result<u64, Refusal> {
+    let found = read.range_prefix_back(&NOTICES, &user, None, 1)?;
     Ok(found.first().map_or(0, |((_, number), _)| *number))
 }
 

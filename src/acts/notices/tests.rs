@@ -89,7 +89,7 @@ pub(super) fn tell(scene: &Scene, configured: &Configured) {
         .unwrap();
 }
 
-/// Who got a notice of what, in the order of numbers: names and words.
+/// Who got a notice of what, in the order in which it happened: names and words.
 pub(super) fn told_to(scene: &Scene) -> Vec<(String, &'static str)> {
     let view = scene.view();
     let names = [owner(), officer(), ada(), eve()];
@@ -97,13 +97,18 @@ pub(super) fn told_to(scene: &Scene) -> Vec<(String, &'static str)> {
         .iter()
         .flat_map(|actor| {
             let lines = super::inbox::list(&view, actor, false, None, 100).unwrap().lines;
-            lines
-                .into_iter()
-                .map(|line| (line.number, actor.name.clone(), line.notice.event.word()))
+            lines.into_iter().map(|line| {
+                (
+                    line.notice.at,
+                    actor.name.clone(),
+                    line.number,
+                    line.notice.event.word(),
+                )
+            })
         })
         .collect();
     found.sort();
-    found.into_iter().map(|(_, name, word)| (name, word)).collect()
+    found.into_iter().map(|(_, name, _, word)| (name, word)).collect()
 }
 
 pub(super) fn all_due(scene: &Scene) -> Vec<Parcel> {

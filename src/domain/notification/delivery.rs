@@ -141,7 +141,8 @@ pub enum Origin {
 }
 
 /// The name of a message: a hash of where it comes from and to whom it goes, at the sender's domain. The epoch is in it,
-/// because a store that was put back from a copy counts its entries again.
+/// because a store that was put back from a copy counts its entries again; and because a solo node shows it to nobody, so
+/// that there whoever gets the message cannot try out which number of the outbox it is of.
 pub fn message_id(epoch: Epoch, origin: Origin, to: UserId, channel: ChannelKind, domain: &str) -> String {
     let mut input = Vec::with_capacity(80);
     input.extend_from_slice(epoch.0.as_bytes());

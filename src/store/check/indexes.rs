@@ -132,6 +132,14 @@ pub(super) fn notices(read: &impl Read, findings: &mut Findings) -> Result<(), T
         findings.require(mailbox.unread == counted, || {
             format!("{user} has {counted} unread lines, not {}", mailbox.unread)
         });
+        // One of an older version does not count yet.
+        if let Some(last) = mailbox.last {
+            let newest = read.range_prefix_back(&NOTICES, &user, None, 1)?;
+            let newest = newest.first().map_or(0, |((_, number), _)| *number);
+            findings.require(newest.max(mailbox.shown) <= last, || {
+                format!("the inbox of {user} counts up to {last}, and goes up to {newest}")
+            });
+        }
         Ok::<_, TableError>(())
     })?;
     findings.require(unread.is_empty(), || {

@@ -1,7 +1,14 @@
 use super::*;
+use crate::acts::access_rules::create;
 use crate::acts::notices::inbox::{
     AT_ONCE, clear, clear_all, get, list, mark, mark_all, newest, news, note_shown, unread,
 };
+use crate::acts::scene::ASSET;
+use crate::domain::access_rule::{Effect, RuleDraft};
+use crate::domain::id::{CodeId, RuleId};
+use crate::domain::notification::Mailbox;
+use crate::domain::request::{Sight, SightType};
+use crate::store::check::check;
 
 fn with_three() -> Scene {
     let scene = staffed(Side::Low);
@@ -109,4 +116,61 @@ fn a_large_inbox_is_marked_and_cleared_in_steps() {
     assert_eq!(unread(&scene.view(), &eve()).unwrap(), 0);
     assert!(scene.act(|tx, _| clear_all(tx, &eve(), u64::MAX)).unwrap());
     assert!(!scene.act(|tx, _| clear_all(tx, &eve(), u64::MAX)).unwrap());
+}
+
+#[test]
+fn the_numbers_of_an_inbox_tell_nothing_of_what_its_owner_is_not_told_of() {
+    let scene = staffed(Side::Solo);
+    let code = scene.code(40, OutputPolicy::SingleExecution);
+    let request = scene.request(50, code);
+    scene.decide(officer(), request, Verdict::Approve).unwrap();
+    let closed = RuleDraft {
+        name: "closed".into(),
+        effect: Effect::Deny {
+            types: [SightType::PrivateData].into(),
+            reason: "never".into(),
+        },
+        tags: Vec::new(),
+        until: None,
+    };
+    scene
+        .act(move |tx, here| create(tx, &officer(), here, RuleId(Uuid::from_u128(1)), &closed))
+        .unwrap();
+    let ask = |id| {
+        scene.see(id, &ada(), Sight::PrivateData(ASSET)).unwrap();
+        tell(&scene, &configured());
+        newest(&scene.view(), &ada()).unwrap()
+    };
+    let before = ask(60);
+    scene.run(80, request, succeeded(b"1"));
+    tell(&scene, &configured());
+    assert_eq!(scene.events().last(), Some(&Event::ResultAwaitsRelease));
+    assert_eq!(ask(61), before + 1, "a step of more tells that a run ended");
+    assert_eq!(news(&scene.view(), &ada(), 9).unwrap().lines.len(), 3);
+}
+
+#[test]
+fn an_inbox_that_did_not_count_yet_goes_on_after_what_it_held_and_what_was_shown() {
+    let scene = with_three();
+    let older = |shown| {
+        let mailbox = Mailbox {
+            unread: unread(&scene.view(), &owner()).unwrap(),
+            shown,
+            last: None,
+        };
+        scene
+            .act(move |tx, _| Ok(tx.put(&MAILBOXES, &owner().user.0, &mailbox)?))
+            .unwrap();
+    };
+    let next = |id| {
+        scene.request(id, CodeId(Uuid::from_u128(40)));
+        tell(&scene, &Configured::default());
+        newest(&scene.view(), &owner()).unwrap()
+    };
+    older(0);
+    scene.act(|tx, _| clear(tx, &owner(), 3)).unwrap();
+    assert_eq!(next(53), 4, "3 was used");
+    older(9);
+    assert_eq!(next(54), 10, "up to 9 it would not be shown as new");
+    assert!(check(&scene.view(), None).is_sound());
 }
