@@ -22,7 +22,8 @@ use crate::domain::release::Part;
 use crate::domain::request::Present;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
-use crate::store::tables::{RUNS, RUNS_OF, RUNS_OPEN};
+use crate::store::table::Table;
+use crate::store::tables::{RUNS, RUNS_APART, RUNS_OF, RUNS_OPEN};
 use crate::store::transaction::Tx;
 
 pub(super) use course::tell_of_released;
@@ -135,6 +136,9 @@ fn insert(tx: &mut Tx<'_>, id: JobId, run: &Run) -> Result<(), Refusal> {
     ];
     for under in listed.into_iter().flatten() {
         tx.put(&RUNS_OF, &(under, at, id.0), &())?;
+    }
+    for under in run.listed_apart() {
+        tx.put(&RUNS_APART, &(under, at, id.0), &())?;
     }
     Ok(())
 }
@@ -249,7 +253,7 @@ pub struct Listed {
 }
 
 /// The runs that an actor may see, newest first: of a request, or all. A page may come out short and still name a next
-/// one.
+/// one; never because of runs that they may not see, since that would tell of these.
 ///
 /// # Errors
 /// There is no such request that the actor may see.
@@ -260,11 +264,16 @@ pub fn list(
     before: Option<Place>,
     limit: usize,
 ) -> Result<Listed, Refusal> {
-    let under = match request {
-        Some(request) => visible::request(read, actor, request)?.object.id,
-        None => Uuid::nil(),
-    };
-    under_id(read, actor, under, before, limit)
+    if let Some(request) = request {
+        visible::request(read, actor, request)?;
+    }
+    if actor.may(Permission::TriageRequests) {
+        let under = request.map_or(Uuid::nil(), |request| request.0);
+        return page(read, (&RUNS_OF, under), before, limit, |_| true);
+    }
+    own(read, actor, before, limit, |run| {
+        request.is_none() || run.request == request
+    })
 }
 
 /// The runs of some code that the actor may see, newest first, whether a request asked for them or not.
@@ -272,22 +281,38 @@ pub fn list(
 /// # Errors
 /// There is no such code that the actor may see.
 pub fn of_code(read: &impl Read, actor: &Actor, code: CodeId, limit: usize) -> Result<Listed, Refusal> {
-    let code = visible::code(read, actor, code)?;
-    under_id(read, actor, code.object.id, None, limit)
+    visible::code(read, actor, code)?;
+    if actor.may(Permission::TriageRequests) {
+        return page(read, (&RUNS_OF, code.0), None, limit, |_| true);
+    }
+    own(read, actor, None, limit, |run| run.code == Some(code))
 }
 
-/// The runs that are listed under an id.
-fn under_id(
+/// Those of the runs on mocks that an actor started.
+fn own(
     read: &impl Read,
     actor: &Actor,
-    under: Uuid,
     before: Option<Place>,
     limit: usize,
+    keep: impl Fn(&Run) -> bool,
+) -> Result<Listed, Refusal> {
+    page(read, (&RUNS_APART, actor.user.0), before, limit, |run| {
+        may_see(actor, run) && keep(run)
+    })
+}
+
+/// A page of the runs that are listed under an id.
+fn page(
+    read: &impl Read,
+    (table, under): (&Table<(Uuid, u64, Uuid), ()>, Uuid),
+    before: Option<Place>,
+    limit: usize,
+    keep: impl Fn(&Run) -> bool,
 ) -> Result<Listed, Refusal> {
     let (mut runs, mut place) = (Vec::new(), before);
     for _ in 0..EXAMINED_MAX.div_ceil(limit.max(1)) {
         let from = place.map(|(at, id)| (under, at, id));
-        let chunk = read.range_prefix_back(&RUNS_OF, &under, from.as_ref(), limit + 1)?;
+        let chunk = read.range_prefix_back(table, &under, from.as_ref(), limit + 1)?;
         let last = chunk.len() <= limit;
         for ((_, at, id), ()) in chunk {
             if runs.len() == limit {
@@ -295,7 +320,7 @@ fn under_id(
             }
             place = Some((at, id));
             if let Some(run) = read.get(&RUNS, &id)?
-                && may_see(actor, &run)
+                && keep(&run)
             {
                 runs.push((JobId(id), run));
             }

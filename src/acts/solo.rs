@@ -145,6 +145,32 @@ fn a_scientist_sees_no_private_run_and_of_its_job_only_the_date_once_that_is_ove
 }
 
 #[test]
+fn a_page_of_ones_own_runs_says_nothing_of_runs_on_private_data() {
+    let (scene, code, request) = approved();
+    scene.allow_mock_runs();
+    let listed = |of, limit| {
+        let listed = runs::list(&scene.view(), &ada(), of, None, limit).unwrap();
+        let ids: Vec<_> = listed.runs.iter().map(|(id, _)| *id).collect();
+        (ids, listed.next)
+    };
+    scene.run(80, request, failed());
+    let own = scene.mock_run(81, &ada(), request);
+    scene.run(82, request, succeeded(ANSWER));
+    for of in [None, Some(request)] {
+        assert_eq!(listed(of, 1), (vec![own], None));
+    }
+    let of_code = runs::of_code(&scene.view(), &ada(), code, 1).unwrap();
+    assert!(of_code.runs.len() == 1 && of_code.next.is_none());
+    let second = scene.mock_run(83, &ada(), request);
+    let (ids, next) = listed(Some(request), 1);
+    assert_eq!(ids, [second]);
+    let rest = runs::list(&scene.view(), &ada(), Some(request), next, 1).unwrap();
+    assert!(rest.runs.iter().map(|(id, _)| *id).eq([own]) && rest.next.is_none());
+    let all = runs::list(&scene.view(), &officer(), Some(request), None, 10).unwrap();
+    assert_eq!(all.runs.len(), 4);
+}
+
+#[test]
 fn what_is_released_of_a_job_tells_of_it() {
     let (scene, _, request) = approved();
     scene.run(80, request, failed());

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::hash::Hash;
 use super::id::{CodeId, RequestId, UserId};
@@ -184,6 +185,18 @@ impl Run {
             Part::Result => self.result.as_ref(),
             Part::Log => self.log.as_ref(),
             Part::FailureReport => self.failure_report.as_ref(),
+        }
+    }
+
+    /// The ids under which the run is listed beside others on the same kind of data alone: a run on mocks under who started
+    /// it, who sees no others; a run on private data under its request, and with all of them under the nil id.
+    pub fn listed_apart(&self) -> Vec<Uuid> {
+        match self.data {
+            Data::Mock => vec![self.started_by.0],
+            Data::Private => {
+                let all = Some(Uuid::nil());
+                all.into_iter().chain(self.request.map(|id| id.0)).collect()
+            }
         }
     }
 

@@ -8,17 +8,27 @@ use super::migration::{Migration, Step};
 use super::read::{Read, ReadBytes};
 use super::records;
 use super::table::{TableError, decode_body};
-use super::tables::{ACCOUNTS, CREDENTIALS, HOLDERS, OBJECTS, SESSIONS};
+use super::tables::{ACCOUNTS, CREDENTIALS, HOLDERS, OBJECTS, RUNS, RUNS_APART, SESSIONS};
 use super::transaction::Tx;
 use crate::domain::account::Account;
 use crate::domain::role::Preset;
 
 /// Every migration, in order.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    to: 2,
-    name: "what people may do moves from the people to accounts, and roles become data",
-    step: roles_become_data,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        to: 2,
+        name: "what people may do moves from the people to accounts, and roles become data",
+        step: roles_become_data,
+    },
+    Migration {
+        to: 3,
+        name: "runs are listed apart by whose they are and which data they receive",
+        step: list_apart,
+    },
+];
+
+/// Runs that one step looks at.
+const RUNS_PER_STEP: usize = 256;
 
 /// People that one step looks at.
 const PEOPLE_PER_STEP: usize = 256;
@@ -103,3 +113,21 @@ fn role_of(tx: &Tx<'_>, user: Uuid) -> Result<Option<Preset>, TableError> {
     let BodyV1::User(user) = object.body;
     Ok(Some(user.role.into()))
 }
+
+/// Lists the runs of version 2, which stood in lists of all alone.
+fn list_apart(tx: &mut Tx<'_>, cursor: Option<&[u8]>) -> Result<Step, TableError> {
+    let after = cursor.and_then(|cursor| Uuid::from_slice(cursor).ok());
+    let runs = tx.range_from(&RUNS, after.as_ref(), RUNS_PER_STEP)?;
+    let last = runs.last().filter(|_| runs.len() == RUNS_PER_STEP);
+    let next = last.map(|(id, _)| id.as_bytes().to_vec());
+    for (id, run) in runs {
+        for under in run.listed_apart() {
+            let at = records::milliseconds(run.queued_at);
+            tx.put(&RUNS_APART, &(under, at, id), &())?;
+        }
+    }
+    Ok(next.map_or(Step::Done, Step::More))
+}
+
+#[cfg(test)]
+mod tests;

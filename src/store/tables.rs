@@ -74,6 +74,8 @@ pub const RUNS_OF: Table<(Uuid, u64, Uuid), ()> = Table::new(31, "runs_of", 1);
 pub const RUNS_OPEN: Table<(u64, Uuid), ()> = Table::new(32, "runs_open", 1);
 /// Private data attached to assets, by asset. Empty on a low node.
 pub const PRIVATE_DATA: Table<Uuid, PrivateData> = Table::new(33, "private_data", 1);
+/// Runs of one kind of data apart, see [`Run::listed_apart`]; in the order of the milliseconds of their queueing.
+pub const RUNS_APART: Table<(Uuid, u64, Uuid), ()> = Table::new(34, "runs_apart", 1);
 
 /// Peers, by node.
 pub const PEERS: Table<Uuid, Peer> = Table::new(40, "peers", 1);
@@ -174,6 +176,7 @@ pub fn visit_all(visitor: &mut impl Visitor) {
     visitor.visit(&RUNS_OF);
     visitor.visit(&RUNS_OPEN);
     visitor.visit(&PRIVATE_DATA);
+    visitor.visit(&RUNS_APART);
     visitor.visit(&PEERS);
     visitor.visit(&PUBLISHED);
     visitor.visit(&OWED);

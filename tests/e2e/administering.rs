@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::authenticator;
+use crate::backups::sound;
 use crate::node::{Node, OWNER, PASSWORD, items};
 use crate::person::{Person, word};
 
@@ -287,19 +288,25 @@ fn the_chain_is_exported_and_a_copy_of_it_is_checked() {
     assert!(verified["entries"].as_u64().unwrap() >= number);
 }
 
-#[test]
-fn a_store_of_version_1_is_brought_up_to_date() {
+/// A node with a store that an older version has kept.
+fn kept(version: &str) -> Node {
     let mut node = Node::new("low");
     node.kill();
     std::fs::remove_dir_all(node.folder()).unwrap();
-    let archive = crate::node::fixture("stores/v1.tar.gz");
+    let archive = crate::node::fixture(&format!("stores/{version}.tar.gz"));
     let unpacked = std::process::Command::new("tar")
         .args(["-xpzf", archive.to_str().unwrap(), "--no-same-owner"])
-        .arg("--transform=s/^v1/node/")
+        .arg(format!("--transform=s/^{version}/node/"))
         .current_dir(node.folder().parent().unwrap())
         .status();
     assert!(unpacked.unwrap().success());
     node.start();
+    node
+}
+
+#[test]
+fn a_store_of_version_1_is_brought_up_to_date() {
+    let node = kept("v1");
     const OLGA: &str = "olga@example.org";
     node.sign_in(OLGA);
     let roles: Vec<_> = items(&node.run(OLGA, &["user", "list"]).json())
@@ -311,4 +318,21 @@ fn a_store_of_version_1_is_brought_up_to_date() {
     node.sign_in("alma@example.org");
     let refused = node.run("alma@example.org", &["role", "add", "Mine"]);
     assert_eq!(refused.refused(3), "forbidden");
+}
+
+#[test]
+fn a_store_of_version_2_is_brought_up_to_date() {
+    let mut node = kept("v2");
+    node.sign_in(SAM);
+    // Two runs on private data were before the one on mocks, and are not Sam's to know of.
+    let sam = Person::sign_in(node.address(), SAM, PASSWORD);
+    let listed = sam.get("/runs?limit=1");
+    assert_eq!(
+        (&listed["items"][0]["data"], &listed["next"]),
+        (&json!("mock"), &json!(null))
+    );
+    let told = items(&node.run(SAM, &["notifications", "list"]).json());
+    assert_eq!(told[0]["id"], 14, "what was told keeps its number");
+    node.stop();
+    sound(&node, &node.folder());
 }

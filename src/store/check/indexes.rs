@@ -13,12 +13,12 @@ use crate::store::records::milliseconds;
 use crate::store::table::TableError;
 use crate::store::tables::{
     ARRIVED, CARRIED, CARRIED_IN, DELIVERIES, DELIVERIES_DUE, FANNED_OUT, MAILBOXES, NOTICES, OUTBOX, PEERS,
-    RUNS, RUNS_OF, RUNS_OPEN, SENT, UNREAD,
+    RUNS, RUNS_APART, RUNS_OF, RUNS_OPEN, SENT, UNREAD,
 };
 
 /// Every run stands in its lists, and those that are not over in the queue.
 pub(super) fn runs(read: &impl Read, findings: &mut Findings) -> Result<(), TableError> {
-    let (mut open, mut listed) = (0_u64, 0_u64);
+    let (mut open, mut listed, mut listed_apart) = (0_u64, 0_u64, 0_u64);
     read.for_each(&RUNS, &(), |id, run: Run| {
         findings.count("runs");
         let queued = milliseconds(run.queued_at);
@@ -37,10 +37,16 @@ pub(super) fn runs(read: &impl Read, findings: &mut Findings) -> Result<(), Tabl
             let there = read.contains(&RUNS_OF, &(under, queued, id))?;
             findings.require(there, || format!("run {id} is not listed under {under}"));
         }
+        for under in run.listed_apart() {
+            listed_apart += 1;
+            let there = read.contains(&RUNS_APART, &(under, queued, id))?;
+            findings.require(there, || format!("run {id} is not listed apart under {under}"));
+        }
         Ok::<_, TableError>(())
     })?;
     let (queue, lists) = (count(read, &RUNS_OPEN)?, count(read, &RUNS_OF)?);
-    findings.require(queue == open && lists == listed, || {
+    let apart = count(read, &RUNS_APART)?;
+    findings.require(queue == open && lists == listed && apart == listed_apart, || {
         "lists of runs name runs that are not there".to_owned()
     });
     Ok(())

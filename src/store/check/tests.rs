@@ -9,8 +9,8 @@ use crate::domain::object::Kind;
 use crate::domain::policy::OutputPolicy;
 use crate::domain::side::Side;
 use crate::store::tables::{
-    BY_KIND, CHILDREN, HISTORY, JOURNAL, MAILBOXES, NAMES, OBJECTS, OUTBOX, RUNS, RUNS_OF, RUNS_OPEN,
-    SESSIONS_OF, UNREAD,
+    BY_KIND, CHILDREN, HISTORY, JOURNAL, MAILBOXES, NAMES, OBJECTS, OUTBOX, RUNS, RUNS_APART, RUNS_OF,
+    RUNS_OPEN, SESSIONS_OF, UNREAD,
 };
 use crate::store::transaction::Tx;
 
@@ -53,7 +53,7 @@ fn an_object_that_is_not_what_its_digest_says_is_found() {
 #[test]
 fn every_index_that_lost_or_gained_a_line_is_found() {
     type Lie = fn(&mut Tx<'_>) -> Result<(), TableError>;
-    let lies: [(&str, Lie); 13] = [
+    let lies: [(&str, Lie); 14] = [
         ("by kind", |tx| {
             let (key, ()) = tx.first(&BY_KIND)?.unwrap();
             tx.delete(&BY_KIND, &key)
@@ -86,6 +86,10 @@ fn every_index_that_lost_or_gained_a_line_is_found() {
         ("lists of runs", |tx| {
             let (key, ()) = tx.first(&RUNS_OF)?.unwrap();
             tx.delete(&RUNS_OF, &key)
+        }),
+        ("lists of runs apart", |tx| {
+            let (key, ()) = tx.first(&RUNS_APART)?.unwrap();
+            tx.delete(&RUNS_APART, &key)
         }),
         ("the outbox", |tx| {
             let (number, entry) = tx.last(&OUTBOX)?.unwrap();
