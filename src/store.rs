@@ -4,7 +4,7 @@
 //! atomic commits ([`sled_engine`] on disk, [`memory_engine`] for tests). [`table`] gives keys and values their
 //! types. [`writer`] is the one thread that commits; everybody else reads [`View`](read::View)s, which neither wait
 //! for it nor hold it up. Large bytes are files: [`blobs`] may travel, [`attachments`] never do; [`placement`] puts many of
-//! them in place with one commit.
+//! them in place with one commit. What may wait for a person is listed in [`open`].
 
 pub mod attachments;
 pub mod audit;
@@ -18,6 +18,7 @@ pub mod memory_engine;
 pub mod migration;
 pub mod migrations;
 pub mod node_folder;
+pub mod open;
 pub mod placement;
 pub mod read;
 mod recent;

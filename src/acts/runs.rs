@@ -20,6 +20,7 @@ use crate::domain::id::{CodeId, JobId, RequestId};
 use crate::domain::job::{Data, Origin, Product, Run, State};
 use crate::domain::release::Part;
 use crate::domain::request::Present;
+use crate::store::open;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::table::Table;
@@ -140,6 +141,14 @@ fn insert(tx: &mut Tx<'_>, id: JobId, run: &Run) -> Result<(), Refusal> {
     for under in run.listed_apart() {
         tx.put(&RUNS_APART, &(under, at, id.0), &())?;
     }
+    place(tx, id, run)
+}
+
+/// What waits may have changed with a run on private data.
+fn place(tx: &mut Tx<'_>, id: JobId, run: &Run) -> Result<(), Refusal> {
+    if run.data == Data::Private {
+        open::place_run(tx, id.0, run)?;
+    }
     Ok(())
 }
 
@@ -149,7 +158,7 @@ fn save(tx: &mut Tx<'_>, id: JobId, run: &Run) -> Result<(), Refusal> {
     if run.state.is_over() {
         tx.delete(&RUNS_OPEN, &(records::milliseconds(run.queued_at), id.0))?;
     }
-    Ok(())
+    place(tx, id, run)
 }
 
 fn audit(
@@ -286,6 +295,30 @@ pub fn of_code(read: &impl Read, actor: &Actor, code: CodeId, limit: usize) -> R
         return page(read, (&RUNS_OF, code.0), None, limit, |_| true);
     }
     own(read, actor, None, limit, |run| run.code == Some(code))
+}
+
+/// The runs on private data alone, newest first: of a request, or all. None for those who do not triage.
+///
+/// # Errors
+/// There is no such request that the actor may see.
+pub fn on_private_data(
+    read: &impl Read,
+    actor: &Actor,
+    request: Option<RequestId>,
+    before: Option<Place>,
+    limit: usize,
+) -> Result<Listed, Refusal> {
+    if let Some(request) = request {
+        visible::request(read, actor, request)?;
+    }
+    if !actor.may(Permission::TriageRequests) {
+        return Ok(Listed {
+            runs: Vec::new(),
+            next: None,
+        });
+    }
+    let under = request.map_or(Uuid::nil(), |request| request.0);
+    page(read, (&RUNS_APART, under), before, limit, |_| true)
 }
 
 /// Those of the runs on mocks that an actor started.

@@ -6,22 +6,23 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::requests::{self, Filter};
-use super::visible::Found;
-use super::{Refusal, inbox, runs};
-use crate::domain::access::{Actor, Permission};
-use crate::domain::id::{JobId, RequestId};
-use crate::domain::job::{Data, Run, State};
-use crate::domain::object::{Body, Kind};
+use super::visible::{self, Found};
+use super::{Refusal, decisions, inbox, requests, runs};
+use crate::domain::access::{Actor, Permission, Viewer};
+use crate::domain::id::RequestId;
+use crate::domain::job::Data;
+use crate::domain::object::Body;
 use crate::domain::peer::Trust;
-use crate::domain::release::Part;
 use crate::domain::request::{Open, Request, Status, Subject};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
+use crate::store::tables::{REQUESTS_OPEN, RESULTS_UNRELEASED, RUNS};
 use crate::sync::select::Filters;
 
-/// The most entries of one kind.
+/// The most entries of one kind, the oldest: what comes later appears as these are done.
 pub const EACH_MAX: usize = 200;
+/// How many lines of a list are read at a time.
+const CHUNK: usize = 256;
 
 /// What kind of thing waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,11 +91,9 @@ pub fn waiting(read: &impl Read, actor: &Actor, here: &Here) -> Result<Waiting, 
         imports(read, actor, &mut waiting)?;
     }
     if actor.may(Permission::TriageRequests) {
-        pending(read, actor, here, Matter::Code, &mut waiting)?;
-        pending(read, actor, here, Matter::Access, &mut waiting)?;
+        requests(read, actor, here, &mut waiting)?;
         if here.side.holds_private_data() {
-            approved(read, actor, here, &mut waiting)?;
-            results(read, actor, here, &mut waiting)?;
+            results(read, here, &mut waiting)?;
         }
     }
     waiting.entries.sort_by_key(|entry| (entry.matter, entry.since));
@@ -107,9 +106,13 @@ impl Waiting {
         self.entries.iter().filter(|entry| entry.matter == matter).count()
     }
 
+    fn is_full(&self, matter: Matter) -> bool {
+        self.count(matter) >= EACH_MAX
+    }
+
     /// Takes a new entry, unless there are enough of its kind.
     fn push(&mut self, entry: Entry) -> bool {
-        if self.count(entry.matter) >= EACH_MAX {
+        if self.is_full(entry.matter) {
             self.more = true;
             return false;
         }
@@ -143,123 +146,116 @@ fn imports(read: &impl Read, actor: &Actor, waiting: &mut Waiting) -> Result<(),
     Ok(())
 }
 
-/// Requests that nobody has decided on, of those that this node can approve: those for runs, or those for sight.
-fn pending(
-    read: &impl Read,
-    actor: &Actor,
-    here: &Here,
-    matter: Matter,
-    waiting: &mut Waiting,
-) -> Result<(), Refusal> {
-    let to_see = Some(matter == Matter::Access);
-    for listed in in_state(read, actor, here, (&Status::Pending, to_see), waiting)? {
-        let request = &listed.request.body;
-        let theirs = request.requester != actor.user && request.may_be_approved_on(here.side).is_ok();
-        if theirs && !push_request(read, matter, &listed, waiting)? {
+/// Requests that wait for a decision, or for the run or the data that was approved.
+fn requests(read: &impl Read, actor: &Actor, here: &Here, waiting: &mut Waiting) -> Result<(), Refusal> {
+    let viewer = Viewer::Person(actor.clone());
+    let mut after = None;
+    loop {
+        let chunk = read.range_from(&REQUESTS_OPEN, after.as_ref(), CHUNK)?;
+        let full = [Matter::Code, Matter::Access, Matter::Run]
+            .iter()
+            .all(|matter| waiting.is_full(*matter));
+        waiting.more |= full && !chunk.is_empty();
+        let Some((last, ())) = chunk.last().filter(|_| !full) else {
             return Ok(());
+        };
+        after = Some(*last);
+        for ((_, id), ()) in chunk {
+            let Some(request) = request(read, RequestId(id))? else {
+                continue;
+            };
+            if visible::may_see(read, &viewer, &request.object)?
+                && let Some(matter) = matter(read, actor, here, &request)?
+            {
+                let since = Some(request.object.updated_at);
+                push(read, (matter, id), &request, since, waiting)?;
+            }
         }
     }
-    Ok(())
 }
 
-/// Requests in a state, as many as are told.
-fn in_state(
-    read: &impl Read,
-    actor: &Actor,
-    here: &Here,
-    (state, to_see): (&Status, Option<bool>),
-    waiting: &mut Waiting,
-) -> Result<Vec<requests::Listed>, Refusal> {
-    let filter = Filter {
-        to_see,
-        state: Some(state.word().to_owned()),
-        ..Filter::default()
-    };
-    let (listed, next) = requests::list(read, actor, here.now, &filter, None, EACH_MAX)?;
-    waiting.more |= next.is_some();
-    Ok(listed)
-}
-
-fn approved(read: &impl Read, actor: &Actor, here: &Here, waiting: &mut Waiting) -> Result<(), Refusal> {
-    for listed in in_state(read, actor, here, (&Status::Approved, None), waiting)? {
-        let id = RequestId(listed.request.object.id);
-        let next = match listed.request.body.sight() {
-            None => runs::may_queue(read, actor, here, runs::Wanted::Request(id, Data::Private)).map(drop),
-            Some(_) => runs::check_fulfilment(read, actor, here, id).map(drop),
-        };
-        let possible = match next {
-            Ok(()) => true,
-            Err(Refusal::Record(error)) => return Err(Refusal::Record(error)),
-            // Its runs are used up or under way, data is missing, which its page says, or there is none to write.
-            Err(_) => false,
-        };
-        if possible && !push_request(read, Matter::Run, &listed, waiting)? {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-fn push_request(
-    read: &impl Read,
-    matter: Matter,
-    listed: &requests::Listed,
-    waiting: &mut Waiting,
-) -> Result<bool, Refusal> {
-    let request = &listed.request;
-    Ok(waiting.push(Entry {
-        matter,
-        title: request.object.body.title(),
-        about: request.object.id,
-        whose: listed.requester_name.clone().unwrap_or_default(),
-        datasets: datasets(read, &request.body)?,
-        since: Some(request.object.updated_at),
+fn request(read: &impl Read, id: RequestId) -> Result<Option<Found<Request>>, Refusal> {
+    let object = records::object(read, id.0)?.filter(|object| !object.deleted);
+    Ok(object.and_then(|object| match object.body.clone() {
+        Body::Request(body) => Some(Found { object, body }),
+        _ => None,
     }))
 }
 
-fn results(read: &impl Read, actor: &Actor, here: &Here, waiting: &mut Waiting) -> Result<(), Refusal> {
-    let listed = runs::list(read, actor, None, None, EACH_MAX)?;
-    waiting.more |= listed.next.is_some();
-    for (id, run) in listed.runs {
-        let Some(request) = run.request.filter(|_| awaits_release(&run)) else {
-            continue;
-        };
-        let Some(object) = records::object(read, request.0)? else {
-            continue;
-        };
-        let Body::Request(body) = object.body.clone() else {
-            continue;
-        };
-        let request = Found { object, body };
-        let status = requests::status_of(read, here.now, &request)?;
-        let closed = matches!(status, Status::Denied { .. } | Status::Withdrawn);
-        if closed || is_released(read, id)? {
-            continue;
+/// As what a request waits for an actor, if it does.
+fn matter(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    request: &Found<Request>,
+) -> Result<Option<Matter>, Refusal> {
+    let to_see = request.body.sight().is_some();
+    match requests::status_of(read, here.now, request)? {
+        Status::Pending if decisions::may_approve(actor, here.side, &request.body).is_err() => Ok(None),
+        Status::Pending if to_see => Ok(Some(Matter::Access)),
+        Status::Pending => Ok(Some(Matter::Code)),
+        Status::Approved if here.side.holds_private_data() => {
+            let id = RequestId(request.object.id);
+            let next = if to_see {
+                runs::check_fulfilment(read, actor, here, id).map(drop)
+            } else {
+                runs::may_queue(read, actor, here, runs::Wanted::Request(id, Data::Private)).map(drop)
+            };
+            match next {
+                Ok(()) => Ok(Some(Matter::Run)),
+                Err(Refusal::Record(error)) => Err(Refusal::Record(error)),
+                // Its runs are used up or under way, data is missing, which its page says, or there is none to write.
+                Err(_) => Ok(None),
+            }
         }
-        let taken = waiting.push(Entry {
-            matter: Matter::Result,
-            title: request.object.body.title(),
-            about: id.0,
-            whose: name(read, request.body.requester.0)?,
-            datasets: datasets(read, &request.body)?,
-            since: run.ended_at,
-        });
-        if !taken {
+        _ => Ok(None),
+    }
+}
+
+/// Results that were not released, of requests that were neither denied nor withdrawn.
+fn results(read: &impl Read, here: &Here, waiting: &mut Waiting) -> Result<(), Refusal> {
+    let mut after = None;
+    loop {
+        let chunk = read.range_from(&RESULTS_UNRELEASED, after.as_ref(), CHUNK)?;
+        let Some((last, ())) = chunk.last() else {
             return Ok(());
+        };
+        after = Some(*last);
+        for ((_, id), ()) in chunk {
+            let Some(run) = read.get(&RUNS, &id)? else {
+                continue;
+            };
+            let Some(answered) = run.request else { continue };
+            let Some(request) = request(read, answered)? else {
+                continue;
+            };
+            let status = requests::status_of(read, here.now, &request)?;
+            if matches!(status, Status::Denied { .. } | Status::Withdrawn) {
+                continue;
+            }
+            if !push(read, (Matter::Result, id), &request, run.ended_at, waiting)? {
+                return Ok(());
+            }
         }
     }
-    Ok(())
 }
 
-fn awaits_release(run: &Run) -> bool {
-    run.data == Data::Private && run.state == State::Succeeded && run.result.is_some()
-}
-
-fn is_released(read: &impl Read, id: JobId) -> Result<bool, Refusal> {
-    let releases = records::children(read, id.0, Kind::Release)?;
-    Ok(releases.iter().any(
-        |object| matches!(&object.body, Body::Release(release) if release.part == Part::Result && !object.deleted),
-    ))
+/// Takes what waits of a request, unless there is enough of its kind.
+fn push(
+    read: &impl Read,
+    (matter, about): (Matter, Uuid),
+    request: &Found<Request>,
+    since: Option<Timestamp>,
+    waiting: &mut Waiting,
+) -> Result<bool, Refusal> {
+    Ok(waiting.push(Entry {
+        matter,
+        title: request.object.body.title(),
+        about,
+        whose: name(read, request.body.requester.0)?,
+        datasets: datasets(read, &request.body)?,
+        since,
+    }))
 }
 
 fn name(read: &impl Read, user: Uuid) -> Result<String, Refusal> {
@@ -298,6 +294,7 @@ mod tests {
     use crate::domain::decision::Verdict;
     use crate::domain::id::{DecisionId, ReleaseId};
     use crate::domain::policy::OutputPolicy;
+    use crate::domain::release::Part;
     use crate::domain::request::Sight;
     use crate::domain::side::Side;
     use crate::store::blobs::Blob;
@@ -363,5 +360,62 @@ mod tests {
         assert_eq!(found.entries[0].datasets, ["Pima"]);
         assert_eq!(found.count(Matter::Code), 1);
         assert!(!found.more);
+    }
+
+    #[test]
+    fn what_is_done_with_is_never_in_the_way_of_what_waits() {
+        let scene = Scene::new(Side::Solo);
+        scene.allow_mock_runs();
+        let code = scene.code(40, OutputPolicy::ExecuteCount(1_000));
+        let waits = scene.request(50, code);
+        scene.decide(officer(), waits, Verdict::Approve).unwrap();
+        let ran = scene.request(51, code);
+        scene.decide(officer(), ran, Verdict::Approve).unwrap();
+        let job = scene.run(60, ran, succeeded(b"{}"));
+        let many = u128::try_from(EACH_MAX).unwrap() + 1;
+        for id in 1_000..1_000 + many {
+            scene.mock_run(id, &ada(), ran);
+        }
+        for id in 2_000..2_000 + many {
+            let request = scene.request(id, code);
+            scene.decide(officer(), request, Verdict::Approve).unwrap();
+            scene.run(id + 1_000, request, succeeded(b"{}"));
+            scene.decide(officer(), request, deny("no more")).unwrap();
+        }
+        let answered = scene.request(4_000, code);
+        scene.decide(officer(), answered, Verdict::Approve).unwrap();
+        let last = scene.run(4_001, answered, succeeded(b"{}"));
+        assert_eq!(
+            matters(&scene, officer()),
+            [
+                (Matter::Run, waits.0),
+                (Matter::Result, job.0),
+                (Matter::Result, last.0)
+            ]
+        );
+        assert!(!scene.act(|tx, here| waiting(tx, &officer(), here)).unwrap().more);
+    }
+
+    #[test]
+    fn of_more_than_is_told_the_oldest_are_told() {
+        let scene = Scene::new(Side::Low);
+        let code = scene.code(40, OutputPolicy::SingleExecution);
+        let many = u128::try_from(EACH_MAX).unwrap() + 1;
+        for id in 1_000..1_000 + many {
+            scene.request(id, code);
+        }
+        let found = |actor: Actor| scene.act(move |tx, here| waiting(tx, &actor, here)).unwrap();
+        let told = found(officer());
+        assert!(told.more && told.entries.len() == EACH_MAX);
+        assert_eq!(told.entries[0].about, Uuid::from_u128(1_000));
+        let first = RequestId(Uuid::from_u128(1_000));
+        scene.decide(officer(), first, deny("no")).unwrap();
+        let told = found(officer());
+        assert!(!told.more && told.entries.len() == EACH_MAX);
+        assert!(
+            told.entries
+                .iter()
+                .any(|entry| entry.about == Uuid::from_u128(1_000 + many - 1))
+        );
     }
 }

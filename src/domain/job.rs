@@ -188,6 +188,11 @@ impl Run {
         }
     }
 
+    /// Whether the run left a result that is private as long as nobody releases it.
+    pub fn has_private_result(&self) -> bool {
+        self.data == Data::Private && self.state == State::Succeeded && self.result.is_some()
+    }
+
     /// The ids under which the run is listed beside others on the same kind of data alone: a run on mocks under who started
     /// it, who sees no others; a run on private data under its request, and with all of them under the nil id.
     pub fn listed_apart(&self) -> Vec<Uuid> {

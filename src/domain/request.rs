@@ -292,6 +292,29 @@ pub fn status<'a>(
     }
 }
 
+/// Whether nothing is left to do about a request for those who look after data on a node, until its requester, a decision or
+/// a run changes it: by the node's `own` decisions on it, and how many runs of what it asks for have `succeeded` there. Time
+/// and what other nodes decide play no part, so that this holds until one of those changes.
+pub fn rests<'a>(
+    request: &Request,
+    revision: Revision,
+    own: impl IntoIterator<Item = (NodeId, &'a Decision)>,
+    succeeded: u32,
+) -> bool {
+    if request.withdrawn {
+        return true;
+    }
+    match standing(request, revision, own, |_| true).map(|decision| &decision.verdict) {
+        None => false,
+        Some(Verdict::Deny { .. }) => true,
+        Some(Verdict::Approve) => match request.subject {
+            Subject::SeeOpen(_) => true,
+            Subject::SeePrivate { .. } => succeeded > 0,
+            Subject::Run { runs_wanted, .. } => succeeded >= runs_wanted,
+        },
+    }
+}
+
 /// The approval that lets private data be worked on: code run on it, or a result be written of it. Only [`authorise`] makes
 /// one.
 #[derive(Debug)]

@@ -104,6 +104,7 @@ fn relations(read: &impl Read, findings: &mut Findings) -> Result<(), TableError
     };
     objects::check(read, &node, findings)?;
     indexes::runs(read, findings)?;
+    indexes::open(read, findings)?;
     indexes::bundles(read, &node, findings)?;
     indexes::notices(read, findings)?;
     people::check(read, findings)

@@ -5,12 +5,14 @@ use uuid::Uuid;
 
 use super::engine::{Direction, KeyRange};
 use super::migration::{Migration, Step};
+use super::open;
 use super::read::{Read, ReadBytes};
 use super::records;
 use super::table::{TableError, decode_body};
-use super::tables::{ACCOUNTS, CREDENTIALS, HOLDERS, OBJECTS, RUNS, RUNS_APART, SESSIONS};
+use super::tables::{ACCOUNTS, BY_KIND, CREDENTIALS, HOLDERS, OBJECTS, RUNS, RUNS_APART, SESSIONS};
 use super::transaction::Tx;
 use crate::domain::account::Account;
+use crate::domain::object::Kind;
 use crate::domain::role::Preset;
 
 /// Every migration, in order.
@@ -22,13 +24,13 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         to: 3,
-        name: "runs are listed apart by whose they are and which data they receive",
-        step: list_apart,
+        name: "runs are listed apart by whose they are and which data they receive, and what may wait for a person is listed",
+        step: list_what_waits,
     },
 ];
 
-/// Runs that one step looks at.
-const RUNS_PER_STEP: usize = 256;
+/// Runs or requests that one step lists.
+const LISTED_PER_STEP: usize = 256;
 
 /// People that one step looks at.
 const PEOPLE_PER_STEP: usize = 256;
@@ -114,17 +116,51 @@ fn role_of(tx: &Tx<'_>, user: Uuid) -> Result<Option<Preset>, TableError> {
     Ok(Some(user.role.into()))
 }
 
-/// Lists the runs of version 2, which stood in lists of all alone.
-fn list_apart(tx: &mut Tx<'_>, cursor: Option<&[u8]>) -> Result<Step, TableError> {
-    let after = cursor.and_then(|cursor| Uuid::from_slice(cursor).ok());
-    let runs = tx.range_from(&RUNS, after.as_ref(), RUNS_PER_STEP)?;
-    let last = runs.last().filter(|_| runs.len() == RUNS_PER_STEP);
-    let next = last.map(|(id, _)| id.as_bytes().to_vec());
+/// Makes the lists that version 2 did not have: first those of runs, by which requests are then told to rest. The cursor
+/// says which, and after what.
+fn list_what_waits(tx: &mut Tx<'_>, cursor: Option<&[u8]>) -> Result<Step, TableError> {
+    match cursor.and_then(<[u8]>::split_first) {
+        Some((&LISTING_REQUESTS, after)) => list_requests(tx, after),
+        Some((_, after)) => list_runs(tx, after),
+        None => list_runs(tx, &[]),
+    }
+}
+
+/// The first byte of a cursor, for what is listed.
+const LISTING_RUNS: u8 = 0;
+const LISTING_REQUESTS: u8 = 1;
+
+fn list_runs(tx: &mut Tx<'_>, after: &[u8]) -> Result<Step, TableError> {
+    let after = Uuid::from_slice(after).ok();
+    let runs = tx.range_from(&RUNS, after.as_ref(), LISTED_PER_STEP)?;
+    let last = runs.last().filter(|_| runs.len() == LISTED_PER_STEP);
+    let next = match last {
+        Some((id, _)) => [&[LISTING_RUNS][..], id.as_bytes()].concat(),
+        None => vec![LISTING_REQUESTS],
+    };
     for (id, run) in runs {
         for under in run.listed_apart() {
             let at = records::milliseconds(run.queued_at);
             tx.put(&RUNS_APART, &(under, at, id), &())?;
         }
+        open::place_result(tx, id, &run)?;
+    }
+    Ok(Step::More(next))
+}
+
+fn list_requests(tx: &mut Tx<'_>, after: &[u8]) -> Result<Step, TableError> {
+    let kind = Kind::Request as u8;
+    let after = after.split_first_chunk().and_then(|(position, id)| {
+        let id = Uuid::from_slice(id).ok()?;
+        Some((kind, u64::from_be_bytes(*position), id))
+    });
+    let requests = tx.range_prefix(&BY_KIND, &kind, after.as_ref(), LISTED_PER_STEP)?;
+    let last = requests.last().filter(|_| requests.len() == LISTED_PER_STEP);
+    let next = last.map(|((_, position, id), ())| {
+        [&[LISTING_REQUESTS][..], &position.to_be_bytes(), id.as_bytes()].concat()
+    });
+    for ((_, _, id), ()) in requests {
+        open::place_request(tx, id)?;
     }
     Ok(next.map_or(Step::Done, Step::More))
 }

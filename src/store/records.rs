@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use poundlock_transport::cbor::CborError;
 
+use super::open;
 use super::read::Read;
 use super::table::TableError;
 use super::tables::{
@@ -317,6 +318,7 @@ fn replace(
     }
     move_name(tx, before, object, unique)?;
     tx.put(&OBJECTS, &object.id, object)?;
+    open::place_for(tx, object)?;
     Ok(position)
 }
 

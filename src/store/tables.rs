@@ -42,6 +42,8 @@ pub const BY_KIND: Table<(u8, u64, Uuid), ()> = Table::new(12, "by_kind", 1).rem
 pub const CHILDREN: Table<(Uuid, u8, u64, Uuid), ()> = Table::new(13, "children", 1).remembered();
 /// Unique names: home, kind, parent (nil where there is none), folded name.
 pub const NAMES: Table<(Uuid, u8, Uuid, String), Uuid> = Table::new(14, "names", 1);
+/// Requests that do not rest, see [`crate::domain::request::rests`], in the order of the milliseconds of their first sight.
+pub const REQUESTS_OPEN: Table<(u64, Uuid), ()> = Table::new(16, "requests_open", 1);
 /// What changed: position to object and revision. Stays on this node.
 pub const JOURNAL: Table<u64, (Uuid, Revision)> = Table::new(15, "journal", 1);
 
@@ -74,6 +76,8 @@ pub const RUNS_OF: Table<(Uuid, u64, Uuid), ()> = Table::new(31, "runs_of", 1);
 pub const RUNS_OPEN: Table<(u64, Uuid), ()> = Table::new(32, "runs_open", 1);
 /// Private data attached to assets, by asset. Empty on a low node.
 pub const PRIVATE_DATA: Table<Uuid, PrivateData> = Table::new(33, "private_data", 1);
+/// Results of runs on private data that were not released, in the order of the milliseconds of their runs' end.
+pub const RESULTS_UNRELEASED: Table<(u64, Uuid), ()> = Table::new(35, "results_unreleased", 1);
 /// Runs of one kind of data apart, see [`Run::listed_apart`]; in the order of the milliseconds of their queueing.
 pub const RUNS_APART: Table<(Uuid, u64, Uuid), ()> = Table::new(34, "runs_apart", 1);
 
@@ -162,6 +166,7 @@ pub fn visit_all(visitor: &mut impl Visitor) {
     visitor.visit(&CHILDREN);
     visitor.visit(&NAMES);
     visitor.visit(&JOURNAL);
+    visitor.visit(&REQUESTS_OPEN);
     visitor.visit(&CREDENTIALS);
     visitor.visit(&SESSIONS);
     visitor.visit(&SESSIONS_OF);
@@ -177,6 +182,7 @@ pub fn visit_all(visitor: &mut impl Visitor) {
     visitor.visit(&RUNS_OPEN);
     visitor.visit(&PRIVATE_DATA);
     visitor.visit(&RUNS_APART);
+    visitor.visit(&RESULTS_UNRELEASED);
     visitor.visit(&PEERS);
     visitor.visit(&PUBLISHED);
     visitor.visit(&OWED);

@@ -6,14 +6,18 @@ use super::{Wanted, check};
 use crate::acts::{Refusal, runs};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::JobId;
-use crate::domain::job::{Data, Product, Run};
+use crate::domain::job::{Product, Run};
 use crate::domain::object::Body;
 use crate::domain::release::Part;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 
-/// Runs that are looked through, the newest.
-const RUNS_MAX: usize = 200;
+/// The most candidates that are told, those of the newest runs.
+const TOLD_MAX: usize = 200;
+/// How many runs on private data are read at a time.
+const CHUNK: usize = 200;
+/// The most of them that are looked through: of most, nothing is left to offer, and still their logs were never released.
+const EXAMINED_MAX: usize = 5_000;
 
 /// A part of a run that could be released.
 #[derive(Clone, Debug)]
@@ -41,49 +45,110 @@ pub fn candidates(
     peer: Uuid,
 ) -> Result<(Vec<Candidate>, bool), Refusal> {
     actor.require(Permission::Release)?;
-    let mut found = Vec::new();
-    let listed = runs::list(read, actor, None, None, RUNS_MAX)?;
-    for (job, run) in listed.runs {
-        if run.data != Data::Private {
-            continue;
+    let (mut found, mut before) = (Vec::new(), None);
+    for _ in 0..EXAMINED_MAX.div_ceil(CHUNK) {
+        let listed = runs::on_private_data(read, actor, None, before, CHUNK)?;
+        for (job, run) in listed.runs {
+            if found.len() >= TOLD_MAX {
+                return Ok((found, true));
+            }
+            of_run(read, actor, here, peer, (job, &run), &mut found)?;
         }
-        let Some(request) = run.request else { continue };
-        let Some(object) = records::object(read, request.0)?.filter(|object| object.home.0 == peer) else {
-            continue;
+        if listed.next.is_none() {
+            return Ok((found, false));
+        }
+        before = listed.next;
+    }
+    Ok((found, true))
+}
+
+/// What of one run could be released to a peer.
+fn of_run(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    peer: Uuid,
+    (job, run): (JobId, &Run),
+    found: &mut Vec<Candidate>,
+) -> Result<(), Refusal> {
+    let Some(request) = run.request else { return Ok(()) };
+    let Some(object) = records::object(read, request.0)?.filter(|object| object.home.0 == peer) else {
+        return Ok(());
+    };
+    let requester = match &object.body {
+        Body::Request(request) => records::object(read, request.requester.0)?,
+        _ => None,
+    };
+    let requester = match requester.map(|object| object.body) {
+        Some(Body::User(user)) => user.name,
+        _ => String::new(),
+    };
+    for (part, product) in parts(run) {
+        let wanted = Wanted {
+            job,
+            part,
+            hash: product.hash,
         };
-        let requester = match &object.body {
-            Body::Request(request) => records::object(read, request.requester.0)?,
-            _ => None,
-        };
-        let requester = match requester.map(|object| object.body) {
-            Some(Body::User(user)) => user.name,
-            _ => String::new(),
-        };
-        for (part, product) in parts(&run) {
-            let wanted = Wanted {
+        match check(read, actor, here, &wanted) {
+            Ok(_) => found.push(Candidate {
                 job,
                 part,
-                hash: product.hash,
-            };
-            match check(read, actor, here, &wanted) {
-                Ok(_) => found.push(Candidate {
-                    job,
-                    part,
-                    product: product.clone(),
-                    request: object.body.title(),
-                    requester: requester.clone(),
-                }),
-                Err(Refusal::Record(error)) => return Err(Refusal::Record(error)),
-                // Released before, denied or withdrawn: nothing to offer.
-                Err(_) => {}
-            }
+                product: product.clone(),
+                request: object.body.title(),
+                requester: requester.clone(),
+            }),
+            Err(Refusal::Record(error)) => return Err(Refusal::Record(error)),
+            // Released before, denied or withdrawn: nothing to offer.
+            Err(_) => {}
         }
     }
-    Ok((found, listed.next.is_some()))
+    Ok(())
 }
 
 fn parts(run: &Run) -> impl Iterator<Item = (Part, &Product)> {
     [Part::Result, Part::Log, Part::FailureReport]
         .into_iter()
         .filter_map(|part| Some((part, run.product(part)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acts::scene::{OTHER, Scene, ada, officer, owner, succeeded};
+    use crate::domain::decision::Verdict;
+    use crate::domain::policy::OutputPolicy;
+    use crate::domain::side::Side;
+
+    #[test]
+    fn runs_on_mocks_are_not_in_the_way_of_what_could_leave() {
+        let scene = Scene::new(Side::High);
+        let request = scene.request(41, scene.code(40, OutputPolicy::SingleExecution));
+        scene
+            .act(move |tx, _| {
+                // As if it had come from the peer.
+                let mut object = records::object(tx, request.0)?.unwrap();
+                object.home = OTHER;
+                Ok(tx.put(&crate::store::tables::OBJECTS, &request.0, &object)?)
+            })
+            .unwrap();
+        scene.decide(owner(), request, Verdict::Approve).unwrap();
+        let job = scene.run(60, request, succeeded(b"{}"));
+        for id in 1_000..1_000 + u128::try_from(TOLD_MAX).unwrap() {
+            scene.mock_run(id, &officer(), request);
+        }
+        let found = |actor: Actor| {
+            let found = scene.act(move |tx, here| candidates(tx, &actor, here, OTHER.0));
+            found.map(|(found, older)| {
+                (
+                    found.into_iter().map(|it| (it.job, it.part)).collect::<Vec<_>>(),
+                    older,
+                )
+            })
+        };
+        assert_eq!(
+            found(officer()).unwrap(),
+            (vec![(job, Part::Result), (job, Part::Log)], false)
+        );
+        assert!(found(ada()).is_err());
+    }
 }

@@ -19,7 +19,7 @@ use crate::domain::user::User;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 
-/// Runs that are shown beside a request, the newest.
+/// Runs on each kind of data that are shown beside a request, the newest.
 const RUNS_SHOWN: usize = 50;
 
 /// A request and what belongs before the eyes of whoever looks at it.
@@ -35,7 +35,7 @@ pub struct Review {
     pub requester: Option<User>,
     /// What each parameter of the code receives; none where it asks to see something.
     pub parameters: Vec<(String, Bound)>,
-    /// The runs of it that the actor may see, newest first.
+    /// The runs of it that the actor may see: those on private data, then those on mocks, each newest first.
     pub runs: Vec<(JobId, Run)>,
     /// The code of the same author that was approved last, of what was submitted before this.
     pub approved_before: Option<Found<Code>>,
@@ -114,7 +114,7 @@ pub fn review(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Re
             Asked::Code(code, _) => parameters(read, actor, &code.body)?,
             Asked::Sight(_) => Vec::new(),
         },
-        runs: runs::list(read, actor, Some(id), None, RUNS_SHOWN)?.runs,
+        runs: shown_runs(read, actor, id)?,
         approved_before: match &view.asked {
             Asked::Code(code, _) => approved_before(read, actor, &code.body, code.object.id)?,
             Asked::Sight(_) => None,
@@ -122,6 +122,14 @@ pub fn review(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Re
         possible: possible(read, actor, here, &view)?,
         view,
     })
+}
+
+/// Runs on mocks, of which scientists may start any number, take no place from those on private data.
+fn shown_runs(read: &impl Read, actor: &Actor, id: RequestId) -> Result<Vec<(JobId, Run)>, Refusal> {
+    let mut shown = runs::on_private_data(read, actor, Some(id), None, RUNS_SHOWN)?.runs;
+    let all = runs::list(read, actor, Some(id), None, RUNS_SHOWN)?.runs;
+    shown.extend(all.into_iter().filter(|(_, run)| run.data == Data::Mock));
+    Ok(shown)
 }
 
 fn parameters(read: &impl Read, actor: &Actor, code: &Code) -> Result<Vec<(String, Bound)>, Refusal> {
@@ -246,7 +254,7 @@ fn or_why(may: Result<(), Refusal>) -> Result<Result<(), String>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acts::scene::{Scene, ada, officer, owner};
+    use crate::acts::scene::{Scene, ada, officer, owner, succeeded};
     use crate::domain::policy::OutputPolicy;
     use crate::domain::side::Side;
 
@@ -289,5 +297,22 @@ mod tests {
         scene.decide(owner(), first_request, Verdict::Approve).unwrap();
         assert_eq!(before(second), Some(first));
         assert_eq!(before(first_request), None);
+    }
+
+    #[test]
+    fn runs_on_mocks_take_no_place_from_those_on_private_data() {
+        let scene = Scene::new(Side::Solo);
+        scene.allow_mock_runs();
+        let request = scene.request(41, scene.code(40, OutputPolicy::SingleExecution));
+        scene.decide(owner(), request, Verdict::Approve).unwrap();
+        let job = scene.run(60, request, succeeded(b"{}"));
+        let mocks = u128::try_from(RUNS_SHOWN).unwrap();
+        for id in 100..100 + mocks {
+            scene.mock_run(id, &ada(), request);
+        }
+        let runs = seen(&scene, officer(), request).runs;
+        assert_eq!((runs[0].0, runs.len()), (job, RUNS_SHOWN + 1));
+        let own = seen(&scene, ada(), request).runs;
+        assert!(own.len() == RUNS_SHOWN && own.iter().all(|(_, run)| run.data == Data::Mock));
     }
 }

@@ -7,13 +7,15 @@ use uuid::Uuid;
 use super::Findings;
 use crate::domain::job::Run;
 use crate::domain::notification::Mailbox;
+use crate::domain::object::{Kind, Object};
 use crate::domain::settings::Node;
+use crate::store::open;
 use crate::store::read::Read;
 use crate::store::records::milliseconds;
 use crate::store::table::TableError;
 use crate::store::tables::{
-    ARRIVED, CARRIED, CARRIED_IN, DELIVERIES, DELIVERIES_DUE, FANNED_OUT, MAILBOXES, NOTICES, OUTBOX, PEERS,
-    RUNS, RUNS_APART, RUNS_OF, RUNS_OPEN, SENT, UNREAD,
+    ARRIVED, CARRIED, CARRIED_IN, DELIVERIES, DELIVERIES_DUE, FANNED_OUT, MAILBOXES, NOTICES, OBJECTS,
+    OUTBOX, PEERS, REQUESTS_OPEN, RESULTS_UNRELEASED, RUNS, RUNS_APART, RUNS_OF, RUNS_OPEN, SENT, UNREAD,
 };
 
 /// Every run stands in its lists, and those that are not over in the queue.
@@ -48,6 +50,34 @@ pub(super) fn runs(read: &impl Read, findings: &mut Findings) -> Result<(), Tabl
     let apart = count(read, &RUNS_APART)?;
     findings.require(queue == open && lists == listed && apart == listed_apart, || {
         "lists of runs name runs that are not there".to_owned()
+    });
+    Ok(())
+}
+
+/// What may wait for a person stands in its lists, and nothing else does.
+pub(super) fn open(read: &impl Read, findings: &mut Findings) -> Result<(), TableError> {
+    let (mut requests, mut results) = (0_u64, 0_u64);
+    read.for_each(&RUNS, &(), |id, run: Run| {
+        let there = read.contains(&RESULTS_UNRELEASED, &open::result_key(id, &run))?;
+        results += u64::from(there);
+        findings.require(there == open::is_unreleased(read, id, &run)?, || {
+            format!("the list of results that were not released is wrong about run {id}")
+        });
+        Ok::<_, TableError>(())
+    })?;
+    read.for_each(&OBJECTS, &(), |id, object: Object| {
+        if object.kind() == Kind::Request {
+            let there = read.contains(&REQUESTS_OPEN, &open::request_key(&object))?;
+            requests += u64::from(there);
+            findings.require(there == open::is_open(read, &object)?, || {
+                format!("the list of open requests is wrong about request {id}")
+            });
+        }
+        Ok::<_, TableError>(())
+    })?;
+    let lists = (count(read, &REQUESTS_OPEN)?, count(read, &RESULTS_UNRELEASED)?);
+    findings.require(lists == (requests, results), || {
+        "lists of what may wait name what is not there".to_owned()
     });
     Ok(())
 }

@@ -9,8 +9,8 @@ use crate::domain::object::Kind;
 use crate::domain::policy::OutputPolicy;
 use crate::domain::side::Side;
 use crate::store::tables::{
-    BY_KIND, CHILDREN, HISTORY, JOURNAL, MAILBOXES, NAMES, OBJECTS, OUTBOX, RUNS, RUNS_APART, RUNS_OF,
-    RUNS_OPEN, SESSIONS_OF, UNREAD,
+    BY_KIND, CHILDREN, HISTORY, JOURNAL, MAILBOXES, NAMES, OBJECTS, OUTBOX, REQUESTS_OPEN,
+    RESULTS_UNRELEASED, RUNS, RUNS_APART, RUNS_OF, RUNS_OPEN, SESSIONS_OF, UNREAD,
 };
 use crate::store::transaction::Tx;
 
@@ -53,7 +53,7 @@ fn an_object_that_is_not_what_its_digest_says_is_found() {
 #[test]
 fn every_index_that_lost_or_gained_a_line_is_found() {
     type Lie = fn(&mut Tx<'_>) -> Result<(), TableError>;
-    let lies: [(&str, Lie); 14] = [
+    let lies: [(&str, Lie); 17] = [
         ("by kind", |tx| {
             let (key, ()) = tx.first(&BY_KIND)?.unwrap();
             tx.delete(&BY_KIND, &key)
@@ -90,6 +90,17 @@ fn every_index_that_lost_or_gained_a_line_is_found() {
         ("lists of runs apart", |tx| {
             let (key, ()) = tx.first(&RUNS_APART)?.unwrap();
             tx.delete(&RUNS_APART, &key)
+        }),
+        ("results that were not released", |tx| {
+            let (key, ()) = tx.first(&RESULTS_UNRELEASED)?.unwrap();
+            tx.delete(&RESULTS_UNRELEASED, &key)
+        }),
+        ("results that were not released, too many", |tx| {
+            tx.put(&RESULTS_UNRELEASED, &(1, Uuid::from_u128(0xdead)), &())
+        }),
+        ("open requests", |tx| {
+            let (id, _) = tx.first(&RUNS)?.unwrap();
+            tx.put(&REQUESTS_OPEN, &(1, id), &())
         }),
         ("the outbox", |tx| {
             let (number, entry) = tx.last(&OUTBOX)?.unwrap();

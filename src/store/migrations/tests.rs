@@ -7,6 +7,7 @@ use crate::domain::job::Data;
 use crate::domain::policy::OutputPolicy;
 use crate::domain::side::Side;
 use crate::store::check::check;
+use crate::store::tables::{REQUESTS_OPEN, RESULTS_UNRELEASED};
 
 /// Empties a table.
 fn empty(tx: &mut Tx<'_>, prefix: u8) -> Result<(), TableError> {
@@ -38,7 +39,12 @@ fn lists_that_version_2_did_not_have_are_made_as_they_would_have_been_kept() {
             .act(move |tx, here| runs::queue(tx, &ada(), here, job, wanted))
             .unwrap();
     }
-    let lists = [RUNS_APART.prefix()];
+    scene.request(51, code);
+    let lists = [
+        RUNS_APART.prefix(),
+        RESULTS_UNRELEASED.prefix(),
+        REQUESTS_OPEN.prefix(),
+    ];
     let kept = lists.map(|list| all(&scene, list));
     assert!(kept.iter().all(|list| !list.is_empty()));
     scene
