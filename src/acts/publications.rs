@@ -1,13 +1,16 @@
 //! To which low nodes a high node's datasets go, and how a low-born dataset becomes a high one.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::{Refusal, datasets, peers};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::id::{DatasetId, NodeId};
-use crate::domain::object::{Kind, Object};
+use crate::domain::object::{Body, Kind, Object};
 use crate::domain::side::Level;
+use crate::domain::text;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::tables::{JOURNAL, OWED, PUBLISHED};
@@ -101,28 +104,72 @@ pub fn list(
 /// Takes over a low-born dataset with its assets: their home passes to this node, their ids stay, and later revisions of
 /// the low node are refused. It is published to the node that it came from, so that it travels back down.
 ///
+/// A dataset at home is taken over again for the assets that a low node added before it knew of the first time. One whose
+/// name another asset of the dataset bears by now gets a number behind it: nobody could rename or delete either.
+///
 /// # Errors
-/// A permission is missing, this is no high node, there is no such dataset, its home is this node already, or a dataset of
+/// A permission is missing, this is no high node, there is no such dataset, all of it is at home already, or a dataset of
 /// this node bears its name.
 pub fn adopt(tx: &mut Tx<'_>, actor: &Actor, here: &Here, dataset: DatasetId) -> Result<Object, Refusal> {
     may_publish(actor, here)?;
-    let (object, _) = datasets::find(tx, dataset)?;
-    let origin = object.home;
-    if origin == here.node {
+    let (mut object, _) = datasets::find(tx, dataset)?;
+    let assets = assets_elsewhere(tx, here.node, dataset)?;
+    let mut origins: BTreeSet<NodeId> = assets.iter().map(|asset| asset.home).collect();
+    if object.home != here.node {
+        origins.insert(object.home);
+    }
+    if origins.is_empty() {
         return Err(Refusal::conflict(
             "at_home",
-            "this node is the dataset's home already",
+            "this node is the home of the dataset and of all its assets already",
         ));
     }
-    tx.put(&PUBLISHED, &(dataset.0, origin.0), &())?;
-    let adopted = records::adopt(tx, here, dataset.0, object.body)?;
-    for asset in records::children(tx, dataset.0, Kind::Asset)? {
-        if !asset.deleted && asset.home != here.node {
-            records::adopt(tx, here, asset.id, asset.body)?;
+    let mut begun = Vec::new();
+    for origin in &origins {
+        if tx.insert(&PUBLISHED, &(dataset.0, origin.0), &())? {
+            begun.push(*origin);
         }
     }
-    note(tx, actor, here, Action::DATASET_ADOPTED, &adopted, origin)?;
-    Ok(adopted)
+    if object.home != here.node {
+        object = records::adopt(tx, here, dataset.0, object.body)?;
+    }
+    for asset in assets {
+        let body = with_a_free_name(tx, here.node, asset.id, asset.body)?;
+        records::adopt(tx, here, asset.id, body)?;
+    }
+    for origin in begun {
+        owe_all(tx, here, &object, origin)?;
+    }
+    for origin in origins {
+        note(tx, actor, here, Action::DATASET_ADOPTED, &object, origin)?;
+    }
+    Ok(object)
+}
+
+/// The assets of a dataset whose home is another node, without deleted ones.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn assets_elsewhere(read: &impl Read, here: NodeId, dataset: DatasetId) -> Result<Vec<Object>, Refusal> {
+    let mut assets = records::children(read, dataset.0, Kind::Asset)?;
+    assets.retain(|asset| !asset.deleted && asset.home != here);
+    Ok(assets)
+}
+
+fn with_a_free_name(read: &impl Read, here: NodeId, id: Uuid, body: Body) -> Result<Body, Refusal> {
+    let Body::Asset(asset) = body else {
+        return Ok(body);
+    };
+    let (mut named, mut number) = (asset.clone(), 1);
+    loop {
+        let name = text::folded(&named.name);
+        let holder = records::named(read, here, Kind::Asset, Some(asset.dataset.0), &name)?;
+        if holder.is_none_or(|holder| holder == id) {
+            return Ok(Body::Asset(named));
+        }
+        number += 1;
+        named = asset.told_apart(number);
+    }
 }
 
 fn may_publish(actor: &Actor, here: &Here) -> Result<(), Refusal> {

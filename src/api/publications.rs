@@ -77,9 +77,9 @@ async fn withdraw(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Takes over a low-born dataset: its home passes to this high node, and it is published to where it came from.
+/// Takes over a low-born dataset with its assets, or the assets that a low node has added since: their home passes to this high node, and the dataset is published to where they came from.
 #[utoipa::path(tag = "datasets", security(("token" = [])), responses(
-    (status = 200, description = "The dataset as it is now", body = schema::DatasetShown), (status = 409, description = "Wrong side, or at home already")))]
+    (status = 200, description = "The dataset as it is now", body = schema::DatasetShown), (status = 409, description = "Wrong side, or all of it is at home already")))]
 #[post("/{id}/adoption")]
 async fn adopt(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
     let id = DatasetId(*id);

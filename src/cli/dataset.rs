@@ -66,7 +66,7 @@ pub(super) enum Verb {
         /// The peer: its id or name
         peer: String,
     },
-    /// Make a dataset of the low side this node's own, to attach private data to it; on the high side
+    /// Make a dataset of the low side this node's own, or assets added there since, to attach private data; on the high side
     Adopt {
         /// Its id or name
         dataset: String,

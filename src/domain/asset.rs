@@ -111,6 +111,18 @@ impl Asset {
             mock: None,
         })
     }
+
+    /// The asset under its name with a number behind it, where another bears the name alone.
+    #[must_use]
+    pub fn told_apart(&self, number: u32) -> Self {
+        let suffix = format!(" ({number})");
+        let room = text::NAME_MAX.saturating_sub(suffix.chars().count());
+        let kept: String = self.name.chars().take(room).collect();
+        Self {
+            name: format!("{}{suffix}", kept.trim_end()),
+            ..self.clone()
+        }
+    }
 }
 
 /// Checks that a mock stands for the private data: the same columns and types.

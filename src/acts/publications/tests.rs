@@ -150,3 +150,52 @@ fn an_adopted_dataset_keeps_its_ids_and_travels_back_down() {
         "at_home"
     );
 }
+
+/// As if the low node had added an asset to a dataset before it knew that this node has taken it over.
+fn joined(scene: &Scene, dataset: DatasetId, id: u128, name: &'static str) {
+    scene
+        .act(move |tx, here| {
+            let elsewhere = Here { node: OTHER, ..*here };
+            let body = Body::Asset(crate::domain::asset::Asset::new(dataset, name, "")?);
+            records::write(tx, &elsewhere, Uuid::from_u128(id), body, false)?;
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn assets_that_joined_an_adopted_dataset_are_taken_over_too() {
+    let scene = paired();
+    let lungs = low_born(&scene, 200);
+    scene
+        .act(move |tx, here| adopt(tx, &owner(), here, lungs))
+        .unwrap();
+    joined(&scene, lungs, 300, "late");
+    // Under a name that is taken here: neither could be deleted or renamed.
+    joined(&scene, lungs, 301, "ALL");
+    let delete = |scene: &Scene| scene.act(move |tx, here| datasets::delete(tx, &owner(), here, lungs));
+    assert!(delete(&scene).is_err(), "it holds what is another node's");
+    scene
+        .act(move |tx, here| withdraw(tx, &owner(), here, lungs, OTHER))
+        .unwrap();
+
+    let adopted = scene
+        .act(move |tx, here| adopt(tx, &owner(), here, lungs))
+        .unwrap();
+    assert_eq!(adopted.revision.number, 2, "the dataset itself does not change");
+    let late = |id| records::object(&scene.view(), Uuid::from_u128(id)).unwrap().unwrap();
+    for (id, name) in [(300, "late"), (301, "ALL (2)")] {
+        assert_eq!((late(id).home, late(id).revision.number), (adopted.home, 2));
+        assert_eq!(late(id).body.title(), name);
+    }
+    let ids = [200, 201, 300, 301].map(Uuid::from_u128);
+    assert_eq!(owed(&scene), ids, "it goes again to where they came from");
+    let entries = scene.audited();
+    assert_eq!(entries.iter().filter(|word| *word == "dataset.adopted").count(), 2);
+    assert_eq!(
+        word(scene.act(move |tx, here| adopt(tx, &owner(), here, lungs))),
+        "at_home"
+    );
+    delete(&scene).unwrap();
+    assert!(ids.map(|id| records::object(&scene.view(), id).unwrap().unwrap().deleted) == [true; 4]);
+}

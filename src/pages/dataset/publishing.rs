@@ -27,8 +27,13 @@ pub(super) fn routes(site: &mut Site<'_>) {
 
 /// Where a dataset goes.
 pub(super) enum Published {
-    /// Its home is here: the paired nodes, each with whether it goes there.
-    From(Vec<(Uuid, String, bool)>),
+    /// Its home is here.
+    From {
+        /// The paired nodes, each with whether it goes there.
+        nodes: Vec<(Uuid, String, bool)>,
+        /// The names of its assets whose home is elsewhere: they joined it before their node knew that it was taken over.
+        strays: Vec<String>,
+    },
     /// Its home is a low node.
     Elsewhere,
 }
@@ -50,12 +55,17 @@ impl Published {
         if dataset.home != here.node {
             return Ok(Some(Self::Elsewhere));
         }
-        let published = publications::list(view, actor, here, DatasetId(dataset.id))?;
+        let id = DatasetId(dataset.id);
+        let published = publications::list(view, actor, here, id)?;
+        let strays = publications::assets_elsewhere(view, here.node, id)?;
         let paired = records::peers(view)?
             .into_iter()
             .filter(|(_, peer)| peer.trust == Trust::Paired);
         let nodes = paired.map(|(id, peer)| (id, peer.name, published.contains(&NodeId(id))));
-        Ok(Some(Self::From(nodes.collect())))
+        Ok(Some(Self::From {
+            nodes: nodes.collect(),
+            strays: strays.iter().map(|asset| asset.body.title()).collect(),
+        }))
     }
 }
 
@@ -67,26 +77,43 @@ pub(super) fn shown(visit: &Shell, id: DatasetId, published: &Published) -> Mark
             @match published {
                 Published::Elsewhere => {
                     p { "It was made on a low node, and is changed there. To attach private data to its assets, take it over: its home is this node then." }
-                    div.actions { a.button href=(format!("{at}/adoption")) { "Take it over" } }
+                    (take_over(&at))
                 },
-                Published::From(nodes) if nodes.is_empty() => p.soft { "To no node: this one is paired with none." },
-                Published::From(nodes) => {
-                    p.hint { "What goes are its description and its mocks, now and whenever they change. Private data never goes." }
-                    (visit.form(&format!("{at}/publications"), html! {
-                        ul.plain {
-                            @for (peer, name, goes) in nodes {
-                                li {
-                                    (reveal(name)) " "
-                                    @if *goes {
-                                        (badge(Tone::Good, Icon::Out, "published")) " "
-                                        button.small name="withdraw" value=(peer) { "Publish no more" span.only-heard { " to " (reveal(name)) } }
-                                    } @else { button.small name="publish" value=(peer) { "Publish" span.only-heard { " to " (reveal(name)) } } }
-                                }
-                            }
-                        }
-                    }))
+                Published::From { nodes, strays } => {
+                    @if !strays.is_empty() {
+                        p { "Added on a low node since this one took the dataset over: " (reveal(&strays.join(", "))) ". To attach private data there, or to delete the dataset, take that over too." }
+                        (take_over(&at))
+                    }
+                    (places(visit, &at, nodes))
                 },
             }
+        }
+    }
+}
+
+fn take_over(at: &str) -> Markup {
+    html! { div.actions { a.button href=(format!("{at}/adoption")) { "Take it over" } } }
+}
+
+fn places(visit: &Shell, at: &str, nodes: &[(Uuid, String, bool)]) -> Markup {
+    html! {
+        @if nodes.is_empty() {
+            p.soft { "To no node: this one is paired with none." }
+        } @else {
+            p.hint { "What goes are its description and its mocks, now and whenever they change. Private data never goes." }
+            (visit.form(&format!("{at}/publications"), html! {
+                ul.plain {
+                    @for (peer, name, goes) in nodes {
+                        li {
+                            (reveal(name)) " "
+                            @if *goes {
+                                (badge(Tone::Good, Icon::Out, "published")) " "
+                                button.small name="withdraw" value=(peer) { "Publish no more" span.only-heard { " to " (reveal(name)) } }
+                            } @else { button.small name="publish" value=(peer) { "Publish" span.only-heard { " to " (reveal(name)) } } }
+                        }
+                    }
+                }
+            }))
         }
     }
 }
@@ -119,7 +146,7 @@ async fn confirm_adoption(visit: Visit, id: Path<Uuid>) -> Answer {
     Ok(Confirm {
         title: "Take this dataset over?",
         explained: html! {
-            p { "Its home passes to this node with all its assets, and nobody changes it on the low node any more. It is published to the node that it came from, so that scientists go on seeing it." }
+            p { "Its home passes to this node with all its assets, and nobody changes it on the low node any more. It is published to the node that it came from, and that its assets came from, so that scientists go on seeing it." }
         },
         action: &format!("{}/adoption", address(id)),
         hidden: &[],
@@ -136,5 +163,5 @@ async fn adopt(form: Form, id: Path<Uuid>) -> Answer {
         .store
         .act(move |tx, here| publications::adopt(tx, &actor, here, id))
         .await?;
-    Ok(form.go_and_say(&address(id), &Notice::done("Its home is this node now.")))
+    Ok(form.go_and_say(&address(id), &Notice::done("Its home, and that of all its assets, is this node now.")))
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::acts::publications;
+use crate::domain::id::DatasetId;
 use crate::domain::object::Kind;
 use crate::domain::peer::ReviewAct;
 use crate::sync::batch::Change;
@@ -303,4 +305,15 @@ fn an_asset_may_join_a_dataset_that_was_adopted_meanwhile() {
     let asset = low.asset(dataset, "late");
     carry(&low, &high);
     assert_eq!(high.object(asset).unwrap().kind(), Kind::Asset);
+
+    // And is taken over as the dataset was, so that both nodes know one home of it.
+    let owner = high.owner();
+    high.act(move |tx, here| publications::adopt(tx, &owner, here, DatasetId(dataset)))
+        .unwrap();
+    carry(&high, &low);
+    for node in [&low, &high] {
+        assert_eq!(node.object(asset).unwrap().home, high.id);
+    }
+    assert_eq!(low.object(asset).unwrap().body, high.object(asset).unwrap().body);
+    assert!(owed(&low, &high).is_empty());
 }
