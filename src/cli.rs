@@ -35,6 +35,7 @@ pub mod print;
 mod profile;
 mod progress;
 mod project;
+mod recover;
 mod release;
 mod request;
 mod restore;
@@ -111,6 +112,8 @@ enum Command {
     Restore(restore::Arguments),
     /// Look whether a backup, or a node that does not run, is whole
     Check(backup::CheckArguments),
+    /// Let somebody into their account again whom nobody on the node may help; for whoever runs the machine
+    Recover(recover::Arguments),
     /// Set a new node up: make its owner's account
     Setup(setup::Arguments),
     /// Sign in, and remember the session
@@ -250,6 +253,7 @@ fn carry_out(common: &Common, command: Command) -> Result<(), Failure> {
         Command::Backup(arguments) => backup::backup(common, &arguments),
         Command::Restore(arguments) => restore::run(common, &arguments),
         Command::Check(arguments) => backup::run_check(common, &arguments),
+        Command::Recover(arguments) => recover::run(common, &arguments),
         Command::Setup(arguments) => setup::run(common, &arguments),
         Command::Login(arguments) => session::login(common, &arguments),
         Command::Logout => session::logout(&common.session()?),

@@ -5,6 +5,7 @@ pub mod chain;
 pub mod check;
 mod config;
 pub mod make;
+pub mod recover;
 pub mod restore;
 
 use std::io;

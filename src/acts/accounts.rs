@@ -2,6 +2,7 @@
 
 mod passwords;
 mod people;
+mod recovery;
 mod second_factor;
 mod set_up;
 mod sign_in;
@@ -30,6 +31,7 @@ pub use people::{
     Change, NewUser, ProfileChange, Wanted, administer, change_profile, create_user, delete_user, list,
     may_create_user, user,
 };
+pub use recovery::{Recovered, recover};
 pub use second_factor::{
     add_second_factor, confirm_second_factor, has_second_factor, prove_second_factor, remove_second_factor,
 };
@@ -45,6 +47,7 @@ impl From<AccountError> for Refusal {
             AccountError::Denied(denied) => return denied.into(),
             AccountError::LastOwner => "last_owner",
             AccountError::Oneself => "oneself",
+            AccountError::Deactivated => "deactivated",
         };
         Self::conflict(word, error.to_string())
     }

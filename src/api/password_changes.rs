@@ -120,7 +120,7 @@ async fn forgotten(
 
 /// What whoever asks for a token is told, whether there is such an account or not.
 pub const ASKED: &str = "if there is such an account and this node has mail, a token is on its way; otherwise ask somebody who may \
-                         create users here for one";
+                         create users here for one, or, if nobody else may, whoever runs the machine (`poundlock recover`)";
 
 /// Has a token mailed to the account under an address, if there is one and the node sends mail. Whoever asks is not told.
 ///

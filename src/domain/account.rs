@@ -34,6 +34,9 @@ pub enum AccountError {
     /// People do not deactivate themselves: they would be locked out in the middle of it.
     #[error("nobody deactivates themselves; ask another person who may")]
     Oneself,
+    /// The account was deactivated by people who can activate it again.
+    #[error("this account is deactivated, which an owner of the node decides: `poundlock user set EMAIL --active true`")]
+    Deactivated,
 }
 
 /// Whether an actor may act on somebody else's account: give them a role, deactivate them, hand them a new password. They
@@ -66,6 +69,20 @@ pub fn may_become(
         return Err(AccountError::Oneself);
     }
     Ok(())
+}
+
+/// Whether whoever runs the machine may open an account again that its person cannot get into. One that was deactivated stays
+/// so as long as an owner is there to decide on it; the owner that a node has none beside is activated, too.
+///
+/// # Errors
+/// An owner has to activate it first.
+pub fn may_be_recovered(theirs: &Account, owners: u64) -> Result<(), AccountError> {
+    let alone = theirs.role == Preset::Owner.id() && owners == 0;
+    if theirs.active || alone {
+        Ok(())
+    } else {
+        Err(AccountError::Deactivated)
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +132,21 @@ mod tests {
         }
         // An owner who is deactivated already is none that the node depends on.
         assert_eq!(may_become(&owner, other, &inactive, None, 1), Ok(()));
+    }
+
+    #[test]
+    fn the_machine_activates_nobody_whom_an_owner_could() {
+        for (preset, active, owners, expected) in [
+            (Preset::Owner, true, 1, true),
+            (Preset::User, true, 1, true),
+            (Preset::Owner, false, 0, true),
+            (Preset::Owner, false, 1, false),
+            (Preset::User, false, 1, false),
+            (Preset::User, false, 0, false),
+        ] {
+            let may = may_be_recovered(&account(preset, active), owners);
+            assert_eq!(may.is_ok(), expected, "{preset:?} {active} {owners}");
+        }
     }
 
     #[test]

@@ -163,6 +163,7 @@ actions! {
     PASSWORD_CHANGED = "password.changed";
     PASSWORD_RESET_OFFERED = "password_reset.offered";
     PASSWORD_RESET = "password.reset";
+    ACCOUNT_RECOVERED = "account.recovered";
     SECOND_FACTOR_ADDED = "second_factor.added";
     SECOND_FACTOR_REMOVED = "second_factor.removed";
     RECOVERY_CODE_USED = "recovery_code.used";

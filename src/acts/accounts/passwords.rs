@@ -81,7 +81,7 @@ pub struct Offer {
     pub expires_at: Timestamp,
 }
 
-fn offer(tx: &mut Tx<'_>, here: &Here, user: UserId, token: &Hash) -> Result<Offer, Refusal> {
+pub(super) fn offer(tx: &mut Tx<'_>, here: &Here, user: UserId, token: &Hash) -> Result<Offer, Refusal> {
     withdraw_offer(tx, user)?;
     let expires_at = here.now.saturating_add(RESET_LIFETIME).unwrap_or(here.now);
     let reset = Reset { user, expires_at };

@@ -305,7 +305,7 @@ fn replace(
     }
 }
 
-fn owners(read: &impl Read) -> Result<u64, Refusal> {
+pub(super) fn owners(read: &impl Read) -> Result<u64, Refusal> {
     let mut count = 0;
     read.for_each(
         &HOLDERS,

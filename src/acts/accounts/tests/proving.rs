@@ -302,3 +302,57 @@ fn a_lost_second_factor_is_removed_by_those_above() {
     remove(&lab, &owner, OLGA, Some("050471")).unwrap();
     assert_eq!(word(remove(&lab, &owner, OLGA, None)), "no_second_factor");
 }
+
+#[test]
+fn whoever_runs_the_machine_lets_the_only_owner_in_again() {
+    let mut lab = Lab::ready();
+    lab.now = Timestamp::from_second(59).unwrap();
+    let olga = lab.actor(OLGA);
+    lab.create(Some(&olga), 11, None).unwrap();
+    lab.act(move |tx, here| {
+        add_second_factor(tx, &olga, SecondFactor::new(SECRET))?;
+        confirm_second_factor(tx, &olga, here, "287082", Vec::new(), None)
+    })
+    .unwrap();
+    lab.now = Timestamp::from_second(1_111_111_111).unwrap();
+    lab.sign_in_with(OLGA, "open", Some("050471")).unwrap();
+    let recover = |lab: &Lab, email: &'static str, token: &str| {
+        let token = reset_token_hash(token);
+        lab.act(move |tx, here| recover(tx, here, email, &token))
+    };
+    assert!(matches!(
+        recover(&lab, "nobody@example.org", "t"),
+        Err(Refusal::NotFound { .. })
+    ));
+    assert!(lab.who("open").is_some(), "nothing was changed");
+
+    let recovered = recover(&lab, "OLGA@example.org", "t").unwrap();
+    assert!(recovered.second_factor_removed && !recovered.activated);
+    assert!(lab.who("open").is_none(), "sessions have ended");
+    let token = reset_token_hash("t");
+    assert_eq!(check_reset(&lab.view(), &token, lab.now).unwrap(), id(OLGA));
+    let chosen = lab.act(move |tx, here| reset_password(tx, here, &token, "new".into()));
+    chosen.unwrap();
+    lab.sign_in(OLGA, "back").unwrap();
+    assert!(lab.actions().iter().any(|word| word == "account.recovered"));
+
+    // Who is deactivated stays so while an owner is there who can decide on it.
+    let owner = lab.actor(OLGA);
+    let off = Change {
+        active: Some(false),
+        ..Change::default()
+    };
+    lab.administer(&owner, 11, off).unwrap();
+    assert_eq!(word(recover(&lab, "p11@example.org", "u")), "deactivated");
+    // A store whose only owner is deactivated has nobody else.
+    lab.act(|tx, _| {
+        let account = Account {
+            active: false,
+            ..account(tx, id(OLGA))?
+        };
+        Ok(tx.put(&ACCOUNTS, &id(OLGA).0, &account)?)
+    })
+    .unwrap();
+    assert!(recover(&lab, "olga@example.org", "v").unwrap().activated);
+    lab.sign_in(OLGA, "again").unwrap();
+}
