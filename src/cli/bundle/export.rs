@@ -1,5 +1,6 @@
 //! `poundlock bundle export`: releases, then the bundle, then onto the medium.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -18,7 +19,7 @@ use crate::domain::hash::Hash;
 pub(in crate::cli) struct Arguments {
     /// The peer: its id or name
     peer: String,
-    /// The file to write, or the folder to write it in under its own name; nothing is overwritten
+    /// The folder to write it in under its own name, or the file to write, ending in `.bundle`; nothing is overwritten
     #[arg(long, value_name = "FILE|FOLDER")]
     to: PathBuf,
     #[command(flatten)]
@@ -63,16 +64,8 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failur
     let client = &session.client;
     let peer = names::peer(client, &arguments.peer)?;
     // The medium is tried first: one that takes nothing must not cost a release or a bundle's number.
-    let is_folder = arguments.to.is_dir();
-    if !is_folder {
-        medium::must_be_new(&arguments.to)?;
-    }
-    let folder = if is_folder {
-        arguments.to.as_path()
-    } else {
-        medium::folder_of(&arguments.to)
-    };
-    let arriving = medium::begin(folder)?;
+    let place = Place::of(&arguments.to)?;
+    let arriving = medium::begin(place.folder)?;
     let signer = PublicIdentity::from_text(&client.text("/node/identity")?)
         .map_err(|error| Failure::failed(format!("the node's identity cannot be read: {error}")))?;
 
@@ -84,11 +77,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failur
     wanted.insert("full".to_owned(), arguments.full.into());
     let mut exported = client.post(&format!("/peers/{}/exports", part(&peer)), &wanted.into())?;
     let name = own_name(&exported)?;
-    let target = if is_folder {
-        folder.join(&name)
-    } else {
-        arguments.to.clone()
-    };
+    let target = place.file(&name);
     let incoming = client.bytes(&format!("/exports/{}", part(&name)))?;
     incoming.copy(arriving.file(), &target)?;
     medium::settle(&arriving)?;
@@ -97,6 +86,56 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failur
     exported["file"] = json!(target);
     exported["released"] = json!(released);
     session.out.show(&exported, told)
+}
+
+/// Where the bundle goes.
+#[derive(Debug)]
+struct Place<'a> {
+    folder: &'a Path,
+    /// A new file that was named; none where the bundle keeps the name that the node gave it.
+    named: Option<&'a Path>,
+}
+
+impl<'a> Place<'a> {
+    /// A stick that is not in has no folder. Its name must not become that of a file on this disk, so a file says by its ending
+    /// that it is meant as one.
+    fn of(to: &'a Path) -> Result<Self, Failure> {
+        if to.is_dir() {
+            return Ok(Self {
+                folder: to,
+                named: None,
+            });
+        }
+        if to.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(no_folder(to, ""));
+        }
+        medium::must_be_new(to)?;
+        let is_bundle = |ending: &OsStr| ending.eq_ignore_ascii_case("bundle");
+        if !to.extension().is_some_and(is_bundle) {
+            return Err(no_folder(to, " (A file to write must end in .bundle.)"));
+        }
+        let folder = medium::folder_of(to);
+        if !folder.is_dir() {
+            return Err(no_folder(folder, ""));
+        }
+        Ok(Self {
+            folder,
+            named: Some(to),
+        })
+    }
+
+    /// The file to write, which the node calls `own_name`.
+    fn file(&self, own_name: &str) -> PathBuf {
+        self.named
+            .map_or_else(|| self.folder.join(own_name), Path::to_path_buf)
+    }
+}
+
+fn no_folder(folder: &Path, more: &str) -> Failure {
+    Failure::failed(format!(
+        "there is no folder {}; is the stick in?{more}",
+        folder.display()
+    ))
 }
 
 /// Releases one part. What was released before stays so: the same command may be given again after the medium failed.
@@ -187,6 +226,31 @@ mod tests {
         ] {
             assert!(wrong.parse::<Release>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_stick_that_is_not_in_becomes_no_file() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        std::fs::write(at("there.bundle"), b"a bundle").unwrap();
+        for (to, told) in [
+            ("nostick", "there is no folder"),
+            ("nostick/", "there is no folder"),
+            ("nostick.bundle/", "there is no folder"),
+            ("there.bundle/", "there is no folder"),
+            ("nostick/up.bundle", "there is no folder"),
+            ("there.bundle", "exists already"),
+        ] {
+            let refused = Place::of(&at(to)).unwrap_err().to_string();
+            assert!(refused.contains(told), "{to}: {refused}");
+        }
+        let refused = Place::of(&at("nostick/up.bundle")).unwrap_err().to_string();
+        assert!(refused.contains("nostick; is the stick in?"), "{refused}");
+
+        let folder = Place::of(root.path()).unwrap().file("own.bundle");
+        assert_eq!(folder, at("own.bundle"));
+        let file = at("up.bundle");
+        assert_eq!(Place::of(&file).unwrap().file("own.bundle"), file);
     }
 
     #[test]
