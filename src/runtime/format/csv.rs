@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
-use ::csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord};
+use ::csv::{ByteRecord, ErrorKind, Position, Reader, ReaderBuilder, StringRecord};
 
 use super::glance::{Cell, Glance, Window};
 use super::sink::Sink;
@@ -54,6 +54,8 @@ impl<R: Read> Read for Bounded<R> {
 pub(super) struct Records<R> {
     reader: Reader<Bounded<R>>,
     record: StringRecord,
+    /// Where the record begins that was read last, if one was.
+    begins: Option<Position>,
     /// The length of the byte order mark.
     mark: u64,
 }
@@ -79,6 +81,7 @@ impl<R: Read + Seek> Records<R> {
                 .buffer_capacity(BUFFER)
                 .from_reader(bounded),
             record: StringRecord::new(),
+            begins: None,
             mark,
         })
     }
@@ -87,10 +90,49 @@ impl<R: Read + Seek> Records<R> {
     pub(super) fn next(&mut self) -> Result<Option<&StringRecord>, FormatError> {
         self.reader.get_mut().left = RECORD_MAX;
         match self.reader.read_record(&mut self.record) {
-            Ok(true) => Ok(Some(&self.record)),
+            Ok(true) => {
+                self.begins = self.record.position().cloned();
+                Ok(Some(&self.record))
+            }
             Ok(false) => Ok(None),
             Err(error) => Err(self.explain(error)),
         }
+    }
+
+    /// Refuses a file that ends inside quotes: its last record has swallowed all lines after the mark that opens them, and
+    /// other readers do not read it. To be asked after the last record.
+    pub(super) fn end(&mut self) -> Result<(), FormatError> {
+        let Some(begins) = self.begins.clone() else {
+            return Ok(());
+        };
+        let open = self.is_left_open(&begins);
+        if open.map_err(FormatError::io("reading the file"))? {
+            return Err(self.left_open(&begins));
+        }
+        Ok(())
+    }
+
+    fn left_open(&mut self, begins: &Position) -> FormatError {
+        let problem = "a quotation mark opens in this record, and the file ends before one closes it; close it, or write a \
+                       quotation mark that is part of a value twice, in a value in quotes";
+        malformed_at(self.line(Some(begins)), problem)
+    }
+
+    /// Whether the record that begins there reaches the end of the file inside quotes. It is read again with a line more behind
+    /// the file: quotes that are open swallow that line too.
+    fn is_left_open(&mut self, begins: &Position) -> io::Result<bool> {
+        const MORE: &[u8] = b"\nx";
+        let source = &mut self.reader.get_mut().source;
+        let length = source.seek(SeekFrom::End(0))?;
+        let start = self.mark + begins.byte();
+        source.seek(SeekFrom::Start(start))?;
+        let rest = length.saturating_sub(start);
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .buffer_capacity(BUFFER)
+            .from_reader(source.take(rest).chain(MORE));
+        reader.read_byte_record(&mut ByteRecord::new())?;
+        Ok(reader.position().byte() == rest + MORE.len() as u64)
     }
 
     /// What is wrong with the record that was read last.
@@ -111,11 +153,16 @@ impl<R: Read + Seek> Records<R> {
             }
             ErrorKind::Io(error) => FormatError::io("reading the file")(error),
             ErrorKind::UnequalLengths {
-                expected_len, len, ..
-            } => malformed_at(
-                line,
-                format!("it has {len} fields, and the first line has {expected_len}"),
-            ),
+                expected_len,
+                len,
+                pos,
+            } => match pos {
+                Some(begins) if self.is_left_open(&begins).unwrap_or(false) => self.left_open(&begins),
+                _ => malformed_at(
+                    line,
+                    format!("it has {len} fields, and the first line has {expected_len}"),
+                ),
+            },
             ErrorKind::Utf8 { err, .. } => {
                 malformed_at(line, format!("field {} is not UTF-8 text", err.field() + 1))
             }
@@ -219,6 +266,7 @@ pub(super) fn inspect(source: impl Read + Seek) -> Result<Inspected, FormatError
         None => return Err(malformed("it has no header")),
     };
     check_names(&names).map_err(|problem| records.wrong(problem))?;
+    check_separator(names.iter().map(String::as_str)).map_err(|problem| records.wrong(problem))?;
     let mut guesses = vec![Guess::START; names.len()];
     let mut rows = 0;
     while let Some(record) = records.next()? {
@@ -227,6 +275,7 @@ pub(super) fn inspect(source: impl Read + Seek) -> Result<Inspected, FormatError
             guess.see(text);
         }
     }
+    records.end()?;
     let header_is_evident = guesses
         .iter()
         .any(|guess| guess.any && guess.dtype() != ColumnType::Text);
@@ -299,6 +348,27 @@ fn check_names(names: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// Refuses a line of one cell that looks like several: spreadsheets of much of Europe put other marks than commas between the
+/// values of what they call CSV.
+fn check_separator<'a>(first_line: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
+    let mut cells = first_line.into_iter();
+    let (Some(name), None) = (cells.next(), cells.next()) else {
+        return Ok(());
+    };
+    let (mark, other) = if name.contains(';') {
+        ("semicolons", ';')
+    } else if name.contains('\t') {
+        ("tabs", '\t')
+    } else {
+        return Ok(());
+    };
+    let count = name.split(other).count();
+    Err(format!(
+        "it has {mark} where a CSV has commas, so that its {count} columns are read as one; save it with commas between \
+         the values (decimals with points)"
+    ))
+}
+
 /// The cells of the first line, if there is one.
 pub(super) fn first_line(source: impl Read + Seek) -> Result<Option<StringRecord>, FormatError> {
     Ok(Records::of(source)?.next()?.cloned())
@@ -318,17 +388,14 @@ pub(super) fn write_float32(
             Some(record) => {
                 rows += 1;
                 columns = record.len() as u64;
-                record.iter().position(|text| float32(text).is_none())
+                no_numbers(record)
             }
         };
-        if let Some(column) = wrong {
-            let problem = format!(
-                "field {} is no number that a float32 holds, and a CSV without a header is a tensor of those",
-                column + 1
-            );
+        if let Some(problem) = wrong {
             return Err(records.wrong(problem));
         }
     }
+    records.end()?;
     if rows == 0 {
         return Err(malformed("it is empty"));
     }
@@ -349,6 +416,18 @@ pub(super) fn write_float32(
         dtype: "float32".to_owned(),
         shape: vec![rows, columns],
     })
+}
+
+/// Why a record is none of numbers.
+fn no_numbers(record: &StringRecord) -> Option<String> {
+    let column = record.iter().position(|text| float32(text).is_none())?;
+    let no_number = || {
+        format!(
+            "field {} is no number that a float32 holds, and a CSV without a header is a tensor of those",
+            column + 1
+        )
+    };
+    Some(check_separator(record.iter()).err().unwrap_or_else(no_number))
 }
 
 /// A cell as a `float32`; none if it is no number, or a finite one that is too large.
@@ -425,6 +504,62 @@ mod tests {
         assert!(table("").is_err());
         let told = inspect(io::Cursor::new(b"a\n1\n\xff\n")).unwrap_err().to_string();
         assert!(told.contains("line 3: field 1 is not UTF-8"), "{told}");
+    }
+
+    #[test]
+    fn a_file_that_ends_inside_quotes_is_refused_with_the_line() {
+        for (text, line) in [
+            ("id,name\n1,\"Ann\n2,Bob\n", 2),
+            ("id,name\r\n1,Ann\r\n\r\n2,\"Bob\"\"", 4),
+            ("\u{feff}id,name\n\n1,\"Ann", 3),
+            ("id,name\n1,Ann\n\"2,Bob\n3,Cid\n", 3),
+            ("id,\"name\n", 1),
+        ] {
+            let told = table(text).unwrap_err().to_string();
+            assert!(
+                told.contains(&format!("line {line}: a quotation mark")),
+                "{text:?}: {told}"
+            );
+        }
+        let told = float32s("1,2\n3,\"4\n").unwrap_err().to_string();
+        assert!(told.contains("line 2: a quotation mark"), "{told}");
+        for text in [
+            "a,b\n1,\"x\"",
+            "a,b\n1,\"x\"\n",
+            "a,b\n1,\"x\"\r\n\r\n\n",
+            "a,b\n1,\"x\nx\"",
+            "a,b\n1,\"x\"\"\"",
+            "a,b\n1,5\" 3",
+            "a,b\n1,\"\nx\"\"\"\n\n",
+        ] {
+            assert!(table(text).is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn values_with_other_marks_than_commas_between_them_are_no_single_column() {
+        for (text, mark) in [
+            ("id;name;ward\n1;Ann;A\n", "semicolons"),
+            ("id;weight\n1;70,5\n", "semicolons"),
+            ("\"id\";\"name\"\n1;\"Ann\"\n", "semicolons"),
+            ("id\tname\n1\tAnn\n", "tabs"),
+        ] {
+            let told = table(text).unwrap_err().to_string();
+            assert!(
+                told.contains("line 1: ") && told.contains(mark),
+                "{text:?}: {told}"
+            );
+            assert!(told.contains("save it with commas between the values"), "{told}");
+        }
+        let told = float32s("1;2\n3;4\n").unwrap_err().to_string();
+        assert!(told.contains("semicolons"), "{told}");
+        assert!(table("a;b,c\n1,2\n").is_ok(), "commas tell the columns apart");
+
+        // A result is what code has written: it is not lost for the name of its column.
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("result");
+        let mut sink = Sink::create(&target, 100).unwrap();
+        write_again(b"rate; per year\n0.5\n", &mut sink).unwrap();
     }
 
     #[test]
