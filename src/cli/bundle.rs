@@ -1,6 +1,8 @@
 //! `poundlock bundle`: what goes out and what comes in, as files.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -44,7 +46,8 @@ pub(super) enum Verb {
     Export(export::Arguments),
     /// Take a bundle off a medium into its sender's inbox; a repeated one changes nothing
     Import {
-        /// The bundle
+        /// The bundle, or the folder that holds it and no other
+        #[arg(value_name = "FILE|FOLDER")]
         file: PathBuf,
     },
     /// Look at a bundle without taking it; needs no node
@@ -105,9 +108,51 @@ fn listed(roots: &[String]) -> String {
 }
 
 /// The file is read once, into the node's quarantine; nothing looks at the medium again.
-fn import(session: &Session, file: &std::path::Path) -> Result<(), Failure> {
+fn import(session: &Session, file: &Path) -> Result<(), Failure> {
+    let only = if file.is_dir() { Some(only_in(file)?) } else { None };
+    if let Some(only) = &only {
+        session.out.remark(&format!("Importing {}.", only.display()));
+    }
+    let file = only.as_deref().unwrap_or(file);
     let imported = session.client.send_file(Method::POST, "/imports", file)?;
     session.out.show(&imported, told)
+}
+
+/// The most names that a message lists.
+const NAMES_MAX: usize = 20;
+
+/// The one bundle in a folder, told by its ending: which of several is meant, only whoever carried them knows.
+fn only_in(folder: &Path) -> Result<PathBuf, Failure> {
+    let failed = |error: io::Error| Failure::file(folder, &error);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let is_bundle = |ending: &OsStr| ending.eq_ignore_ascii_case("bundle");
+        if path.extension().is_some_and(is_bundle) && path.is_file() {
+            names.extend(path.file_name().map(OsStr::to_owned));
+        }
+    }
+    names.sort_unstable();
+    match names.as_slice() {
+        [only] => Ok(folder.join(only)),
+        [] => Err(Failure::failed(format!(
+            "{} is a folder without a file that ends in .bundle; name the file",
+            folder.display()
+        ))),
+        several => {
+            let mut listed: Vec<_> = several.iter().map(|name| name.to_string_lossy()).collect();
+            listed.truncate(NAMES_MAX);
+            if several.len() > NAMES_MAX {
+                listed.push("…".into());
+            }
+            Err(Failure::failed(format!(
+                "{} holds {} bundles; name the one to import: {}",
+                folder.display(),
+                several.len(),
+                listed.join(", ")
+            )))
+        }
+    }
 }
 
 /// What an import brought, for people.
@@ -136,6 +181,21 @@ fn told(imported: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_stands_for_the_only_bundle_in_it() {
+        let stick = tempfile::tempdir().unwrap();
+        let put = |name: &str| std::fs::write(stick.path().join(name), b"").unwrap();
+        put("notes.txt");
+        std::fs::create_dir(stick.path().join("old.bundle")).unwrap();
+        let none = only_in(stick.path()).unwrap_err().to_string();
+        assert!(none.contains("name the file"), "{none}");
+        put("b.bundle");
+        assert_eq!(only_in(stick.path()).unwrap(), stick.path().join("b.bundle"));
+        put("a.bundle");
+        let several = only_in(stick.path()).unwrap_err().to_string();
+        assert!(several.contains("a.bundle, b.bundle"), "{several}");
+    }
 
     #[test]
     fn a_repeated_bundle_is_told_to_change_nothing() {

@@ -168,6 +168,9 @@ impl Client {
         let failed = |error: io::Error| Failure::file(file, &error);
         let opened = File::open(file).map_err(failed)?;
         let metadata = opened.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
         let length = metadata.is_file().then_some(metadata.len());
         let what = file
             .file_name()
@@ -179,9 +182,12 @@ impl Client {
         if let Some(length) = length {
             request = request.header("Content-Length", length);
         }
-        let mut reader = progress.read(opened);
-        let response = self.run(request, SendBody::from_reader(&mut reader))?;
-        self.answer(response)
+        let mut reader = Local::of(progress.read(opened));
+        let sent = self.run(request, SendBody::from_reader(&mut reader));
+        match (sent, reader.failed) {
+            (Err(_), Some(error)) => Err(failed(error)),
+            (sent, _) => self.answer(sent?),
+        }
     }
 
     /// Fetches a text of at most 64 MiB.
@@ -283,6 +289,31 @@ impl Client {
             Code::Unreachable,
             format!("the node at {} cannot be reached: {error}", self.base),
         )
+    }
+}
+
+/// A file of this machine that is being sent. It keeps the error that reading it ended with, so that a medium that fails is not
+/// taken for a node that does.
+struct Local<R> {
+    reader: R,
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Local<R> {
+    fn of(reader: R) -> Self {
+        Self { reader, failed: None }
+    }
+}
+
+impl<R: Read> Read for Local<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer);
+        if let Err(error) = &read
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            self.failed = Some(io::Error::new(error.kind(), error.to_string()));
+        }
+        read
     }
 }
 

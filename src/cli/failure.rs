@@ -82,6 +82,9 @@ impl Failure {
 
     /// A file or folder cannot be used.
     pub fn file(path: &Path, error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::IsADirectory {
+            return Self::failed(format!("{} is a folder; name the file", path.display()));
+        }
         Self::failed(format!("{}: {error}", path.display()))
     }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::backups::sound;
 use crate::node::{Node, OWNER, PASSWORD, Ran};
 use crate::person::Person;
-use crate::world::{World, inbox};
+use crate::world::{World, inbox, text};
 
 /// A file system in memory, of a size that can be changed.
 struct Disk(PathBuf);
@@ -266,4 +266,61 @@ fn a_node_whose_disk_is_full_says_so_and_loses_nothing() {
     person.post("/datasets", &json!({"name": "after", "description": ""}));
     node.stop();
     sound(&node, &node.folder());
+}
+
+#[test]
+fn a_stick_that_is_not_in_costs_neither_a_number_nor_a_release() {
+    let world = World::new();
+    let pima = world.publish_pima();
+    let code = world.code(
+        "mean_glucose.py",
+        "mean_glucose",
+        &pima.asset,
+        &json!("single_execution"),
+    );
+    let request = world.request(&world.project(), &code, "Teaching");
+    world.carry_up();
+    world.approve(&request);
+    let run = world.run(&request);
+    let (run, hash) = (text(&run["id"]), text(&run["result"]["hash"]));
+    let release = format!("{run}:result={hash}");
+    let to_a_stick = |to: &Path| {
+        let to = to.display().to_string();
+        let command = [
+            "bundle",
+            "export",
+            &world.low_id,
+            "--release",
+            &release,
+            "--to",
+            &to,
+        ];
+        world.high.run(OWNER, &command)
+    };
+    let refused = |ran: Ran, code: i32, told: &str| {
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    };
+    let peer = format!("/peers/{}", world.low_id);
+    let before = world.owner.get(&peer)["last_sent"].clone();
+    let root = world.root.path();
+    for place in ["not-in", "not-in/", "not-in/down.bundle"] {
+        refused(to_a_stick(&root.join(place)), 1, "is the stick in?");
+        assert!(!root.join("not-in").exists(), "{place}");
+    }
+    assert_eq!(world.owner.get(&format!("/runs/{run}"))["releases"], json!([]));
+    assert_eq!(world.owner.get(&peer)["last_sent"], before, "no number is used");
+
+    // A folder may be named both ways; one that holds one bundle stands for it.
+    let stick = root.join("only");
+    std::fs::create_dir(&stick).unwrap();
+    let folder = stick.display().to_string();
+    let import = ["bundle", "import", &folder];
+    refused(world.low.run(OWNER, &import), 1, "name the file");
+    let written = to_a_stick(&stick).json();
+    assert_eq!(written["released"][0]["job"], json!(run), "{written:#}");
+    refused(world.high.run(OWNER, &import), 7, "wrote this bundle itself");
+    assert_eq!(world.low.run(OWNER, &import).json()["state"], "received");
+    let asset = ["asset", "private", &pima.asset, &folder, "--format", "csv"];
+    refused(world.high.run(OWNER, &asset), 1, "is a folder; name the file");
 }

@@ -66,7 +66,7 @@ fn bundles_of_the_wrong_hands_are_refused() {
         "bundle_direction",
     );
     let own = std::fs::read(stage.world.export_down()).unwrap();
-    watch.refuses("its own, sent back", &own, "bundle_signature");
+    watch.refuses("its own, sent back", &own, "bundle_own");
     let both = craft::age_file(&craft::compressed_stream(&next.plain()), &[&stage.high, &other]);
     watch.refuses(
         "for two recipients",

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use poundlock_transport::{
     BlobHash, Header, Limits, PublicIdentity, ReceiveError, Received as Copied, Refusal as SinkRefusal, Sink,
-    UnpackError, VerifyError, default_workers,
+    UnpackError, VerifyError, check_signature, default_workers,
 };
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{Syncer, public_identity};
 use crate::actors::ActError;
@@ -93,9 +94,11 @@ impl Syncer {
         for (_, peer) in &peers {
             identities.push(public_identity(peer).map_err(ActError::internal)?);
         }
-        let verified = copied
-            .verify(&identities.iter().collect::<Vec<&PublicIdentity>>())
-            .map_err(not_verified)?;
+        let verified = match copied.verify(&identities.iter().collect::<Vec<&PublicIdentity>>()) {
+            Ok(verified) => verified,
+            Err(_) if self.has_signed(quarantined)? => return Err(own_bundle()),
+            Err(error) => return Err(not_verified(error)),
+        };
         let sender = verified.signer().node();
         seen.sender = Some(sender);
         check_trust(&peers, sender)?;
@@ -134,6 +137,18 @@ impl Syncer {
             known: receipt.known,
             blobs: usize::try_from(unpacked.header().outgoing.contents.blobs).unwrap_or(usize::MAX),
         })
+    }
+
+    /// Whether this node wrote the file itself: on a stick that goes to and fro its own bundles lie beside its peer's.
+    fn has_signed(&self, file: &Path) -> Result<bool, ActError> {
+        let mut own = Vec::new();
+        for keys in [Some(self.identity()?), self.previous_identity()?]
+            .into_iter()
+            .flatten()
+        {
+            own.push(keys.public(None, Uuid::nil()).map_err(ActError::internal)?);
+        }
+        Ok(check_signature(file, &own.iter().collect::<Vec<_>>()).is_ok())
     }
 
     /// What the records and blobs of a bundle may take of the disk.
@@ -384,6 +399,14 @@ fn not_received(error: ReceiveError) -> ActError {
         _ => "bundle_not_one",
     };
     Refusal::conflict(word, error.to_string()).into()
+}
+
+fn own_bundle() -> ActError {
+    Refusal::conflict(
+        "bundle_own",
+        "this node wrote this bundle itself; import it on the node that it was written for",
+    )
+    .into()
 }
 
 fn not_verified(error: VerifyError) -> ActError {

@@ -1,6 +1,7 @@
 //! `poundlock dataset import` and `poundlock dataset mocks`: whole datasets in archives.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -111,7 +112,11 @@ pub(in crate::cli) struct Mocks {
 pub(super) fn import(session: &Session, wanted: &Import) -> Result<(), Failure> {
     if let Some(mocks) = &wanted.mocks {
         // Before the first archive is on its way for nothing.
-        File::open(mocks).map_err(|error| Failure::file(mocks, &error))?;
+        let opened = File::open(mocks).and_then(|file| file.metadata());
+        let metadata = opened.map_err(|error| Failure::file(mocks, &error))?;
+        if metadata.is_dir() {
+            return Err(Failure::file(mocks, &io::ErrorKind::IsADirectory.into()));
+        }
     }
     let mut asked = wanted.headers.asked();
     asked.extend(wanted.name.clone().map(|name| ("name", name)));
