@@ -75,12 +75,14 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     };
     let path = pattern.strip_prefix(super::PREFIX).unwrap_or(&pattern);
     let Some(needs) = permissions::needs(request.method().as_str(), path) else {
-        return if permissions::methods(path).is_empty() {
-            Err(Problem::internal(&Unlisted(path.to_owned())))
+        let mut known: Vec<_> = permissions::methods(path).iter().map(|row| row.method).collect();
+        known.sort_unstable();
+        // Answered here: further on another pattern may fit the address, whose handler asks who an unknown caller is.
+        return Err(if known.is_empty() {
+            Problem::internal(&Unlisted(path.to_owned()))
         } else {
-            // Another method: answered with 405.
-            Ok(())
-        };
+            Problem::method_not_allowed(known.join(", "))
+        });
     };
     if needs == Needs::Nothing {
         return Ok(());

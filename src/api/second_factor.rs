@@ -218,7 +218,8 @@ async fn remove_for(context: web::Data<Context>, SignedIn(actor): SignedIn, id: 
     let id = UserId(*id);
     if id == actor.user {
         return Err(Problem::not_found(
-            "your own second factor is removed with your password and a code: DELETE /users/me/second-factor",
+            "your own second factor is removed with your password and a code: `poundlock second-factor remove`, or POST \
+             /api/v1/users/me/second-factor/removal",
         ));
     }
     context

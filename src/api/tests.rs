@@ -229,11 +229,16 @@ async fn bad_input_is_named() {
     assert_eq!(refused.1["errors"][0]["field"], "limt");
     let text = TestRequest::post().uri("/api/v1/users").set_payload("{}");
     assert_eq!(word(&send!(app, text)), (415, "invalid"));
-    let wrong_method = TestRequest::put().uri("/api/v1/users");
-    assert_eq!(
-        word(&send!(app, by(wrong_method, &token))),
-        (405, "method_not_allowed")
-    );
+    // Of the second, another address with the method fits: that of somebody called `me`.
+    for (wrong_method, path, allowed) in [
+        (TestRequest::put(), "/users", "GET, POST"),
+        (TestRequest::delete(), "/users/me/second-factor", "POST, PUT"),
+    ] {
+        let answer = send!(app, by(wrong_method.uri(&format!("/api/v1{path}")), &token));
+        assert_eq!(word(&answer), (405, "method_not_allowed"), "{path}");
+        let detail = answer.1["detail"].as_str().unwrap();
+        assert!(detail.ends_with(allowed), "{path}: {detail}");
+    }
 }
 
 #[actix_web::test]

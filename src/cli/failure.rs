@@ -113,7 +113,11 @@ impl Failure {
             _ => Code::Failed,
         };
         let detail = problem["detail"].as_str().or(problem["title"].as_str());
-        let message = detail.map_or_else(|| format!("the node answered {status}"), str::to_owned);
+        let message = match (mend(word_of(&problem)), detail) {
+            (Some(mend), _) => mend.to_owned(),
+            (None, Some(detail)) => detail.to_owned(),
+            (None, None) => format!("the node answered {status}"),
+        };
         Self {
             code,
             message,
@@ -164,6 +168,19 @@ impl Failure {
     }
 }
 
+/// What to do on the command line, where the node's own words are for those who speak REST.
+fn mend(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "not_signed_in" => {
+            "you are not signed in at this node, or the session is over; sign in: poundlock login EMAIL"
+        }
+        "second_factor_needed" => {
+            "this account has a second factor; give what the authenticator shows, or a recovery code, with --code"
+        }
+        _ => return None,
+    })
+}
+
 fn word_of(problem: &Value) -> &str {
     let kind = problem["type"].as_str().unwrap_or_default();
     kind.rsplit(':').next().unwrap_or_default()
@@ -180,6 +197,24 @@ impl std::error::Error for Failure {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mend_is_a_command_and_programs_get_the_nodes_own_words() {
+        let refused = |word: &str| {
+            let problem =
+                json!({"type": format!("urn:poundlock:problem:{word}"), "detail": "POST, as `code`"});
+            Failure::problem(401, problem)
+        };
+        for (word, mend) in [
+            ("not_signed_in", "poundlock login"),
+            ("second_factor_needed", "--code"),
+        ] {
+            let failure = refused(word);
+            assert!(failure.to_string().contains(mend), "{failure}");
+            assert_eq!(failure.problem.unwrap()["detail"], "POST, as `code`");
+        }
+        assert_eq!(refused("sign_in_refused").to_string(), "POST, as `code`");
+    }
 
     #[test]
     fn what_the_node_says_decides_the_exit_code() {

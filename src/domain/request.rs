@@ -67,7 +67,9 @@ pub enum Subject {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// It was withdrawn before.
-    #[error("the request was withdrawn; resubmit it as a new one that names this as its predecessor")]
+    #[error(
+        "the request was withdrawn; its requester can resubmit it as a new one that names this as its predecessor"
+    )]
     Withdrawn,
     /// The output policy allows no further run.
     #[error("the output policy of the code allows {allowed} successful run(s), which were asked for already")]
@@ -333,7 +335,7 @@ impl Approval {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAuthorised {
     /// There is no standing approval by this node.
-    #[error("the request is {0}; approve it on this node before private data is touched for it")]
+    #[error("the request is {0}; {mend}", mend = mend_of(.0))]
     NotApproved(&'static str),
     /// The code is not the one that was decided on.
     #[error("the approval was given for other code than the request has now; decide again")]
@@ -341,6 +343,15 @@ pub enum NotAuthorised {
     /// The asset has changed since the decision on it.
     #[error("the approval was given for another revision of the asset than is here now; decide again")]
     OtherObject,
+}
+
+/// What can be done about a request that is not approved.
+fn mend_of(state: &str) -> &'static str {
+    match state {
+        "withdrawn" => "its requester can resubmit it as a new one that names this as its predecessor",
+        "deleted" => "no private data is touched for it any more",
+        _ => "approve it on this node before private data is touched for it",
+    }
 }
 
 /// What a request that is about to touch private data is about, as it is now.

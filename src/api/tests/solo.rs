@@ -92,11 +92,13 @@ async fn a_solo_node_shows_neither_keys_nor_epoch_and_has_none_of_the_keys() {
     assert_eq!(std::fs::read_dir(folder.keys()).unwrap().count(), 0);
     assert!(lab.running.node().syncer.is_none());
     assert!(folder.private().is_some() && lab.running.node().attachments.is_some());
-    let wrong_method = TestRequest::put().uri("/api/v1/users");
-    assert_eq!(
-        word(&send!(app, by(wrong_method, &owner))),
-        (405, "method_not_allowed")
-    );
+    for (wrong_method, path) in [
+        (TestRequest::put(), "/api/v1/users"),
+        (TestRequest::get(), "/api/v1/imports"),
+    ] {
+        let answer = send!(app, by(wrong_method.uri(path), &owner));
+        assert_eq!(word(&answer), (405, "method_not_allowed"), "{path}");
+    }
     assert_eq!(word(&send!(app, by(get("/nowhere"), &owner))), (404, "not_found"));
 }
 

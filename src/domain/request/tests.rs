@@ -263,3 +263,16 @@ fn private_data_is_touched_for_exactly_what_this_node_approved() {
         "what another node decided authorises nothing here"
     );
 }
+
+#[test]
+fn a_refusal_names_only_what_its_reader_can_do() {
+    let withdrawn = NotAuthorised::NotApproved("withdrawn").to_string();
+    assert!(withdrawn.contains("its requester can resubmit it"), "{withdrawn}");
+    assert!(!withdrawn.contains("approve it"), "{withdrawn}");
+    let deleted = NotAuthorised::NotApproved("deleted").to_string();
+    assert!(!deleted.contains("approve it"), "{deleted}");
+    let pending = NotAuthorised::NotApproved("pending").to_string();
+    assert!(pending.contains("approve it on this node"), "{pending}");
+    let decided = RequestError::Withdrawn.to_string();
+    assert!(decided.contains("its requester can resubmit it"), "{decided}");
+}
