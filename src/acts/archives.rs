@@ -177,8 +177,8 @@ pub struct ListedAsset {
     pub object: Object,
     /// Its body.
     pub asset: Asset,
-    /// Its private data; none for those who may see the mock alone.
-    pub private: Option<PrivateData>,
+    /// What private data is attached, if any; none for those who may not know, and on a node that holds none.
+    pub private: Option<Option<PrivateData>>,
 }
 
 /// A page of a dataset's assets, oldest first; with the dataset's tags, and where the next page begins.
@@ -248,7 +248,7 @@ pub fn listed(
     };
     let private = match viewer {
         Viewer::Person(actor) if actor.may(Permission::UploadData) && here.side.holds_private_data() => {
-            read.get(&PRIVATE_DATA, &object.id)?
+            Some(read.get(&PRIVATE_DATA, &object.id)?)
         }
         Viewer::Person(_) | Viewer::Guest => None,
     };

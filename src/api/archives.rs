@@ -180,8 +180,11 @@ struct AssetItem {
     shape: Option<Vec<u64>>,
     /// The mock; none without one.
     mock: Option<Look>,
-    /// The private data, for those who upload data, on the node that holds it.
-    private: Option<Look>,
+    /// The private data, null where there is none; left out for all but those who upload data, and on a node that holds no
+    /// private data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Look>)]
+    private: Option<Option<Look>>,
     /// How many rows of the mock stand in the private data, for those who see both.
     mock_shares_rows: Option<u64>,
 }
@@ -189,17 +192,20 @@ struct AssetItem {
 impl AssetItem {
     fn new(listed: ListedAsset, tags: &[String]) -> Self {
         let mock = listed.asset.mock.map(|mock| Look::of(mock.format, &mock.schema));
-        let private = listed.private.as_ref();
+        let attached = listed.private.as_ref().and_then(Option::as_ref);
         Self {
             id: listed.object.id,
             name: listed.asset.name,
             tags: tags.to_vec(),
             dtype: mock.as_ref().map(|mock| mock.dtype.clone()),
             shape: mock.as_ref().map(|mock| mock.shape.clone()),
-            mock_shares_rows: private
+            mock_shares_rows: attached
                 .filter(|_| mock.is_some())
                 .map(|private| private.rows_shared_with_mock),
-            private: private.map(|private| Look::of(private.format, &private.schema)),
+            private: listed
+                .private
+                .as_ref()
+                .map(|private| private.as_ref().map(|it| Look::of(it.format, &it.schema))),
             mock,
         }
     }

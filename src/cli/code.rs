@@ -1,6 +1,6 @@
 //! `poundlock code`: source with its policies.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -76,8 +76,8 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             let code = client.post("/codes", &body)?;
             session.out.show(&code, |code| {
                 format!(
-                    "Submitted. Next: poundlock request submit --code {}\n{}",
-                    print::field(code, "id"),
+                    "Submitted. Next:\n  {}\n\n{}",
+                    next(&print::field(code, "id"), submit.sign.file()),
                     facts(code)
                 )
             })
@@ -101,6 +101,15 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             })
         }
     }
+}
+
+/// How to request that the code run.
+pub(super) fn next(code: &str, sign_with: Option<&Path>) -> String {
+    let mut next = format!("poundlock request submit --project PROJECT --code {code} --reason \"WHY\"");
+    if let Some(key) = sign_with {
+        next.push_str(&format!(" --sign-with \"{}\"", key.display()));
+    }
+    next
 }
 
 fn body(session: &Session, submit: &Submit) -> Result<Value, Failure> {

@@ -1,6 +1,6 @@
 //! `poundlock init`: a new node.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -67,14 +67,23 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
     common.out().show(&told, |told| {
         let folder = arguments.folder.display();
         format!(
-            "Made a {} node in {folder}.\n\n{}\n\nThe token sets the node up once, and is kept nowhere. Next:\n  \
-             poundlock serve {folder}\n  poundlock --node {folder} setup",
+            "Made a {} node in {folder}.\n\n{}\n\nThe token sets the node up once, and is kept nowhere. Next, the second \
+             in another terminal:\n  poundlock serve {folder}\n  {}",
             config.side.word(),
             print::facts(&[
                 ("node", print::field(told, "node")),
                 ("fingerprint", print::field(told, "fingerprint")),
                 ("one-time token", print::field(told, "setup_token")),
-            ])
+            ]),
+            next(&arguments.folder)
         )
     })
+}
+
+/// How to set the node up once it runs.
+pub(super) fn next(folder: &Path) -> String {
+    format!(
+        "poundlock --node {} setup --owner \"YOUR NAME\" --email YOU@EXAMPLE.ORG",
+        folder.display()
+    )
 }

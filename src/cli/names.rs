@@ -10,7 +10,33 @@ use crate::domain::text::folded;
 
 /// A peer's id, by its id or name.
 pub(super) fn peer(client: &Client, named: &str) -> Result<String, Failure> {
-    resolve(client, "peer", named, "/peers")
+    if is_id(named) {
+        return Ok(named.to_owned());
+    }
+    let peers = client.list("/peers", true)?;
+    one_peer(named, &peers["items"])
+}
+
+/// Peers are few, and bear the names that somebody else gave them: where none fits, the names are told.
+fn one_peer(named: &str, peers: &Value) -> Result<String, Failure> {
+    one("peer", named, "id", "name", peers).map_err(|failure| {
+        if failure.code() != Code::NotFound {
+            return failure;
+        }
+        let names = peers.as_array().into_iter().flatten();
+        let names: Vec<_> = names
+            .map(|peer| format!("{:?}", print::field(peer, "name")))
+            .collect();
+        let known = if names.is_empty() {
+            "none is paired yet".to_owned()
+        } else {
+            format!("there is {}", names.join(", "))
+        };
+        Failure::new(
+            Code::NotFound,
+            format!("there is no peer {named:?}; {known} (see poundlock pair list)"),
+        )
+    })
 }
 
 /// A dataset's id, by its id or name.
@@ -121,6 +147,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn whoever_names_no_peer_is_told_which_there_are() {
+        let peers = json!([{"id": "1", "name": "Low node"}, {"id": "2", "name": "Clinic"}]);
+        assert_eq!(one_peer("low NODE", &peers).unwrap(), "1");
+        let missing = one_peer("low", &peers).unwrap_err();
+        assert_eq!(missing.code(), Code::NotFound);
+        assert!(
+            missing.to_string().contains("\"Low node\", \"Clinic\""),
+            "{missing}"
+        );
+        let none = one_peer("low", &json!([])).unwrap_err().to_string();
+        assert!(none.contains("pair list"), "{none}");
+    }
 
     #[test]
     fn a_name_must_be_one_things_alone() {

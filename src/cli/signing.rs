@@ -1,7 +1,7 @@
 //! Signing what is submitted. What is signed is computed here, of what the person gives: whatever a node says is believed only
 //! as far as the same key has signed it before. A node that was broken into would have people sign what it likes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -27,6 +27,11 @@ pub(super) struct SignWith {
 }
 
 impl SignWith {
+    /// The file with the key, if one was named.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.sign_with.as_deref()
+    }
+
     /// Whoever signs, if anybody does.
     pub(super) fn signer(&self, session: &Session) -> Result<Option<Signer>, Failure> {
         let Some(file) = &self.sign_with else {

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 use clap::CommandFactory;
 
@@ -34,8 +36,7 @@ fn the_documented_commands_are_understood() {
         .lines()
         .filter_map(|line| line.strip_prefix("$ poundlock "))
     {
-        let line = line.replace('\'', "");
-        let words = std::iter::once("poundlock".to_owned()).chain(words(&line));
+        let words = std::iter::once("poundlock".to_owned()).chain(words(line));
         let parsed = Cli::try_parse_from(words);
         assert!(parsed.is_ok(), "{line}\n{}", parsed.unwrap_err());
         examples += 1;
@@ -43,18 +44,43 @@ fn the_documented_commands_are_understood() {
     assert!(examples > 60, "{examples}");
 }
 
-/// Words as a shell takes them: double quotes hold them together.
+/// Words as a shell takes them: quotes hold them together, and what means something to it stands in quotes.
 fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), None);
     for c in line.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ' ' if !quoted => words.push(std::mem::take(&mut word)),
-            c => word.push(c),
+        match (c, quoted) {
+            ('"' | '\'', None) => quoted = Some(c),
+            (c, Some(mark)) if c == mark => quoted = None,
+            (' ', None) => words.push(std::mem::take(&mut word)),
+            (c, None) => {
+                assert!(
+                    !"|&;<>()$`*?#~!".contains(c),
+                    "a shell makes something else of {c}: {line}"
+                );
+                word.push(c);
+            }
+            (c, Some(_)) => word.push(c),
         }
     }
     words.push(word);
     words
+}
+
+#[test]
+fn the_commands_that_are_handed_out_are_understood() {
+    for line in [
+        init::next(Path::new("/srv/low")),
+        setup::next(Some("/srv/low"), "olga@example.org"),
+        setup::next(None, "olga@example.org"),
+        code::next("0198c0aa-0000-7000-8000-000000000001", None),
+        code::next(
+            "0198c0aa-0000-7000-8000-000000000001",
+            Some(Path::new("my keys/sam")),
+        ),
+    ] {
+        let parsed = Cli::try_parse_from(words(&line));
+        assert!(parsed.is_ok(), "{line}\n{}", parsed.unwrap_err());
+    }
 }
 
 #[test]

@@ -178,7 +178,13 @@ fn mocks_come_all_or_none() {
     );
     let listed = page(&scene, &owner(), None, 9).assets;
     assert!(listed.iter().all(|it| it.asset.mock.is_some()));
-    let flagged = listed[0].private.as_ref().unwrap().rows_shared_with_mock;
+    let flagged = listed[0]
+        .private
+        .as_ref()
+        .unwrap()
+        .as_ref()
+        .unwrap()
+        .rows_shared_with_mock;
     assert_eq!(flagged, 3);
 }
 

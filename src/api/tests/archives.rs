@@ -105,8 +105,9 @@ async fn private_data_and_generated_mocks(side: Side) {
     let page = send!(app, by(get(&path), &sam)).1;
     let item = &page["items"][0];
     assert_eq!(
-        (&item["private"], &item["mock_shares_rows"]),
-        (&Value::Null, &Value::Null)
+        (item.get("private"), &item["mock_shares_rows"]),
+        (None, &Value::Null),
+        "not even that there is none"
     );
     assert_eq!(
         (&item["dtype"], &item["shape"]),
@@ -124,6 +125,13 @@ async fn private_data_and_generated_mocks(side: Side) {
         by(send_archive("/datasets/archive?name=x", sound().packed()), &sam)
     );
     assert_eq!(word(&refused), (403, "forbidden"));
+    let all = &format!("/datasets/{}/assets", made["id"].as_str().unwrap());
+    assert_eq!(
+        send!(app, by(post(all, &json!({"name": "later"})), &owner)).0,
+        201
+    );
+    let seen = send!(app, by(get(all), &owner)).1;
+    assert_eq!(seen["items"][2].get("private"), Some(&Value::Null), "{seen:#}");
 }
 
 #[actix_web::test]
@@ -143,8 +151,9 @@ async fn on_a_low_node_the_data_are_the_mocks() {
     assert_eq!(made.0, 201, "{:#}", made.1);
     let asset = &made.1["assets"][0];
     assert_eq!(
-        (&asset["shape"], &asset["private"]),
-        (&json!([2, 3]), &Value::Null)
+        (&asset["shape"], asset.get("private")),
+        (&json!([2, 3]), None),
+        "whether the high node has any is not known here"
     );
     let mock = get(&format!("/assets/{}/mock", asset["id"].as_str().unwrap()));
     let response = call_service(&app, by(mock, &owner).to_request()).await;
