@@ -35,7 +35,9 @@ pub enum AccountError {
     #[error("nobody deactivates themselves; ask another person who may")]
     Oneself,
     /// The account was deactivated by people who can activate it again.
-    #[error("this account is deactivated, which an owner of the node decides: `poundlock user set EMAIL --active true`")]
+    #[error(
+        "this account is deactivated, which an owner of the node decides: `poundlock user set EMAIL --active true`"
+    )]
     Deactivated,
 }
 

@@ -55,7 +55,11 @@ pub fn recover(
     migrate(&engine, MIGRATIONS)?;
     let writer = Writer::start(engine, WriterLimits::default())?;
     let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
-    let (now, random, hash) = (clock::now(), clock::random_bytes(), session::reset_token_hash(&token));
+    let (now, random, hash) = (
+        clock::now(),
+        clock::random_bytes(),
+        session::reset_token_hash(&token),
+    );
     let email = email.to_owned();
     let recovered = writer.transact(move |tx| -> Result<Recovered, Refusal> {
         let here = Here::at(tx, now, random)?;
