@@ -28,6 +28,7 @@ pub use described::{Described, described};
 pub use review::{Bound, Possible, PossibleRuns, Review, approved_before, review};
 pub use see::{SightDraft, ask_to_see};
 pub use submitted::{Submission, SubmittedCode};
+pub(in crate::acts) use view::whose;
 pub use view::{Asked, Filter, Listed, View, list, status_of, view};
 pub(super) use view::{decisions, with_homes};
 

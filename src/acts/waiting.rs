@@ -252,17 +252,10 @@ fn push(
         matter,
         title: request.object.body.title(),
         about,
-        whose: name(read, request.body.requester.0)?,
+        whose: requests::whose(read, request.body.requester)?,
         datasets: datasets(read, &request.body)?,
         since,
     }))
-}
-
-fn name(read: &impl Read, user: Uuid) -> Result<String, Refusal> {
-    Ok(match records::object(read, user)?.map(|object| object.body) {
-        Some(Body::User(user)) => user.name,
-        _ => String::new(),
-    })
 }
 
 /// The datasets that a request touches, each once: those whose assets its code receives, or that of what it asks to see.

@@ -130,6 +130,7 @@ fn whole(found: &View) -> Value {
     shown["jobs"] = json!(view::objects(&found.jobs));
     shown["releases"] = json!(view::objects(&found.releases));
     shown["progress"] = json!(found.progress);
+    shown["requester_left"] = json!(found.requester_left);
     shown["history"] = json!(view::objects(&found.history));
     shown["signed"] = json!(Signed::from(&found.signed));
     // What a decision must name, ready to be sent back.

@@ -72,6 +72,7 @@ async fn show(visit: Visit, id: Path<Uuid>, query: Fields, readings: Data<Readin
         .aside(status::request(&found.view.status))
         .wide()
         .body(html! {
+            (left(&found))
             (denied(&found))
             div.columns {
                 div {
@@ -93,6 +94,15 @@ async fn show(visit: Visit, id: Path<Uuid>, query: Fields, readings: Data<Readin
             (runs(&found, triages))
             (releases(&found))
         }))
+}
+
+/// Where nobody is left to read what would be released.
+fn left(found: &Review) -> Markup {
+    html! {
+        @if found.view.requester_left {
+            div.notice.warning { p { "The account of whoever asked was deleted: nobody can have what you release for it." } }
+        }
+    }
 }
 
 fn denied(found: &Review) -> Markup {

@@ -153,7 +153,8 @@ fn mocks_come_all_or_none() {
     let give = |mocks: Vec<(AssetId, NewMock)>| {
         scene.act(move |tx, here| supply_mocks(tx, &owner(), here, DATASET, &mocks))
     };
-    let attached = page(&scene, &owner(), None, 1).assets.remove(0).private.unwrap();
+    let attached = page(&scene, &owner(), None, 1).assets.remove(0).private.flatten();
+    let attached = attached.unwrap();
     let compared = |column| NewMock {
         compared_with: Some(attached.attached_at),
         ..mock(column)

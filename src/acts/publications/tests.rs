@@ -183,7 +183,11 @@ fn assets_that_joined_an_adopted_dataset_are_taken_over_too() {
         .act(move |tx, here| adopt(tx, &owner(), here, lungs))
         .unwrap();
     assert_eq!(adopted.revision.number, 2, "the dataset itself does not change");
-    let late = |id| records::object(&scene.view(), Uuid::from_u128(id)).unwrap().unwrap();
+    let late = |id| {
+        records::object(&scene.view(), Uuid::from_u128(id))
+            .unwrap()
+            .unwrap()
+    };
     for (id, name) in [(300, "late"), (301, "ALL (2)")] {
         assert_eq!((late(id).home, late(id).revision.number), (adopted.home, 2));
         assert_eq!(late(id).body.title(), name);
@@ -191,7 +195,10 @@ fn assets_that_joined_an_adopted_dataset_are_taken_over_too() {
     let ids = [200, 201, 300, 301].map(Uuid::from_u128);
     assert_eq!(owed(&scene), ids, "it goes again to where they came from");
     let entries = scene.audited();
-    assert_eq!(entries.iter().filter(|word| *word == "dataset.adopted").count(), 2);
+    assert_eq!(
+        entries.iter().filter(|word| *word == "dataset.adopted").count(),
+        2
+    );
     assert_eq!(
         word(scene.act(move |tx, here| adopt(tx, &owner(), here, lungs))),
         "at_home"

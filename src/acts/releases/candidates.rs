@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{Wanted, check};
+use crate::acts::requests::whose;
 use crate::acts::{Refusal, runs};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::JobId;
@@ -76,11 +77,7 @@ fn of_run(
         return Ok(());
     };
     let requester = match &object.body {
-        Body::Request(request) => records::object(read, request.requester.0)?,
-        _ => None,
-    };
-    let requester = match requester.map(|object| object.body) {
-        Some(Body::User(user)) => user.name,
+        Body::Request(request) => whose(read, request.requester)?,
         _ => String::new(),
     };
     for (part, product) in parts(run) {

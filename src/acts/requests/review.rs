@@ -257,6 +257,7 @@ mod tests {
     use crate::acts::scene::{Scene, ada, officer, owner, succeeded};
     use crate::domain::policy::OutputPolicy;
     use crate::domain::side::Side;
+    use crate::domain::user::Profile;
 
     fn seen(scene: &Scene, actor: Actor, request: RequestId) -> Review {
         scene
@@ -281,6 +282,36 @@ mod tests {
         let own = seen(&scene, ada(), request);
         assert!(own.possible.deny.unwrap_err().contains("can_triage_requests"));
         assert_eq!(own.possible.withdraw, Ok(()));
+    }
+
+    #[test]
+    fn who_decides_is_told_that_nobody_is_left_to_read_a_release() {
+        let scene = Scene::new(Side::High);
+        let request = scene.request(41, scene.code(40, OutputPolicy::SingleExecution));
+        let write = |deleted| {
+            scene
+                .act(move |tx, here| {
+                    let profile = Profile {
+                        name: "Ada".into(),
+                        email: "ada@example.org".into(),
+                        ..Profile::default()
+                    };
+                    let body = Body::User(User::new(&profile)?);
+                    Ok(records::write(tx, here, ada().user.0, body, deleted)?)
+                })
+                .unwrap();
+        };
+        let told = || {
+            let waiting = scene
+                .act(|tx, here| crate::acts::waiting::waiting(tx, &owner(), here))
+                .unwrap();
+            let left = seen(&scene, owner(), request).view.requester_left;
+            (waiting.entries[0].whose.clone(), left)
+        };
+        write(false);
+        assert_eq!(told(), ("Ada".to_owned(), false));
+        write(true);
+        assert_eq!(told(), ("Ada (account deleted)".to_owned(), true));
     }
 
     #[test]

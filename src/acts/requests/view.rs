@@ -9,7 +9,7 @@ use crate::acts::{Refusal, listing, signatures};
 use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::code::Code;
 use crate::domain::decision::Decision;
-use crate::domain::id::{NodeId, ProjectId, RequestId};
+use crate::domain::id::{NodeId, ProjectId, RequestId, UserId};
 use crate::domain::key_pins::Standing;
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::release::Part;
@@ -40,6 +40,8 @@ pub struct View {
     pub history: Vec<Object>,
     /// How its requester's signature stands.
     pub signed: Standing,
+    /// Whether the account of its requester was deleted, so that nobody is left to have what is released.
+    pub requester_left: bool,
 }
 
 /// What a request asks for, as whoever looks at the request may know it.
@@ -87,6 +89,22 @@ pub struct Filter {
     pub of_type: Option<SightType>,
     /// In one state, by its word.
     pub state: Option<String>,
+}
+
+/// The name of whoever asks, for those who decide: with word of it where their account is gone, since what is released then
+/// reaches nobody. Empty if they are not known here.
+///
+/// # Errors
+/// The store cannot be read.
+pub(in crate::acts) fn whose(read: &impl Read, requester: UserId) -> Result<String, Refusal> {
+    let Some(object) = records::object(read, requester.0)? else {
+        return Ok(String::new());
+    };
+    Ok(match object.body {
+        Body::User(user) if object.deleted => format!("{} (account deleted)", user.name),
+        Body::User(user) => user.name,
+        _ => String::new(),
+    })
 }
 
 /// The decisions on a request, in the order in which this node learnt of them.
@@ -185,7 +203,9 @@ pub fn view(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Resu
         .map(|(_, before)| before)
         .collect();
     let signed = signatures::on_request(read, &request.object, &request.body)?;
+    let requester = records::object(read, request.body.requester.0)?;
     Ok(View {
+        requester_left: requester.is_some_and(|requester| requester.deleted),
         signed,
         request,
         asked,
@@ -298,11 +318,7 @@ pub fn list(
             let sight = sight
                 .map(|sight| described(read, actor, now, sight))
                 .transpose()?;
-            let requester = records::object(read, request.body.requester.0)?;
-            let requester_name = requester.and_then(|person| match person.body {
-                Body::User(user) => Some(user.name),
-                _ => None,
-            });
+            let requester_name = Some(whose(read, request.body.requester)?).filter(|name| !name.is_empty());
             found.push(Listed {
                 signed: signatures::on_listed(read, object, &request.body)?,
                 request,

@@ -199,6 +199,8 @@ pub struct RequestShown {
     pub releases: Vec<ReleaseShown>,
     /// How far it has come.
     pub progress: ProgressShown,
+    /// Whether the requester's account was deleted, so that nobody can have what is released for it.
+    pub requester_left: bool,
     /// Its earlier revisions.
     pub history: Vec<Envelope>,
     /// How it is signed.

@@ -64,6 +64,12 @@ pub(super) fn facts(request: &Value) -> String {
         facts.push(("asks to see", object_in_short(object)));
         facts.push(("tags", print::field(object, "tags")));
     }
+    if request["requester_left"] == true {
+        facts.push((
+            "note",
+            "the requester's account was deleted: nobody can have what is released".to_owned(),
+        ));
+    }
     facts.push(("state", state_of(request)));
     facts.push(("denied because", print::field(&request["status"], "reason")));
     facts.push(("signature", print::field(&request["signed"], "says")));

@@ -163,5 +163,8 @@ async fn adopt(form: Form, id: Path<Uuid>) -> Answer {
         .store
         .act(move |tx, here| publications::adopt(tx, &actor, here, id))
         .await?;
-    Ok(form.go_and_say(&address(id), &Notice::done("Its home, and that of all its assets, is this node now.")))
+    Ok(form.go_and_say(
+        &address(id),
+        &Notice::done("Its home, and that of all its assets, is this node now."),
+    ))
 }
