@@ -19,7 +19,7 @@ use crate::actors::StoreHandle;
 use crate::actors::notifier::{self, Means, Notifier};
 use crate::actors::runner::{self, Crew, Places, Runner};
 use crate::actors::store::Clock;
-use crate::actors::syncer::Syncer;
+use crate::actors::syncer::{KEYS_MISSING, Syncer};
 use crate::actors::triage::Triage;
 use crate::clock;
 use crate::domain::notification::mail_settings::Configured;
@@ -162,6 +162,9 @@ pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
     let folder = NodeFolder::open(root, private_data(config.side))?;
     let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
     migrate(&engine, MIGRATIONS)?;
+    if config.side.level().is_ok() && !folder.identity().try_exists()? {
+        tracing::error!("{KEYS_MISSING}");
+    }
     let view = View::new(engine.view()?);
     let node = view
         .get(&NODE, &())

@@ -17,9 +17,10 @@ use poundlock_transport::{IdentityError, NodeIdentity, PublicIdentity};
 pub use export::Exported;
 pub use export::{spooled, spooled_name};
 pub use import::{Imported, delivery};
-pub use rotate::Rotate;
+pub use rotate::{Rotate, stated_again};
 
 use super::{ActError, StoreHandle};
+use crate::acts::Refusal;
 use crate::domain::access;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::peer::Peer;
@@ -61,7 +62,7 @@ impl Syncer {
     }
 
     fn identity(&self) -> Result<NodeIdentity, ActError> {
-        NodeIdentity::load(&self.folder.identity()).map_err(ActError::internal)
+        own_identity(&self.folder)
     }
 
     /// The keys before the last rotation, if there was one: a bundle for them may be under way.
@@ -73,6 +74,31 @@ impl Syncer {
         }
     }
 }
+
+/// The keys of the node whose folder it is.
+///
+/// # Errors
+/// They are not there, which is told with the mend; or they cannot be used.
+pub fn own_identity(folder: &NodeFolder) -> Result<NodeIdentity, ActError> {
+    NodeIdentity::load(&folder.identity()).map_err(|error| match error {
+        IdentityError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            Refusal::conflict("keys_missing", KEYS_MISSING).into()
+        }
+        IdentityError::Exposed { mode, .. } => Refusal::conflict(
+            "keys_exposed",
+            format!(
+                "this node's keys may be read by others (keys/node.key has mode {mode:03o}): run chmod 600 on the file, and consider \
+                 the keys exposed: `poundlock pair rotate`"
+            ),
+        )
+        .into(),
+        other => ActError::internal(other),
+    })
+}
+
+/// What is said of a node without its keys, and the mend.
+pub const KEYS_MISSING: &str = "this node's keys are not there: put keys/node.key back into its folder from a backup of the node, with mode \
+                                600; without it no bundle is written or read, and no identity shown";
 
 impl Actor for Syncer {
     type Context = Context<Self>;

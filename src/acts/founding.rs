@@ -40,6 +40,7 @@ pub fn found(tx: &mut Tx<'_>, now: Timestamp, random: [u8; 32], founding: &Found
         id: founding.node,
         side: founding.side,
         epoch: founding.epoch,
+        pairing_epoch: None,
         setup_token: Some(founding.setup_token),
         made_at: now,
     };

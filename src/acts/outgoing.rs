@@ -9,7 +9,7 @@ use poundlock_transport::cbor;
 use uuid::Uuid;
 
 use super::Refusal;
-use super::peers::{owe_everything, paired};
+use super::peers::{self, owe_everything, paired};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
 use crate::domain::hash::Hash;
@@ -82,6 +82,7 @@ pub fn pack(
     }
     let preview = preview(tx, actor, peer, filters, false)?;
     let mut known = paired(tx, peer)?;
+    let here = &here.toward(&known);
     known.last_sequence += 1;
     let sequence = known.last_sequence;
     let mut load = Load {
@@ -267,7 +268,7 @@ fn encode_as<D: Direction>(object: &Object, root: Uuid) -> Result<Vec<u8>, Refus
 /// # Errors
 /// The number was never reserved, or the store fails.
 pub fn written(tx: &mut Tx<'_>, here: &Here, peer: Uuid, sequence: u64, file: Hash) -> Result<(), Refusal> {
-    let key = (peer, here.epoch.0, sequence);
+    let key = (peer, here.toward(&peers::peer(tx, peer)?).epoch.0, sequence);
     let mut sent = tx.get(&SENT, &key)?.ok_or_else(|| Refusal::NotFound {
         what: "bundle",
         id: sequence.to_string(),
@@ -289,6 +290,7 @@ pub fn acknowledge(
     epoch: Option<Epoch>,
     received: Received,
 ) -> Result<(), Refusal> {
+    let here = here.toward(peer);
     if epoch != Some(here.epoch) {
         return Ok(());
     }

@@ -5,13 +5,17 @@ use uuid::Uuid;
 use super::Refusal;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
+use crate::domain::hash::Hash;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::object::Kind;
 use crate::domain::peer::{Owed, Peer, Received, Trust};
+use crate::domain::settings::Node;
 use crate::domain::side::Level;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
-use crate::store::tables::{BY_KIND, DELIVERED, HAS_BLOB, HELD, JOURNAL, NODE, OBJECTS, OWED, PEERS};
+use crate::store::tables::{
+    BY_KIND, DELIVERED, HAS_BLOB, HELD, IGNORED, INBOX, JOURNAL, NODE, OBJECTS, OWED, PEERS,
+};
 use crate::store::transaction::Tx;
 
 /// A peer's public identity, as its file says it; the transport has checked the file's own signature.
@@ -34,8 +38,7 @@ pub struct Introduction {
 /// # Errors
 /// It is a solo node, or the store fails.
 pub fn exchanges_bundles(read: &impl Read) -> Result<Level, Refusal> {
-    let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
-    Ok(node.side.level()?)
+    Ok(node(read)?.side.level()?)
 }
 
 /// Finds a peer.
@@ -65,17 +68,23 @@ pub fn paired(read: &impl Read, id: Uuid) -> Result<Peer, Refusal> {
                 peer.name
             ),
         )),
-        Trust::Revoked => Err(Refusal::conflict(
-            "peer_revoked",
-            format!("the pairing with {} was revoked", peer.name),
-        )),
+        Trust::Revoked => Err(Refusal::conflict("peer_revoked", revoked(&peer))),
     }
+}
+
+fn revoked(peer: &Peer) -> String {
+    format!(
+        "the pairing with {} was revoked; to begin it anew, on both nodes, read in the other's identity as it is now: `poundlock pair \
+         identity`, then `pair add`",
+        peer.name
+    )
 }
 
 /// Reads in a peer's identity. Nothing is exchanged with it until a person has confirmed the fingerprint.
 ///
 /// # Errors
-/// The peer stands on this node's own level, is this node, or is known under other keys; or this is a solo node.
+/// The peer stands on this node's own level, is this node, or is paired under other keys; its identity is from before it was revoked;
+/// or this is a solo node.
 pub fn introduce(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -93,36 +102,98 @@ pub fn introduce(
         return Err(Refusal::conflict("wrong_side", detail));
     }
     let id = introduced.node.0;
-    match tx.get(&PEERS, &id)? {
-        Some(known) if known.identity == introduced.identity => return Ok(known),
-        Some(known) if known.trust != Trust::Unconfirmed => {
-            return Err(Refusal::conflict(
-                "peer_known",
-                format!(
-                    "{} is known with other keys or another epoch; use `poundlock pair rotate` or `pair epoch`",
-                    known.name
-                ),
-            ));
-        }
-        _ => {}
+    let known = tx.get(&PEERS, &id)?;
+    if let Some(known) = &known
+        && known.trust != Trust::Revoked
+        && known.identity == introduced.identity
+    {
+        return Ok(known.clone());
     }
-    let peer = Peer {
-        node: introduced.node,
-        name: introduced.name,
-        side: introduced.level,
-        identity: introduced.identity,
-        trust: Trust::Unconfirmed,
-        successor: None,
-        epoch: introduced.epoch,
-        retired_epochs: Vec::new(),
-        unconfirmed_epoch: None,
-        last_sequence: 0,
-        acknowledged: 0,
-        received: Received::default(),
-        audit_head: None,
+    let peer = match known {
+        Some(known) => introduced_again(tx, here, known, introduced)?,
+        None => Peer {
+            node: introduced.node,
+            name: introduced.name,
+            side: introduced.level,
+            identity: introduced.identity,
+            trust: Trust::Unconfirmed,
+            successor: None,
+            epoch: introduced.epoch,
+            own_epoch: node(tx)?.pairing_epoch,
+            retired_epochs: Vec::new(),
+            unconfirmed_epoch: None,
+            last_sequence: 0,
+            acknowledged: 0,
+            received: Received::default(),
+            audit_head: None,
+        },
     };
     tx.put(&PEERS, &id, &peer)?;
     Ok(peer)
+}
+
+/// A peer that is known and not trusted is compared by voice once more, whatever keys it has now. Bundles for it are numbered
+/// from the start again, in an epoch that no bundle for it has borne: a number that was used stands for what it stood for.
+fn introduced_again(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    known: Peer,
+    introduced: Introduction,
+) -> Result<Peer, Refusal> {
+    if known.trust == Trust::Paired {
+        let detail = format!(
+            "{0} is paired with other keys or another epoch. Where its keys were rotated, take its statement (`poundlock pair \
+             accept-rotation`); where its store was restored, confirm its epoch (`pair epoch`); otherwise end the pairing and begin \
+             it anew: `pair revoke {0}`, then `pair add`",
+            known.name
+        );
+        return Err(Refusal::conflict("peer_known", detail));
+    }
+    if known.retired_epochs.contains(&introduced.epoch) {
+        let detail = format!(
+            "{} has left the epoch of this identity behind; ask it for its identity as it is now: `poundlock pair identity`",
+            known.name
+        );
+        return Err(Refusal::conflict("identity_outdated", detail));
+    }
+    // Revoked by a version that did not begin an epoch with it.
+    if known.own_epoch.is_none() && node(tx)?.pairing_epoch.is_none() {
+        begin_pairing_epoch(tx, here)?;
+    }
+    Ok(Peer {
+        name: introduced.name,
+        identity: introduced.identity,
+        trust: Trust::Unconfirmed,
+        successor: None,
+        own_epoch: Some(node(tx)?.announced_epoch()),
+        unconfirmed_epoch: Some(introduced.epoch).filter(|epoch| *epoch != known.epoch),
+        last_sequence: 0,
+        acknowledged: 0,
+        ..known
+    })
+}
+
+fn node(read: &impl Read) -> Result<Node, RecordError> {
+    read.get(&NODE, &())?.ok_or(RecordError::NoNode)
+}
+
+/// The epoch that this node's identity file names: the one that a pairing which begins now counts in.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn announced_epoch(read: &impl Read) -> Result<Epoch, Refusal> {
+    Ok(node(read)?.announced_epoch())
+}
+
+/// Pairings that begin from now on count in an epoch of their own; those that hold go on in theirs.
+fn begin_pairing_epoch(tx: &mut Tx<'_>, here: &Here) -> Result<(), Refusal> {
+    let mut node = node(tx)?;
+    let fresh = Hash::derive("poundlock pairing epoch 1", &here.random);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&fresh.0[..16]);
+    node.pairing_epoch = Some(Epoch(uuid::Builder::from_random_bytes(bytes).into_uuid()));
+    tx.put(&NODE, &(), &node)?;
+    Ok(())
 }
 
 /// What two people have compared by voice.
@@ -160,7 +231,8 @@ impl Compared {
     }
 }
 
-/// Confirms that two people have compared the fingerprint by voice. From now on the peer is owed what it may have.
+/// Confirms that two people have compared the fingerprint by voice. From now on the peer is owed what it may have. Of a pairing that
+/// was revoked nothing is left in the inbox: what the peer still vouches for comes again.
 ///
 /// # Errors
 /// The fingerprints differ, or the keys have changed meanwhile.
@@ -175,15 +247,14 @@ pub fn confirm(
     let mut peer = peer(tx, id)?;
     compared.check(Some(&peer.identity))?;
     if peer.trust == Trust::Revoked {
-        return Err(Refusal::conflict(
-            "peer_revoked",
-            format!("the pairing with {} was revoked", peer.name),
-        ));
+        return Err(Refusal::conflict("peer_revoked", revoked(&peer)));
     }
     if peer.trust == Trust::Unconfirmed {
-        peer.trust = Trust::Paired;
+        peer.begin_trust();
         tx.put(&PEERS, &id, &peer)?;
+        empty_inbox(tx, id)?;
         owe_everything(tx, here, id)?;
+        forget_deliveries(tx, id)?;
         let details = [
             ("peer", peer.name.clone()),
             ("fingerprint", compared.expected.clone()),
@@ -263,6 +334,9 @@ pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: Uuid) -> Result<P
     actor.require(Permission::ManageInfrastructure)?;
     let mut peer = peer(tx, id)?;
     if peer.trust != Trust::Revoked {
+        if peer.trust == Trust::Paired {
+            begin_pairing_epoch(tx, here)?;
+        }
         peer.trust = Trust::Revoked;
         peer.successor = None;
         tx.put(&PEERS, &id, &peer)?;
@@ -341,12 +415,13 @@ pub fn hold(tx: &mut Tx<'_>, actor: &Actor, peer: Uuid, root: Uuid, held: bool) 
 /// # Errors
 /// The store fails.
 pub fn begin_epoch(tx: &mut Tx<'_>, here: &Here, epoch: Epoch) -> Result<Here, Refusal> {
-    let mut node = tx.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
+    let mut node = node(tx)?;
     node.epoch = epoch;
+    node.pairing_epoch = None;
     tx.put(&NODE, &(), &node)?;
     let here = Here { epoch, ..*here };
     for (id, mut peer) in records::peers(tx)? {
-        peer.begin_own_epoch();
+        peer.begin_own_epoch(epoch);
         tx.put(&PEERS, &id, &peer)?;
         if peer.trust == Trust::Paired {
             owe_everything(tx, &here, id)?;
@@ -363,6 +438,17 @@ pub fn begin_epoch(tx: &mut Tx<'_>, here: &Here, epoch: Epoch) -> Result<Here, R
         &details,
     )?;
     Ok(here)
+}
+
+/// What waits of a peer, and what of it is ignored.
+fn empty_inbox(tx: &mut Tx<'_>, peer: Uuid) -> Result<(), Refusal> {
+    for ((_, id), _) in tx.range_prefix(&INBOX, &peer, None, usize::MAX)? {
+        records::drop_pending(tx, peer, id)?;
+    }
+    for (key, ()) in tx.range_prefix(&IGNORED, &peer, None, usize::MAX)? {
+        tx.delete(&IGNORED, &key)?;
+    }
+    Ok(())
 }
 
 fn forget_deliveries(tx: &mut Tx<'_>, peer: Uuid) -> Result<(), Refusal> {

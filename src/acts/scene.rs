@@ -110,6 +110,7 @@ impl Scene {
                     id: THIS,
                     side,
                     epoch: Epoch(Uuid::from_u128(3)),
+                    pairing_epoch: None,
                     setup_token: None,
                     made_at: start,
                 };

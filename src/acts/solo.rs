@@ -226,6 +226,7 @@ fn peer() -> Peer {
         trust: Trust::Paired,
         successor: Some("next".into()),
         epoch: Epoch(Uuid::from_u128(9)),
+        own_epoch: None,
         retired_epochs: Vec::new(),
         unconfirmed_epoch: Some(Epoch(Uuid::from_u128(10))),
         last_sequence: 0,

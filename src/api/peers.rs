@@ -1,7 +1,7 @@
 //! Pairing: identities, fingerprints, rotation, epochs, revocation.
 
 use actix_web::{HttpResponse, delete, get, post, web};
-use poundlock_transport::{Fingerprint, IdentityError, NodeIdentity, PublicIdentity, RotationStatement};
+use poundlock_transport::{Fingerprint, IdentityError, PublicIdentity, RotationStatement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -11,20 +11,19 @@ use uuid::Uuid;
 use super::context::off_the_arbiter;
 use super::{Answer, Context, Json, Problem, SignedIn, schema};
 use crate::actors::ActError;
-use crate::actors::syncer::{Rotate, epoch_of, level_of, public_identity};
+use crate::actors::syncer::{Rotate, epoch_of, level_of, own_identity, public_identity, stated_again};
 use crate::acts::peers::{self, Introduction};
 use crate::acts::{Refusal, settings};
-use crate::clock;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::peer::Peer;
-use crate::store::records::{self, Here};
+use crate::store::records;
 
 /// The longest identity file or rotation statement, in bytes.
 const STATEMENT_MAX: usize = 16 * 1024;
 
 pub(super) fn of_node(routes: &mut ServiceConfig<'_>) {
-    routes.service(identity_file).service(rotate);
+    routes.service(identity_file).service(rotate).service(rotation);
 }
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
@@ -41,20 +40,20 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 
 /// This node's public half. Reading the key file blocks.
 async fn own(context: &Context) -> Result<PublicIdentity, Problem> {
-    let (epoch, name) = context
-        .store
-        .read(|view| {
-            Ok((
-                Here::at(view, clock::now(), [0; 32])?.epoch,
-                settings::current(view)?.name,
-            ))
-        })
-        .await?;
-    let file = context.folder.identity();
-    let read = move || NodeIdentity::load(&file)?.public(Some(&name), epoch.0);
-    off_the_arbiter(read)
-        .await?
+    let (epoch, name) = announced(context).await?;
+    let folder = context.folder.clone();
+    let identity = off_the_arbiter(move || own_identity(&folder)).await??;
+    identity
+        .public(Some(&name), epoch.0)
         .map_err(|error: IdentityError| Problem::internal(&error))
+}
+
+/// The epoch and the name that this node's identity file says.
+async fn announced(context: &Context) -> Result<(Epoch, String), Problem> {
+    let said = context
+        .store
+        .read(|view| Ok((peers::announced_epoch(view)?, settings::current(view)?.name)));
+    Ok(said.await?)
 }
 
 /// The identity file to hand to a peer: this node's id, side, name, epoch and public keys.
@@ -158,6 +157,7 @@ fn view(peer: &Peer, own: &PublicIdentity) -> Result<Value, Problem> {
         "fingerprint": Fingerprint::of_pair(own, &identity).groups(),
         "successor_fingerprint": successor.map(|successor| Fingerprint::of_pair(own, &successor).groups()),
         "epoch": peer.epoch,
+        "own_epoch": peer.own_epoch,
         "unconfirmed_epoch": peer.unconfirmed_epoch,
         "last_sent": peer.last_sequence,
         "last_acknowledged": peer.acknowledged,
@@ -349,6 +349,23 @@ async fn rotate(context: web::Data<Context>, who: SignedIn) -> Answer {
         .send(Rotate { actor: who.0 })
         .await
         .map_err(ActError::from)??;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body(statement))
+}
+
+/// The statement of the last rotation once more, for a peer that has not taken it: what was carried may have been lost.
+#[utoipa::path(tag = "peers", responses(
+    (status = 200, description = "The text of the statement", body = String, content_type = "text/plain"),
+    (status = 409, description = "The keys were never rotated, or those before are gone")))]
+#[get("/rotation")]
+async fn rotation(context: web::Data<Context>, who: SignedIn) -> Answer {
+    who.0
+        .require(Permission::ManageInfrastructure)
+        .map_err(Refusal::from)?;
+    let (epoch, name) = announced(&context).await?;
+    let folder = context.folder.clone();
+    let statement = off_the_arbiter(move || stated_again(&folder, &name, epoch)).await??;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .body(statement))

@@ -178,6 +178,7 @@ pub const TABLE: &[Row] = &[
     // Peers and bundles.
     row("GET", "/node/identity", SignedIn),
     row("POST", "/node/rotation", May(ManageInfrastructure)),
+    row("GET", "/node/rotation", May(ManageInfrastructure)),
     row("POST", "/peers", May(ManageInfrastructure)),
     row("GET", "/peers", May(Sync)),
     row("GET", "/peers/{id}", May(Sync)),

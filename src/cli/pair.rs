@@ -43,6 +43,9 @@ pub(super) enum Verb {
         /// Write the statement to this new file
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Change no keys, and print the statement of the last rotation once more, for a peer that has not taken it
+        #[arg(long)]
+        again: bool,
     },
     /// Read in a peer's rotation statement; then compare the new fingerprint by voice, and confirm it
     AcceptRotation {
@@ -113,7 +116,7 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             let peer = client.post(&path(session, peer, "/confirmation")?, &body)?;
             session.out.show(&peer, facts)
         }
-        Verb::Rotate { output } => rotate(session, output.as_deref()),
+        Verb::Rotate { output, again } => rotate(session, output.as_deref(), *again),
         Verb::AcceptRotation { peer, file } => {
             let path = path(session, peer, "/rotation")?;
             let peer = client.send(Method::POST, &path, "text/plain", input::text(file)?.as_bytes())?;
@@ -133,7 +136,13 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
         }
         Verb::Revoke { peer } => {
             let peer = client.delete(&path(session, peer, "")?)?;
-            session.out.show(&peer, facts)
+            session.out.show(&peer, |peer| {
+                format!(
+                    "{}\n\nTo begin the pairing anew, revoke this node there, too. Then, on both: write the identity as it is now (pair \
+                     identity), and read in the other's (pair add).",
+                    facts(peer)
+                )
+            })
         }
     }
 }
@@ -144,7 +153,11 @@ fn path(session: &Session, peer: &str, rest: &str) -> Result<String, Failure> {
 }
 
 /// The file is tried before the keys change: the statement is what the peers are to be told by.
-fn rotate(session: &Session, output: Option<&Path>) -> Result<(), Failure> {
+fn rotate(session: &Session, output: Option<&Path>, again: bool) -> Result<(), Failure> {
+    if again {
+        let text = session.client.text("/node/rotation")?;
+        return rotation(session, &text, output);
+    }
     if let Some(path) = output {
         medium::must_be_new(path)?;
         drop(medium::begin(medium::folder_of(path))?);
@@ -153,12 +166,27 @@ fn rotate(session: &Session, output: Option<&Path>) -> Result<(), Failure> {
     let Some(text) = answer.as_str() else {
         return Err(Failure::failed("the node answered without a statement"));
     };
-    let told = statement(session, "statement", text, output);
+    let told = rotation(session, text, output);
     if told.is_err() {
-        // Losing it would mean to pair again.
+        // It can be printed again, but not after another rotation.
         session.out.line(text.trim_end())?;
     }
     told
+}
+
+/// A rotation's statement, with what is to be done with it.
+fn rotation(session: &Session, text: &str, output: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = output else {
+        return statement(session, "statement", text, None);
+    };
+    medium::write_new(path, text.as_bytes())?;
+    session.out.show(&json!({"file": path}), |_| {
+        let file = path.display();
+        format!(
+            "Wrote {file}. Carry it to every peer, whose people read it in and compare the fingerprint with you:\n  poundlock pair \
+             accept-rotation PEER {file}\nUntil they have, they refuse this node's bundles. Where it is lost: poundlock pair rotate --again"
+        )
+    })
 }
 
 /// A text of the node's own, to a file or as it is.
@@ -192,6 +220,7 @@ fn facts(peer: &Value) -> String {
         ("fingerprint", "fingerprint"),
         ("new fingerprint", "successor_fingerprint"),
         ("epoch", "epoch"),
+        ("this node's epoch for it", "own_epoch"),
         ("unconfirmed epoch", "unconfirmed_epoch"),
         ("last sent", "last_sent"),
         ("last acknowledged", "last_acknowledged"),

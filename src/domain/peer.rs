@@ -91,9 +91,13 @@ pub struct Peer {
     pub successor: Option<String>,
     /// The epoch of its store that a person has confirmed.
     pub epoch: Epoch,
+    /// The epoch that this node's bundles for it bear, where it is not the store's: a pairing that was revoked and begun anew counts
+    /// anew, and so does one that was begun after another was revoked. The peer's bundles must know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_epoch: Option<Epoch>,
     /// Epochs that it has left behind.
     pub retired_epochs: Vec<Epoch>,
-    /// An epoch that a bundle has named and nobody has confirmed yet.
+    /// An epoch that a bundle, or the identity of a peer that is not paired, has named and nobody has confirmed yet.
     pub unconfirmed_epoch: Option<Epoch>,
     /// The number of the last bundle made for it in this node's epoch.
     pub last_sequence: u64,
@@ -107,7 +111,8 @@ pub struct Peer {
 
 impl Peer {
     /// What this node must forget of the order of bundles when its own store gets a new epoch.
-    pub fn begin_own_epoch(&mut self) {
+    pub fn begin_own_epoch(&mut self, epoch: Epoch) {
+        self.own_epoch = self.own_epoch.map(|_| epoch);
         self.last_sequence = 0;
         self.acknowledged = 0;
     }
@@ -121,6 +126,20 @@ impl Peer {
         self.received = Received::default();
         self.acknowledged = 0;
         self.audit_head = None;
+    }
+
+    /// Begins to trust it, for the first time or anew. Nothing that went between the two before counts as received, on either
+    /// side: what was revoked came from nobody who is vouched for now.
+    pub fn begin_trust(&mut self) {
+        self.trust = Trust::Paired;
+        match self.unconfirmed_epoch.filter(|epoch| *epoch != self.epoch) {
+            Some(epoch) => self.begin_epoch(epoch),
+            None => {
+                self.unconfirmed_epoch = None;
+                self.received = Received::default();
+                self.acknowledged = 0;
+            }
+        }
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Node {
     pub side: Side,
     /// The epoch of its store.
     pub epoch: Epoch,
+    /// The epoch that pairings begin in since one was revoked; else they begin in that of the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairing_epoch: Option<Epoch>,
     /// Hash of the one-time token that set-up asks for; gone once the node is set up.
     pub setup_token: Option<Hash>,
     /// When `init` made it.
@@ -24,6 +27,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// The epoch that its identity file names, and that a new pairing begins in.
+    pub fn announced_epoch(&self) -> Epoch {
+        self.pairing_epoch.unwrap_or(self.epoch)
+    }
+
     /// Whether an owner has set the node up.
     pub fn is_set_up(&self) -> bool {
         self.setup_token.is_none()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::backup::BackupError;
 use super::{Config, private_data};
+use crate::actors::syncer::KEYS_MISSING;
 use crate::store::attachments::Attachments;
 use crate::store::blobs::Blobs;
 use crate::store::check::{self, Files, Findings};
@@ -35,7 +36,11 @@ pub fn check(root: &Path, config: &Config) -> Result<Findings, BackupError> {
         let engine: Arc<dyn Engine> = Arc::new(engine);
         migrate(&engine, MIGRATIONS)?;
         let view = View::new(engine.view()?);
-        Ok(everything(&view, &folder.blobs(), folder.private().as_deref())?)
+        let mut findings = everything(&view, &folder.blobs(), folder.private().as_deref())?;
+        if config.side.level().is_ok() && matches!(folder.identity().try_exists(), Ok(false)) {
+            findings.wrong(KEYS_MISSING);
+        }
+        Ok(findings)
     };
     match looked() {
         // The store itself cannot be opened or brought up to date.

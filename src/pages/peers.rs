@@ -170,6 +170,9 @@ async fn page(visit: &Visit, id: Uuid, filled: &Filled) -> Answer {
             @if peer.trust == Trust::Paired {
                 div.actions { a.button.primary href=(format!("{}/import", address(id))) { "Look at what it sent" } a.button href=(format!("{}/export", address(id))) { "Make a bundle for it" } }
             }
+            @if peer.trust == Trust::Revoked {
+                p { "To begin the pairing anew, both nodes read in the other's identity file as it is now, on the page " a href="/peers" { "Peers" } "." }
+            }
             section.card { h2 { "About" } (about(&peer, &fingerprint)) }
             @if manages {
                 @if peer.trust == Trust::Unconfirmed { (compare(visit, &peer, &fingerprint, filled)) }
@@ -187,6 +190,10 @@ fn about(peer: &Peer, fingerprint: &str) -> Markup {
         ("Acknowledged by it", html! { (peer.acknowledged) }),
         ("Last bundle from it", html! { (peer.received.highest) }),
         ("Epoch", html! { code { (peer.epoch) } }),
+        (
+            "This node's epoch for it",
+            html! { @if let Some(epoch) = &peer.own_epoch { code { (epoch) } } },
+        ),
         (
             "Head of its audit chain",
             html! { @if let Some(head) = &peer.audit_head { (hash::whole(head)) } },
@@ -228,8 +235,8 @@ fn further(visit: &Visit, peer: &Peer, filled: &Filled) -> Markup {
     let at = address(peer.node.0);
     let file = Field::new("file", "Statement of the peer").hint("What its `poundlock pair rotate` wrote.");
     html! {
-        @if let Some(epoch) = peer.unconfirmed_epoch {
-            div.notice.warning { p { "A bundle says that this peer's store was restored or made anew, as epoch " code { (epoch) } ". Ask its owner whether that is so." } }
+        @if let Some(epoch) = peer.unconfirmed_epoch.filter(|_| peer.trust == Trust::Paired) {
+            div.notice.warning { p { "A bundle says that this peer's store was restored or made anew, or that it has begun the pairing anew, as epoch " code { (epoch) } ". Ask its owner whether that is so." } }
             (visit.form(&format!("{at}/epoch"), html! {
                 input type="hidden" name="epoch" value=(epoch);
                 div.actions { button.danger { "Its owner says so: go on with the new epoch" } }
@@ -317,7 +324,7 @@ async fn confirm_revocation(visit: Visit, id: Path<Uuid>) -> Answer {
         title: "Revoke this peer?",
         explained: html! {
             p { strong { (reveal(&peer.name)) } }
-            p { "Nothing of it is imported or applied any more, and what waits in its inbox is blocked. What was applied stays. To exchange bundles again, it needs a new identity." }
+            p { "Nothing of it is imported or applied any more, and what waits in its inbox is blocked. What was applied stays. To exchange bundles again, both nodes revoke each other, read in the other's identity as it is then, and compare the fingerprint once more." }
         },
         action: &format!("{}/revocation", address(id)),
         hidden: &[],

@@ -115,6 +115,15 @@ impl Here {
         self.side.level()
     }
 
+    /// This node as a peer knows it: with the epoch that bundles for it bear.
+    #[must_use]
+    pub fn toward(&self, peer: &Peer) -> Self {
+        Self {
+            epoch: peer.own_epoch.unwrap_or(self.epoch),
+            ..*self
+        }
+    }
+
     /// The date of the change, in UTC: all that a bundle tells of the high side's time.
     pub fn today(&self) -> Date {
         self.now.to_zoned(TimeZone::UTC).date()

@@ -41,8 +41,11 @@ pub struct Known {
     pub received: Received,
     /// The bundle that was received under the arrival's epoch and number, if any.
     pub at_sequence: Option<(BundleId, Hash)>,
-    /// This node's own epoch.
+    /// This node's own epoch, as bundles for the sender bear it.
     pub own_epoch: Epoch,
+    /// Whether the pairing was begun anew in that epoch. A bundle that does not know it was made before, and whoever revoked the
+    /// pairing wants nothing of that.
+    pub begun_anew: bool,
 }
 
 /// What an acceptable bundle is.
@@ -61,8 +64,8 @@ pub enum Place {
 pub enum Refused {
     /// The sender's store was made or restored anew, and nobody has confirmed that yet.
     #[error(
-        "the sender's store has a new epoch, {epoch}: it was restored or made anew. Ask its owner whether that is so, \
-         then confirm the epoch with `poundlock pair epoch`"
+        "the sender writes under a new epoch, {epoch}: its store was restored or made anew, or it has begun the pairing anew. Ask \
+         its owner whether that is so, then confirm the epoch with `poundlock pair epoch`"
     )]
     UnconfirmedEpoch {
         /// The epoch in the bundle.
@@ -118,8 +121,8 @@ pub enum Refused {
     },
     /// The bundle builds on what this node knew before it was restored.
     #[error(
-        "the bundle was made for this node's epoch {theirs}, and the node is in {ours} since it was restored; carry a \
-         bundle to the sender, have the new epoch confirmed there, and ask for a new bundle"
+        "the bundle was made for this node's epoch {theirs}, and the node is in {ours} since it was restored or paired anew; \
+         carry a bundle to the sender, have the new epoch confirmed there, and ask for a new bundle"
     )]
     MadeForAnotherEpoch {
         /// The epoch that the sender knows.
@@ -170,7 +173,7 @@ pub fn place(arrival: &Arrival, known: &Known) -> Result<Place, Refused> {
     if arrival.epoch != known.epoch {
         return Err(Refused::UnconfirmedEpoch { epoch: arrival.epoch });
     }
-    if arrival.recipient_epoch != known.own_epoch && arrival.base != 0 {
+    if arrival.recipient_epoch != known.own_epoch && (arrival.base != 0 || known.begun_anew) {
         return Err(Refused::MadeForAnotherEpoch {
             theirs: arrival.recipient_epoch,
             ours: known.own_epoch,
@@ -231,6 +234,7 @@ mod tests {
             received,
             at_sequence: None,
             own_epoch: Epoch(id(9)),
+            begun_anew: false,
         }
     }
 
@@ -290,6 +294,17 @@ mod tests {
             place(&arrival(4, 0), &restored),
             Ok(Place::New),
             "a full bundle is always possible"
+        );
+        let begun_anew = Known {
+            begun_anew: true,
+            ..restored
+        };
+        assert!(
+            matches!(
+                place(&arrival(4, 0), &begun_anew),
+                Err(Refused::MadeForAnotherEpoch { .. })
+            ),
+            "but one from before the pairing was revoked"
         );
     }
 }

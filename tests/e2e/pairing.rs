@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::person::{Person, word};
 use crate::stage::identity;
 use crate::watch::Watch;
-use crate::world::{World, apply_all, import, text, try_import};
+use crate::world::{World, apply_all, import, inbox, pair, text, try_import};
 
 fn peer(who: &Person, id: &str) -> Value {
     who.get(&format!("/peers/{id}"))
@@ -159,10 +159,150 @@ fn a_node_moves_to_new_keys_and_loses_nothing_on_the_way() {
         identity(&world.low_owner).to_text().as_bytes(),
     );
     assert_eq!(
-        back.1["trust"].as_str().unwrap_or("revoked"),
-        "revoked",
-        "{:#}",
+        back.1["trust"], "unconfirmed",
+        "the fingerprint is compared once more: {:#}",
         back.1
     );
+    watch.refuses(
+        "of a peer that is not confirmed",
+        &more,
+        "bundle_sender_unconfirmed",
+    );
     apply_all(&world.low_owner, &world.high_id);
+}
+
+/// Has both nodes end the pairing, as two owners would who are not sure of it any more.
+fn revoke_both(world: &World) {
+    world.owner.delete(&format!("/peers/{}", world.low_id));
+    world.low_owner.delete(&format!("/peers/{}", world.high_id));
+}
+
+/// A request goes up, and what was released of it comes down.
+fn round_trip(world: &World, project: &str, code: &str, reason: &str) {
+    let request = world.request(project, code, reason);
+    world.carry_up();
+    world.approve(&request);
+    let run = world.run(&request);
+    world.release(&run, "result");
+    world.carry_down();
+    let released = world.scientist.get(&format!("/requests/{request}"));
+    assert_eq!(
+        released["releases"].as_array().map(Vec::len),
+        Some(1),
+        "{released:#}"
+    );
+    world.carry_up();
+}
+
+#[test]
+fn a_revoked_pairing_is_begun_anew_with_the_same_keys_and_with_others() {
+    let world = World::new();
+    let project = world.project();
+    let code = world.scientist.post(
+        "/codes",
+        &json!({
+            "name": "one", "source": "def one(n):\n    return n\n", "entry_point": "one",
+            "input_policy": {"n": {"constant": 1}}, "output_policy": {"execute_count": 3},
+        }),
+    );
+    let code = text(&code["id"]);
+    round_trip(&world, &project, &code, "before");
+    // What waits in the inbox when the pairing ends counts as delivered on the other side.
+    world.request(&project, &code, "waits");
+    import(&world.owner, &world.export_up());
+    import(&world.low_owner, &world.export_down());
+    assert!(!inbox(&world.owner, &world.low_id).is_empty());
+    world.request(&project, &code, "on its way");
+    let [up, down] = [world.export_up(), world.export_down()].map(|file| std::fs::read(file).unwrap());
+
+    let (at_high, at_low) = (
+        Watch {
+            node: &world.high,
+            who: &world.owner,
+        },
+        Watch {
+            node: &world.low,
+            who: &world.low_owner,
+        },
+    );
+    for (what, rotates) in [("same keys", false), ("new keys", true)] {
+        revoke_both(&world);
+        if rotates {
+            // The statement is lost: nobody reads it.
+            world.low_owner.post_for_bytes("/node/rotation");
+        }
+        at_high.refuses(what, &up, "bundle_sender_revoked");
+        pair(&world.low_owner, &world.owner);
+        assert!(inbox(&world.owner, &world.low_id).is_empty(), "{what}");
+        let word = if rotates {
+            "bundle_signature"
+        } else {
+            "bundle_epoch_retired"
+        };
+        at_high.refuses(what, &up, word);
+        at_low.refuses(what, &down, "bundle_epoch_retired");
+        let requests = world.scientist.get("/requests")["items"]
+            .as_array()
+            .unwrap()
+            .len();
+        round_trip(&world, &project, &code, what);
+        let come = world.owner.get("/requests")["items"].as_array().unwrap().len();
+        assert_eq!(come, requests + 1, "{what}: what waited has come again");
+    }
+}
+
+#[test]
+fn a_lost_statement_is_printed_again_and_missing_keys_are_named() {
+    let mut node = Node::ready("low");
+    assert_eq!(
+        node.run(crate::node::OWNER, &["pair", "rotate", "--again"])
+            .refused(1),
+        "no_rotation"
+    );
+    let high = Node::ready("high");
+    let [low_owner, owner] =
+        [&node, &high].map(|node| Person::sign_in(node.address(), crate::node::OWNER, crate::node::PASSWORD));
+    let (low_id, _) = pair(&low_owner, &owner);
+    let [lost, found] = ["lost", "found"].map(|name| node.workplace.path().join(name).display().to_string());
+    node.run(crate::node::OWNER, &["pair", "rotate", "--output", &lost])
+        .json();
+    let said = node.say(
+        crate::node::OWNER,
+        &["pair", "rotate", "--again", "--output", &found],
+    );
+    assert!(
+        said.stdout.contains("accept-rotation"),
+        "{}{}",
+        said.stdout,
+        said.stderr
+    );
+    let [lost, found] = [lost, found].map(|file| std::fs::read(file).unwrap());
+    assert!(lost == found, "it is the same statement");
+    let at_high = format!("/peers/{low_id}");
+    let proposed = owner.post_bytes(&format!("{at_high}/rotation"), "text/plain", &found);
+    let compared = json!({"fingerprint": proposed["successor_fingerprint"]});
+    owner.post(&format!("{at_high}/rotation/confirmation"), &compared);
+
+    let keys = node.folder().join("keys").join("node.key");
+    std::fs::rename(&keys, keys.with_extension("away")).unwrap();
+    for command in [["pair", "identity"], ["pair", "rotate"]] {
+        let refused = node.run(crate::node::OWNER, &command);
+        assert_eq!(refused.refused(1), "keys_missing", "{command:?}");
+        assert!(refused.stderr.contains("from a backup"), "{}", refused.stderr);
+    }
+    node.stop();
+    let checked = node.run(
+        crate::node::OWNER,
+        &["check", &node.folder().display().to_string()],
+    );
+    assert_eq!(checked.code, 1);
+    assert!(
+        checked.stderr.contains("keys/node.key"),
+        "{}{}",
+        checked.stdout,
+        checked.stderr
+    );
+    node.start();
+    let log = std::fs::read_to_string(node.log()).unwrap();
+    assert!(log.contains("keys/node.key"), "{log}");
 }

@@ -5,11 +5,13 @@ use std::fs;
 use actix::{AtomicResponse, Context, Handler, Message, WrapFuture};
 use poundlock_transport::{NodeIdentity, RotationStatement};
 
-use super::Syncer;
+use super::{Syncer, own_identity};
 use crate::actors::ActError;
-use crate::acts::Refusal;
+use crate::acts::{Refusal, peers};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
+use crate::domain::id::Epoch;
+use crate::store::node_folder::NodeFolder;
 use crate::store::read::Read;
 use crate::store::records;
 use crate::store::tables::SETTINGS;
@@ -37,6 +39,26 @@ impl Handler<Rotate> for Syncer {
     }
 }
 
+/// The statement of the last rotation once more, for a peer that has not read it: the keys before are kept until the next one. What
+/// it says of the node's name and epoch is as they are now.
+///
+/// # Errors
+/// The keys were never rotated, or those before them are gone; or a key file cannot be used.
+pub fn stated_again(folder: &NodeFolder, name: &str, epoch: Epoch) -> Result<String, ActError> {
+    let previous = folder.previous_identity();
+    if !previous.try_exists().map_err(ActError::internal)? {
+        let detail = "there is no rotation to state again: this node's keys were never rotated, or the keys before the last rotation \
+                      (keys/node.key.previous) are gone. A peer that has not taken the new keys ends the pairing and begins it anew: \
+                      `poundlock pair revoke`, then `pair add`";
+        return Err(Refusal::conflict("no_rotation", detail).into());
+    }
+    let old = NodeIdentity::load(&previous).map_err(ActError::internal)?;
+    let new = own_identity(folder)?;
+    let announced = new.public(Some(name), epoch.0).map_err(ActError::internal)?;
+    let statement = RotationStatement::sign(&old, &new, announced).map_err(ActError::internal)?;
+    Ok(statement.to_text())
+}
+
 impl Syncer {
     /// The audit entry comes first: a crash after it leaves the old keys in force, and the rotation can be repeated. The new
     /// file then takes the old one's place by a rename, so that there is always one whole key file.
@@ -47,9 +69,8 @@ impl Syncer {
         let old = self.identity()?;
         let new = NodeIdentity::generate(old.node(), old.side()).map_err(ActError::internal)?;
         let (epoch, name) = self.store.read_blocking(|view| {
-            let here = records::Here::at(view, self.store.now(), [0; 32])?;
             Ok((
-                here.epoch,
+                peers::announced_epoch(view)?,
                 view.get(&SETTINGS, &())?.map(|settings| settings.name),
             ))
         })?;

@@ -46,6 +46,7 @@ impl Node {
             id: born.id,
             side: level.into(),
             epoch: Epoch(born.fresh_id()),
+            pairing_epoch: None,
             setup_token: None,
             made_at: born.moment(),
         };
@@ -133,7 +134,7 @@ impl Node {
     }
 
     pub fn epoch(&self) -> Epoch {
-        self.view().get(&NODE, &()).unwrap().unwrap().epoch
+        peers::announced_epoch(&self.view()).unwrap()
     }
 
     pub fn dump(&self) -> Dump {

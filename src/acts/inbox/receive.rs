@@ -179,6 +179,7 @@ fn decode_as<D: Direction>(bytes: &[u8]) -> Result<Record, CborError> {
 /// The bundle is refused as a whole, and nothing is changed.
 pub fn receive(tx: &mut Tx<'_>, here: &Here, delivery: &Delivery) -> Result<Receipt, ImportRefused> {
     let mut sender = paired(tx, delivery.sender)?;
+    let here = &here.toward(&sender);
     let arrival = &delivery.arrival;
     let key = (delivery.sender, arrival.epoch.0, arrival.sequence);
     let known = Known {
@@ -189,6 +190,7 @@ pub fn receive(tx: &mut Tx<'_>, here: &Here, delivery: &Delivery) -> Result<Rece
             .get(&ARRIVED, &key)?
             .map(|arrived| (arrived.bundle, arrived.file)),
         own_epoch: here.epoch,
+        begun_anew: sender.own_epoch.is_some(),
     };
     let place = ledger::place(arrival, &known)?;
     if place == Place::Repeated {

@@ -4,6 +4,7 @@
 mod arriving;
 mod honesty;
 mod owing;
+mod pairing_anew;
 mod reviewing;
 mod telling;
 

@@ -36,7 +36,7 @@ pub fn sent(
     most: usize,
 ) -> Result<Vec<(u64, Sent)>, Refusal> {
     actor.require(Permission::Sync)?;
-    peers::peer(read, peer)?;
+    let here = here.toward(&peers::peer(read, peer)?);
     let found = read.range_prefix_back(&SENT, &(peer, here.epoch.0), None, most)?;
     Ok(found
         .into_iter()
@@ -57,6 +57,7 @@ pub fn carried(
 ) -> Result<Contents, Refusal> {
     actor.require(Permission::Sync)?;
     let known = peers::peer(read, peer)?;
+    let here = here.toward(&known);
     let missing = || Refusal::NotFound {
         what: "bundle",
         id: sequence.to_string(),

@@ -25,6 +25,7 @@ fn peer(trust: Trust) -> Peer {
         trust,
         successor: None,
         epoch: Epoch(Uuid::from_u128(9)),
+        own_epoch: None,
         retired_epochs: Vec::new(),
         unconfirmed_epoch: None,
         last_sequence: 0,

@@ -37,7 +37,9 @@ pub struct PeerShown {
     pub successor_fingerprint: Option<String>,
     /// The epoch of its store that somebody has confirmed.
     pub epoch: Uuid,
-    /// An epoch that a bundle has named and nobody has confirmed.
+    /// The epoch that this node's bundles for it bear, where it is not that of the store.
+    pub own_epoch: Option<Uuid>,
+    /// An epoch that a bundle, or the identity of a peer that is not paired, has named and nobody has confirmed.
     pub unconfirmed_epoch: Option<Uuid>,
     /// The number of the last bundle made for it.
     pub last_sent: u64,

@@ -97,9 +97,14 @@ fn count<K: crate::store::key::Key>(
 /// Bundles are numbered without a gap up to what the peer's record says, and carry what is noted.
 pub(super) fn bundles(read: &impl Read, node: &Node, findings: &mut Findings) -> Result<(), TableError> {
     let mut sent: HashMap<Uuid, u64> = HashMap::new();
+    let mut own_epochs: HashMap<Uuid, Uuid> = HashMap::new();
+    read.for_each(&PEERS, &(), |id, peer| {
+        own_epochs.extend(peer.own_epoch.map(|epoch| (id, epoch.0)));
+        Ok::<_, TableError>(())
+    })?;
     read.for_each(&SENT, &(), |(peer, epoch, number), bundle| {
         findings.count("bundles_sent");
-        if epoch == node.epoch.0 {
+        if epoch == own_epochs.get(&peer).copied().unwrap_or(node.epoch.0) {
             let before = sent.insert(peer, number).unwrap_or(0);
             findings.require(number == before + 1, || {
                 format!("bundle {number} for {peer} follows {before}")
