@@ -390,6 +390,23 @@ mod tests {
     }
 
     #[test]
+    fn an_approved_request_waits_for_its_run_however_many_have_had_theirs() {
+        let scene = Scene::new(Side::High);
+        let code = scene.code(40, OutputPolicy::ExecuteCount(1_000));
+        let waits = scene.request(50, code);
+        scene.decide(officer(), waits, Verdict::Approve).unwrap();
+        let many = u128::try_from(EACH_MAX).unwrap() + 1;
+        for id in 1_000..1_000 + many {
+            let request = scene.request(id, code);
+            scene.decide(officer(), request, Verdict::Approve).unwrap();
+            scene.run(id + 1_000, request, succeeded(b"{}"));
+        }
+        let found = matters(&scene, officer());
+        assert_eq!(found[0], (Matter::Run, waits.0));
+        assert!(found[1..].iter().all(|(matter, _)| *matter == Matter::Result));
+    }
+
+    #[test]
     fn of_more_than_is_told_the_oldest_are_told() {
         let scene = Scene::new(Side::Low);
         let code = scene.code(40, OutputPolicy::SingleExecution);
