@@ -408,7 +408,7 @@ mod tests {
 
     #[test]
     fn of_more_than_is_told_the_oldest_are_told() {
-        let scene = Scene::new(Side::Low);
+        let scene = Scene::new(Side::High);
         let code = scene.code(40, OutputPolicy::SingleExecution);
         let many = u128::try_from(EACH_MAX).unwrap() + 1;
         for id in 1_000..1_000 + many {

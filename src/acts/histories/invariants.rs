@@ -11,7 +11,7 @@ use crate::domain::object::{Body, Kind, Object};
 use crate::domain::request::SightType;
 use crate::domain::side::Level;
 use crate::store::check;
-use crate::store::tables::{INBOX, OWED, PUBLISHED};
+use crate::store::tables::{CARRIED_IN, DELIVERED, INBOX, OWED, PUBLISHED};
 use crate::sync::eligible;
 
 /// Datasets that were ever published, with the peer.
@@ -187,7 +187,8 @@ pub fn check_level(from: &Node, to: &Node) {
             Level::Low => !matches!(object.kind(), Kind::User | Kind::Code) && !stays(&object),
             Level::High => may_have(from, to.id.0, &object),
         };
-        if travels {
+        // What was deleted before it was sent was never there for the other side.
+        if travels && !(object.deleted && from.level == Level::High && never_sent(from, to, object.id)) {
             due.insert(object.id);
             due.extend(eligible::companions(&object.body));
         }
@@ -216,6 +217,15 @@ pub fn check_level(from: &Node, to: &Node) {
             "not level: {object:#?}\nis there as {here:#?}\nwaits as {waiting:#?}"
         );
     }
+}
+
+fn never_sent(from: &Node, to: &Node, id: Uuid) -> bool {
+    let carried = from.rows(&CARRIED_IN).into_iter();
+    let acknowledged = from.rows(&DELIVERED).into_iter();
+    !carried
+        .map(|((object, peer, ..), ())| (peer, object))
+        .chain(acknowledged.map(|(key, _)| key))
+        .any(|known| known == (to.id.0, id))
 }
 
 /// The batches that wait for what nobody has any more, and those that need one.

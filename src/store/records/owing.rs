@@ -9,7 +9,7 @@ use crate::domain::peer::{Owed, Trust};
 use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::table::TableError;
-use crate::store::tables::{CARRIED_IN, DELIVERED, OWED, PUBLISHED};
+use crate::store::tables::{CARRIED_IN, DELIVERED, HISTORY, OWED, PUBLISHED};
 use crate::store::transaction::Tx;
 use crate::sync::eligible::{self, Facts};
 
@@ -118,7 +118,7 @@ fn owe_with(
 }
 
 /// Whether an object was deleted where private data is held before the peer was sent anything of it. Then the peer is not told
-/// that it was ever there.
+/// that it was ever there. Where the store was set back since the object was made, it may have forgotten what was sent.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -127,7 +127,8 @@ pub fn is_nobodys(read: &impl Read, side: Side, peer: Uuid, object: &Object) -> 
         return Ok(false);
     }
     let carried = read.range_prefix_back(&CARRIED_IN, &(object.id, peer), None, 1)?;
-    Ok(carried.is_empty())
+    let first = read.range_prefix(&HISTORY, &object.id, None, 1)?.pop();
+    Ok(carried.is_empty() && first.is_some_and(|(_, first)| first.epoch == object.epoch))
 }
 
 fn known_root(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Uuid>, TableError> {
