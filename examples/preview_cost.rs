@@ -65,6 +65,7 @@ fn measure(size: u128) -> f64 {
             id: here.node,
             side: here.side,
             epoch: here.epoch,
+            pairing_epoch: None,
             setup_token: None,
             made_at: here.now,
         };
