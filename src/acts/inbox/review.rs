@@ -135,13 +135,14 @@ fn still_to_do(
         }
         match read.get(&REVIEWED, &(peer, *root))? {
             Some(done) if done.act == ReviewAct::Applied && done.by == actor.user => {}
-            Some(done) => {
+            // That it was unignored once does not say why it waits no more.
+            Some(done) if done.act != ReviewAct::Unignored => {
                 return Err(Refusal::Changed {
                     detail: format!("{root} was {} by {} at {}", word(done.act), done.by_name, done.at),
                     difference: json!({ "root": root, "act": done.act, "by": done.by_name, "at": done.at }),
                 });
             }
-            None => return Err(refuse_plan(PlanError::NotPending(*root))),
+            _ => return Err(refuse_plan(PlanError::NotPending(*root))),
         }
     }
     Ok(to_do)
