@@ -184,7 +184,8 @@ impl<R: Read + Seek> Records<R> {
     }
 }
 
-/// Writes every record again, quoting where it must be. All records have as many fields as the first.
+/// Writes every record again, quoting where it must be. All records have as many fields as the first. What is written begins with
+/// no byte order mark: readers take one for no part of the first value, so that it would be lost in the next hands.
 pub(super) fn write_again(bytes: &[u8], sink: &mut Sink) -> Result<(), FormatError> {
     let mut reader = ReaderBuilder::new().has_headers(false).from_reader(bytes);
     let mut record = StringRecord::new();
@@ -193,6 +194,9 @@ pub(super) fn write_again(bytes: &[u8], sink: &mut Sink) -> Result<(), FormatErr
         let mut writer = ::csv::Writer::from_writer(&mut *sink);
         let mut failed = None;
         while failed.is_none() && reader.read_record(&mut record).map_err(malformed)? {
+            if records == 0 {
+                record = unmarked(&record);
+            }
             records += 1;
             failed = writer.write_record(&record).err();
         }
@@ -208,6 +212,15 @@ pub(super) fn write_again(bytes: &[u8], sink: &mut Sink) -> Result<(), FormatErr
         return Err(malformed("it has no header"));
     }
     Ok(())
+}
+
+fn unmarked(record: &StringRecord) -> StringRecord {
+    let fields = record.iter().enumerate();
+    let unmarked = fields.map(|(at, field)| match at {
+        0 => field.trim_start_matches('\u{feff}'),
+        _ => field,
+    });
+    unmarked.collect()
 }
 
 /// What the values of a column may still be.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::release::OutputFormat;
 
 fn table(text: &str) -> Result<Schema, FormatError> {
     inspect(io::Cursor::new(text)).map(|inspected| inspected.schema)
@@ -89,6 +90,26 @@ fn a_file_that_ends_inside_quotes_is_refused_with_the_line() {
         "a,b\n1,\"\nx\"\"\"\n\n",
     ] {
         assert!(table(text).is_ok(), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_written_begins_with_no_mark_that_the_next_reader_would_take_off() {
+    for marked in [
+        "\u{feff}\u{feff}a,b\n1,2\n",
+        "\"\u{feff}a\",b\n1,2\n",
+        "\u{feff}a,b\n1,2\n",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("again.csv");
+        let mut sink = Sink::create(&file, 1_000).unwrap();
+        write_again(marked.as_bytes(), &mut sink).unwrap();
+        drop(sink.finish(OutputFormat::Csv).unwrap());
+        assert_eq!(
+            std::fs::read_to_string(&file).unwrap(),
+            "a,b\n1,2\n",
+            "{marked:?}"
+        );
     }
 }
 
