@@ -75,7 +75,8 @@ fn bundles_damaged_on_their_way_are_refused() {
     let compressed = craft::compressed_stream(&stage.parts().plain());
     let sealed = |bytes: &[u8]| craft::signed_file(&craft::age_file(bytes, &[&stage.high]), &stage.low);
     for (what, place) in [
-        ("the first frame", 20),
+        // The size that it declares. Damage further on may leave what the frame holds as it was, and is none then.
+        ("the first frame", 5),
         ("the middle of the frames", compressed.len() / 2),
         ("the padding", compressed.len() - 1),
     ] {
