@@ -1,5 +1,7 @@
 //! Assets: their mocks, and the private data that they stand for on a high node.
 
+use jiff::Timestamp;
+
 use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::asset::{Asset, DataFormat, Mock, MockError, check_mock};
 use crate::domain::audit::{self, Action};
@@ -14,7 +16,6 @@ use crate::store::tables::PRIVATE_DATA;
 use crate::store::transaction::Tx;
 
 use super::{Refusal, datasets, visible};
-use jiff::Timestamp;
 
 /// Makes an asset, as yet without a mock.
 ///

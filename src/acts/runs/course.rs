@@ -250,6 +250,9 @@ pub(in crate::acts) fn tell_of_released(tx: &mut Tx<'_>, here: &Here, id: JobId)
 /// # Errors
 /// The store fails.
 pub fn tell_of_all_released(tx: &mut Tx<'_>, here: &Here) -> Result<(), Refusal> {
+    if !here.side.holds_private_data() {
+        return Ok(());
+    }
     let mut untold = BTreeSet::new();
     tx.for_each(&OWED, &(), |_, owed| {
         untold.insert(owed.root);
