@@ -7,6 +7,7 @@ mod config;
 pub mod make;
 pub mod recover;
 pub mod restore;
+mod stopped;
 
 use std::io;
 use std::ops::Deref;

@@ -14,9 +14,7 @@ use crate::node::backup::{self, BackupError, MANIFEST, Manifest, Snapshot};
 use crate::node::{Config, check};
 use crate::store::check::Findings;
 use crate::store::dump::Dump;
-use crate::store::engine::EngineError;
 use crate::store::node_folder::NodeFolder;
-use crate::store::whole_file::OpenFolderError;
 
 #[derive(Debug, Args)]
 pub(super) struct BackupArguments {
@@ -43,7 +41,7 @@ pub(super) fn backup(common: &Common, arguments: &BackupArguments) -> Result<(),
             drop(std::fs::remove_file(&snapshot.file));
             made
         }
-        Err(BackupError::Engine(EngineError::InUse(_))) => {
+        Err(error) if error.is_running() => {
             return of_running(common, &folder, &config, &arguments.to);
         }
         Err(error) => Err(error),
@@ -128,15 +126,16 @@ pub(super) fn run_check(common: &Common, arguments: &CheckArguments) -> Result<(
     } else {
         check::check(&folder, &super::serve::load(&folder, None)?)
     };
-    let findings = looked.map_err(|error| match error {
-        BackupError::Engine(EngineError::InUse(_)) | BackupError::Files(OpenFolderError::InUse(_)) => {
+    let findings = looked.map_err(|error| {
+        if error.is_running() {
+            let folder = folder.display();
             Failure::failed(format!(
-                "the node in {} runs; make a backup of it and check that, or stop it first",
-                folder.display()
+                "the node in {folder} runs; make a backup of it and check that, or stop it first"
             ))
+        } else {
+            // A backup whose dump or manifest cannot be read at all is damaged, and no error of this command.
+            failed(&error)
         }
-        // A backup whose dump or manifest cannot be read at all is damaged, and no error of this command.
-        error => failed(&error),
     })?;
     show(common, &folder, &findings)
 }

@@ -21,7 +21,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::acts::Refusal;
 use crate::acts::snapshots;
 use crate::clock;
 use crate::domain::side::Side;
@@ -32,14 +31,13 @@ use crate::store::migration::{MigrateError, migrate};
 use crate::store::migrations::MIGRATIONS;
 use crate::store::node_folder::{NodeFolder, NodeFolderError};
 use crate::store::read::{Read, View};
-use crate::store::records::Here;
 use crate::store::sled_engine::SledEngine;
 use crate::store::table::TableError;
 use crate::store::tables::NODE;
 use crate::store::whole_file::OpenFolderError;
-use crate::store::writer::{TransactError, Writer, WriterLimits};
 
 use super::check::everything;
+use super::stopped::{Stopped, StoppedError};
 use super::{Config, private_data};
 
 pub use manifest::{MANIFEST, Manifest};
@@ -63,9 +61,9 @@ pub enum BackupError {
     /// The store cannot be brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
-    /// The store cannot be written.
+    /// The store of a stopped node cannot be opened, or not noted in that a copy was taken.
     #[error(transparent)]
-    Store(#[from] TransactError<Refusal>),
+    Stopped(#[from] StoppedError),
     /// The store cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -97,6 +95,17 @@ pub enum BackupError {
     },
 }
 
+impl BackupError {
+    /// Whether a node that runs holds the folder.
+    pub fn is_running(&self) -> bool {
+        match self {
+            Self::Stopped(error) => error.is_running(),
+            Self::Engine(EngineError::InUse(_)) | Self::Files(OpenFolderError::InUse(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 fn told(findings: &Findings) -> String {
     let first = findings.wrong.first().map(String::as_str).unwrap_or_default();
     match findings.count {
@@ -118,7 +127,7 @@ pub struct Snapshot {
     /// Its hash.
     pub dump: Dump,
     /// Holds the store of a node that does not run, so that nobody starts it meanwhile.
-    _held: Option<Arc<dyn Engine>>,
+    _held: Option<Stopped>,
 }
 
 impl Snapshot {
@@ -134,26 +143,18 @@ impl Snapshot {
     /// Writes the dump of a node that does not run, and notes in its audit chain that a copy was taken.
     ///
     /// # Errors
-    /// [`EngineError::InUse`] where it runs; and the store cannot be used.
+    /// It runs ([`BackupError::is_running`]), or its store cannot be used.
     pub fn of_stopped(root: &Path, config: &Config) -> Result<Self, BackupError> {
-        let folder = NodeFolder::open(root, private_data(config.side))?;
-        let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
-        migrate(&engine, MIGRATIONS)?;
-        let limits = WriterLimits::default();
-        let writer = Writer::start(Arc::clone(&engine), limits).map_err(at(&folder.store()))?;
-        let (now, random) = (clock::now(), clock::random_bytes());
-        writer.transact(move |tx| -> Result<(), Refusal> {
-            let here = Here::at(tx, now, random)?;
-            snapshots::note_stopped(tx, &here)
-        })?;
+        let stopped = Stopped::open(root, config)?;
+        stopped.act(snapshots::note_stopped)?;
+        let folder = &stopped.folder;
         let file = folder.snapshots().join(uuid::Uuid::new_v4().to_string());
         let room = folder.room_left().map_err(at(folder.root()))?;
-        let dump = dump::write_file(&writer.view()?, &file, room)?;
-        writer.close();
+        let dump = dump::write_file(&stopped.writer.view()?, &file, room)?;
         Ok(Self {
             file,
             dump,
-            _held: Some(engine),
+            _held: Some(stopped),
         })
     }
 }

@@ -4,7 +4,6 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
 use poundlock_transport::Fingerprint;
@@ -12,20 +11,15 @@ use poundlock_transport::identity::{self, IdentityError, NodeIdentity};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::stopped::{Stopped, StoppedError};
 use super::{Config, private_data};
-use crate::acts::Refusal;
 use crate::acts::founding::{Founding, found};
 use crate::clock;
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::session;
 use crate::domain::side::{Level, NoBundles};
 use crate::domain::text::{self, Invalid};
-use crate::store::engine::{Engine, EngineError};
-use crate::store::migration::{MigrateError, migrate};
-use crate::store::migrations::MIGRATIONS;
 use crate::store::node_folder::{NodeFolder, NodeFolderError};
-use crate::store::sled_engine::SledEngine;
-use crate::store::writer::{TransactError, Writer, WriterLimits};
 
 /// A node that was just made.
 pub struct Made {
@@ -57,15 +51,9 @@ pub enum MakeError {
     /// The keys cannot be made or written.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The store cannot be made.
+    /// The store cannot be made, or its first records cannot be written.
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The store's version cannot be written.
-    #[error(transparent)]
-    Migrate(#[from] MigrateError),
-    /// The first records cannot be written.
-    #[error(transparent)]
-    Store(#[from] TransactError<Refusal>),
+    Store(#[from] StoppedError),
     /// The configuration cannot be written as TOML.
     #[error("the configuration cannot be written")]
     Config(#[from] toml::ser::Error),
@@ -107,13 +95,13 @@ pub fn make(root: &Path, name: &str, config: &Config) -> Result<Made, MakeError>
         name,
         setup_token: session::setup_token_hash(&setup_token),
     };
-    let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&folder.store())?);
-    migrate(&engine, MIGRATIONS)?;
-    let writer = Writer::start(engine, WriterLimits::default()).map_err(at(&folder.store()))?;
+    let config_file = folder.config();
     let (now, random) = (clock::now(), clock::random_bytes());
-    writer.transact(move |tx| found(tx, now, random, &founding))?;
-    writer.close();
-    write_config(&folder.config(), &config.to_toml()?)?;
+    Stopped::of(folder)?
+        .writer
+        .transact(move |tx| found(tx, now, random, &founding))
+        .map_err(StoppedError::from)?;
+    write_config(&config_file, &config.to_toml()?)?;
     Ok(Made {
         node,
         fingerprint,
