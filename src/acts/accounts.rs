@@ -1,9 +1,11 @@
 //! Accounts: who people are on this node, what they may do, and how they prove it.
 
+mod caller;
 mod passwords;
 mod people;
 mod recovery;
 mod second_factor;
+mod sessions;
 mod set_up;
 mod sign_in;
 
@@ -24,6 +26,7 @@ use crate::store::read::Read;
 use crate::store::records::{self, RecordError};
 use crate::store::tables::{ACCOUNTS, CREDENTIALS, NODE};
 
+pub use caller::{Caller, caller};
 pub use passwords::{
     Offer, change_password, check_reset, offer_reset, own_words, rehash, reset_for, reset_password,
 };
@@ -35,11 +38,9 @@ pub use recovery::{Recovered, recover};
 pub use second_factor::{
     add_second_factor, confirm_second_factor, has_second_factor, prove_second_factor, remove_second_factor,
 };
+pub use sessions::{note_use, revoke, sessions, sign_out};
 pub use set_up::{SetUp, check_setup_token, set_up};
-pub use sign_in::{
-    Caller, Presented, SignedIn, caller, note_refused_sign_in, note_use, refused_sign_in, revoke, sessions,
-    sign_in, sign_out,
-};
+pub use sign_in::{Presented, SignedIn, note_refused_sign_in, refused_sign_in, sign_in};
 
 impl From<AccountError> for Refusal {
     fn from(error: AccountError) -> Self {

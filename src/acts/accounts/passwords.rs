@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Refusal, account, administered, credentials, node, person, sign_in};
+use super::{Refusal, account, administered, credentials, node, person, sessions};
 use crate::acts::settings;
 use crate::domain::access::Actor;
 use crate::domain::audit::{self, Action};
@@ -62,7 +62,7 @@ pub fn change_password(
 ) -> Result<(), Refusal> {
     put(tx, actor.user, password_hash)?;
     withdraw_offer(tx, actor.user)?;
-    sign_in::end_all(tx, actor.user, kept)?;
+    sessions::end_all(tx, actor.user, kept)?;
     note(
         tx,
         here,
@@ -163,7 +163,7 @@ pub fn reset_password(
     let user = check_reset(tx, token, here.now)?;
     put(tx, user, password_hash)?;
     withdraw_offer(tx, user)?;
-    sign_in::end_all(tx, user, None)?;
+    sessions::end_all(tx, user, None)?;
     note(tx, here, audit::Actor::User(user.0), Action::PASSWORD_RESET, user)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Person, Refusal, account, administered, by_address, node, person, sign_in, with_account};
+use super::{Person, Refusal, account, administered, by_address, node, person, sessions, with_account};
 use crate::acts::{groups, listing, roles, settings};
 use crate::domain::access::{Actor, Facts, Permission, Viewer, may_see};
 use crate::domain::account::{self as rules, Account};
@@ -297,7 +297,7 @@ fn replace(
     }
     match (before.active, after.active) {
         (true, false) => {
-            sign_in::end_all(tx, id, None)?;
+            sessions::end_all(tx, id, None)?;
             note(tx, actor, here, Action::USER_DISABLED, id, &[])
         }
         (false, true) => note(tx, actor, here, Action::USER_ENABLED, id, &[]),
@@ -351,7 +351,7 @@ pub fn delete_user(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: UserId) -> R
     let before = administered(tx, actor, id)?;
     rules::may_become(actor, id, &before, None, owners(tx)?)?;
     let object = person(tx, id)?.ok_or_else(|| Refusal::no(Kind::User, id))?.object;
-    sign_in::end_all(tx, id, None)?;
+    sessions::end_all(tx, id, None)?;
     super::passwords::withdraw_offer(tx, id)?;
     groups::leave_all(tx, id)?;
     tx.delete(&CREDENTIALS, &id.0)?;

@@ -3,7 +3,7 @@
 
 use super::passwords::{Offer, offer};
 use super::people::owners;
-use super::{Refusal, account, credentials, sign_in};
+use super::{Refusal, account, credentials, sessions};
 use crate::domain::account::may_be_recovered;
 use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
@@ -43,7 +43,7 @@ pub fn recover(tx: &mut Tx<'_>, here: &Here, email: &str, token: &Hash) -> Resul
     }
     let second_factor_removed = held.second_factor.take().is_some();
     tx.put(&CREDENTIALS, &user.0, &held)?;
-    sign_in::end_all(tx, user, None)?;
+    sessions::end_all(tx, user, None)?;
     let offer = offer(tx, here, user, token)?;
     let told = |done: bool| if done { "yes" } else { "no" }.to_owned();
     let details = [

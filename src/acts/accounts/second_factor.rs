@@ -1,13 +1,13 @@
 //! The second factor: added in two steps, so that nobody locks themselves out with an authenticator that has not taken the
 //! secret, and removed by its owner or, for a lost one, by an administrator.
 
-use super::{Refusal, administered, sign_in};
+use super::{Refusal, administered, sessions};
 use crate::domain::access::Actor;
 use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
 use crate::domain::id::UserId;
 use crate::domain::object::Kind;
-use crate::domain::second_factor::SecondFactor;
+use crate::domain::second_factor::{Proof, SecondFactor};
 use crate::domain::session::Credentials;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
@@ -71,7 +71,7 @@ pub fn confirm_second_factor(
         ));
     }
     tx.put(&CREDENTIALS, &actor.user.0, &credentials)?;
-    sign_in::end_all(tx, actor.user, kept)?;
+    sessions::end_all(tx, actor.user, kept)?;
     note(tx, actor, here, Action::SECOND_FACTOR_ADDED, actor.user)
 }
 
@@ -99,12 +99,12 @@ pub fn remove_second_factor(
         ));
     }
     if actor.user == user {
-        sign_in::prove(tx, here, user, code)?;
+        prove(tx, here, user, code)?;
     }
     let mut credentials = held(tx, user)?;
     credentials.second_factor = None;
     tx.put(&CREDENTIALS, &user.0, &credentials)?;
-    sign_in::end_all(tx, user, kept)?;
+    sessions::end_all(tx, user, kept)?;
     note(tx, actor, here, Action::SECOND_FACTOR_REMOVED, user)
 }
 
@@ -118,7 +118,50 @@ pub fn prove_second_factor(
     user: UserId,
     code: Option<&str>,
 ) -> Result<(), Refusal> {
-    sign_in::prove(tx, here, user, code).map(drop)
+    prove(tx, here, user, code).map(drop)
+}
+
+/// Demands the second factor of those who have one: what they proved by, none where they have none.
+pub(super) fn prove(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    user: UserId,
+    code: Option<&str>,
+) -> Result<Option<Proof>, Refusal> {
+    let mut credentials = held(tx, user)?;
+    let Some(factor) = credentials
+        .second_factor
+        .as_mut()
+        .filter(|factor| factor.is_confirmed())
+    else {
+        return Ok(None);
+    };
+    let Some(code) = code else {
+        return Err(Refusal::conflict(
+            "second_factor_needed",
+            "this account has a second factor: send the code that the authenticator shows, or a recovery code, as `code`",
+        ));
+    };
+    let Some(proof) = factor.prove(code, here.now) else {
+        return Err(Refusal::conflict(
+            "second_factor_refused",
+            "this code is wrong, or was used before; wait for the next one",
+        ));
+    };
+    if proof == Proof::Recovery {
+        let left = factor.recovery_codes_left().to_string();
+        let by = audit::Actor::User(user.0);
+        records::audit(
+            tx,
+            here,
+            by,
+            Action::RECOVERY_CODE_USED,
+            &[user.0],
+            &[("left", left)],
+        )?;
+    }
+    tx.put(&CREDENTIALS, &user.0, &credentials)?;
+    Ok(Some(proof))
 }
 
 fn note(tx: &mut Tx<'_>, actor: &Actor, here: &Here, action: Action, user: UserId) -> Result<(), Refusal> {
