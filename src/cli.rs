@@ -31,6 +31,7 @@ mod notifications;
 mod offer;
 mod pair;
 mod password;
+mod plain;
 pub mod print;
 mod profile;
 mod progress;

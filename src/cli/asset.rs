@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::{Session, names, print};
 
 mod column;
+pub(super) mod table;
 
 /// How the bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -140,7 +141,7 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
         Verb::List { dataset, all } => {
             let path = format!("/datasets/{}/assets", part(&names::dataset(client, dataset)?));
             session.out.show(&client.list(&path, *all)?, |found| {
-                let mut text = super::dataset::archive::asset_table(&found["items"]);
+                let mut text = table::asset_table(&found["items"]);
                 if !found["next"].is_null() {
                     text.push_str("\n(there is more: use --all)");
                 }
@@ -269,20 +270,6 @@ fn shape(schema: &Value) -> String {
         }
         _ => String::new(),
     }
-}
-
-/// As [`mock_in_short`], of what a list tells.
-pub(super) fn look_in_short(look: &Value) -> String {
-    if look.is_null() {
-        return "none".to_owned();
-    }
-    let lengths = look["shape"].as_array().into_iter().flatten();
-    let lengths: Vec<_> = lengths.map(print::of).collect();
-    let shape = match (look["dtype"].as_str(), lengths.as_slice()) {
-        (Some("table"), [rows, columns]) => format!("{rows} rows × {columns} columns"),
-        _ => format!("{} of {}", print::field(look, "dtype"), lengths.join(" × ")),
-    };
-    format!("{}, {shape}", print::field(look, "format"))
 }
 
 /// The columns of a table, one a line.

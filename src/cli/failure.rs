@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::print;
+use super::plain::prose;
 
 /// The exit codes. Stable: scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,11 +159,11 @@ impl Failure {
             eprintln!("{}", self.problem.clone().unwrap_or_else(own));
             return;
         }
-        eprintln!("poundlock: {}", print::prose(&self.message));
+        eprintln!("poundlock: {}", prose(&self.message));
         let difference = self.problem.as_ref().map(|problem| &problem["difference"]);
         if let Some(difference) = difference.filter(|difference| !difference.is_null()) {
             let shown = serde_json::to_string_pretty(difference).unwrap_or_default();
-            eprintln!("What has changed:\n{}", print::prose(&shown));
+            eprintln!("What has changed:\n{}", prose(&shown));
         }
     }
 }

@@ -1,12 +1,11 @@
-//! Printing for people and for programs. Whatever a node says is escaped before it reaches a terminal: names and
-//! reasons come from strangers, and could hold control sequences or turn the direction of the text.
+//! Printing for people and for programs. Whatever a node says is escaped before it reaches a terminal ([`super::plain`]).
 
 use std::io::{self, Write};
 
 use serde_json::Value;
 
 use super::failure::Failure;
-use crate::domain::text::is_invisible;
+pub use super::plain::{plain, prose};
 
 /// How a command prints.
 #[derive(Debug, Clone, Copy)]
@@ -45,28 +44,6 @@ impl Out {
             eprintln!("{}", prose(remark));
         }
     }
-}
-
-/// One line of text from a stranger, with whatever is not plainly visible written as `\u{…}`.
-pub fn plain(text: &str) -> String {
-    escaped(text, |_| false)
-}
-
-/// Text of several lines from a stranger; line breaks and tabs stay.
-pub fn prose(text: &str) -> String {
-    escaped(text, |c| c == '\n' || c == '\t')
-}
-
-fn escaped(text: &str, stays: impl Fn(char) -> bool) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if stays(c) || !(c.is_control() || is_invisible(c)) {
-            shown.push(c);
-        } else {
-            shown.extend(c.escape_unicode());
-        }
-    }
-    shown
 }
 
 /// A field of an answer as one line of plain text; nothing for what is not there.
@@ -150,12 +127,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_strangers_write_cannot_steer_the_terminal() {
-        assert_eq!(
-            plain("a\u{1b}[2Jb\u{202e}c\nd\u{9b}1m"),
-            "a\\u{1b}[2Jb\\u{202e}c\\u{a}d\\u{9b}1m"
-        );
-        assert_eq!(prose("one\ntwo\r\u{7}"), "one\ntwo\\u{d}\\u{7}");
+    fn values_are_one_line_of_plain_text() {
         assert_eq!(of(&json!(["é", "\u{200b}"])), "é, \\u{200b}");
     }
 

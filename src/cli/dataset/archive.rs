@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::Value;
 use ureq::http::Method;
 
-use crate::cli::asset::look_in_short;
+use crate::cli::asset::table::{asset_table, look_in_short, shared_rows};
 use crate::cli::client::part;
 use crate::cli::failure::Failure;
 use crate::cli::filters::query;
@@ -169,29 +169,6 @@ fn imported(made: &Value) -> String {
     text
 }
 
-/// Assets with their mocks, and with their private data where the node tells of it.
-pub(in crate::cli) fn asset_table(assets: &Value) -> String {
-    let assets = assets.as_array().map(Vec::as_slice).unwrap_or_default();
-    let tells = assets.iter().any(|asset| asset.get("private").is_some());
-    let mut text = String::new();
-    let rows: Vec<_> = assets
-        .iter()
-        .map(|asset| {
-            text.push_str(&shared_rows(asset));
-            let mut row = vec![print::field(asset, "id"), print::field(asset, "name")];
-            row.extend(tells.then(|| look_in_short(&asset["private"])));
-            row.push(look_in_short(&asset["mock"]));
-            row
-        })
-        .collect();
-    let head: &[&str] = if tells {
-        &["ID", "NAME", "PRIVATE DATA", "MOCK"]
-    } else {
-        &["ID", "NAME", "MOCK"]
-    };
-    format!("{}{text}", print::table(head, &rows))
-}
-
 fn supplied_facts(supplied: &Value) -> String {
     let assets = supplied["assets"].as_array().into_iter().flatten();
     let mut warnings = String::new();
@@ -220,17 +197,6 @@ fn ignored(answer: &Value) -> String {
     }
 }
 
-/// A warning where rows of a mock stand in the private data.
-fn shared_rows(asset: &Value) -> String {
-    match asset["mock_shares_rows"].as_u64().unwrap_or_default() {
-        0 => String::new(),
-        shared => format!(
-            "\nWARNING: {shared} row(s) of the mock of {} stand in the private data. Is the mock real data?",
-            print::field(asset, "name")
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -240,17 +206,6 @@ mod tests {
     fn asked(words: &[&str]) -> Vec<(&'static str, String)> {
         let header = words.iter().map(|word| header(word).unwrap()).collect();
         Headers { header }.asked()
-    }
-
-    #[test]
-    fn nothing_is_said_of_private_data_that_the_node_does_not_tell_of() {
-        let mock = json!({"format": "csv", "dtype": "table", "shape": [7, 3]});
-        let told = json!([{"id": "1", "name": "women", "private": null, "mock": mock}]);
-        let text = asset_table(&told);
-        assert!(text.contains("PRIVATE DATA") && text.contains("none"), "{text}");
-        let text = asset_table(&json!([{"id": "1", "name": "women", "mock": mock}]));
-        assert!(!text.contains("PRIVATE") && !text.contains("none"), "{text}");
-        assert!(text.contains("csv, 7 rows"), "{text}");
     }
 
     #[test]
