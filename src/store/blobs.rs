@@ -104,7 +104,8 @@ impl Blobs {
     /// # Errors
     /// When the file cannot be moved.
     pub fn publish(&self, staged: StagedBlob) -> Result<Blob, BlobError> {
-        self.tentative().remove(&staged.blob.hash);
+        let mut tentative = self.tentative();
+        tentative.remove(&staged.blob.hash);
         self.files.publish(staged.complete, &name(&staged.blob.hash))?;
         Ok(staged.blob)
     }
@@ -112,15 +113,14 @@ impl Blobs {
     /// As [`Self::publish`]; but if the blob was not here before, [`Self::take_back`] removes it again.
     pub(super) fn publish_tentatively(&self, staged: StagedBlob, ticket: Ticket) -> Result<(), BlobError> {
         let hash = staged.blob.hash;
-        {
-            let mut tentative = self.tentative();
-            if self.contains(&hash)? {
-                if tentative.get(&hash) != Some(&ticket) {
-                    tentative.remove(&hash);
-                }
-            } else {
-                tentative.insert(hash, ticket);
+        // Held until the file has its name: whoever comes second must see that it is here.
+        let mut tentative = self.tentative();
+        if self.contains(&hash)? {
+            if tentative.get(&hash) != Some(&ticket) {
+                tentative.remove(&hash);
             }
+        } else {
+            tentative.insert(hash, ticket);
         }
         Ok(self.files.publish(staged.complete, &name(&hash))?)
     }
