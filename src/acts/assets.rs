@@ -15,7 +15,7 @@ use crate::store::records::{self, Here};
 use crate::store::tables::PRIVATE_DATA;
 use crate::store::transaction::Tx;
 
-use super::{Refusal, datasets, visible};
+use super::{Refusal, datasets, runs, visible};
 
 /// Makes an asset, as yet without a mock.
 ///
@@ -217,13 +217,18 @@ impl NewPrivateData {
 /// The permission is missing, this is no high node, there is no such asset, or its home is elsewhere.
 pub fn may_attach(read: &impl Read, actor: &Actor, here: &Here, id: AssetId) -> Result<(), Refusal> {
     actor.require(Permission::UploadData)?;
-    if !here.side.holds_private_data() {
-        return Err(Refusal::conflict(
-            "wrong_side",
-            "private data is attached on the high side; this node stands on the low side",
-        ));
-    }
+    holds_private_data(here)?;
     at_home(&find(read, id)?.0, here.node)
+}
+
+fn holds_private_data(here: &Here) -> Result<(), Refusal> {
+    if here.side.holds_private_data() {
+        return Ok(());
+    }
+    Err(Refusal::conflict(
+        "wrong_side",
+        "private data is attached on the high side; this node stands on the low side",
+    ))
 }
 
 /// Whether private data may stand behind an asset with its present mock, which is returned.
@@ -306,6 +311,29 @@ pub fn attach(
         Vec::new(),
     )?;
     Ok(private)
+}
+
+/// Removes what is known of the private data behind an asset, whose bytes go with it; also when the asset was deleted. What runs have
+/// made of it stays with them.
+///
+/// # Errors
+/// The permission is missing, this node holds no private data, the asset's home is elsewhere, nothing is attached, or a run waits or
+/// goes on that needs it.
+pub fn remove_private(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: AssetId) -> Result<(), Refusal> {
+    actor.require(Permission::UploadData)?;
+    holds_private_data(here)?;
+    let object = records::object(tx, id.0)?.filter(|object| object.kind() == Kind::Asset);
+    let object = object.ok_or_else(|| Refusal::no(Kind::Asset, id))?;
+    at_home(&object, here.node)?;
+    if !tx.contains(&PRIVATE_DATA, &id.0)? {
+        return Err(Refusal::NotFound {
+            what: "private data attached to the asset",
+            id: id.to_string(),
+        });
+    }
+    runs::none_needs(tx, id)?;
+    tx.delete(&PRIVATE_DATA, &id.0)?;
+    note(tx, actor, here, Action::PRIVATE_DATA_REMOVED, &object, Vec::new())
 }
 
 /// What is known of the private data behind an asset. For those who upload it alone.

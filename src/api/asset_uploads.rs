@@ -236,6 +236,22 @@ pub fn private(
     Ok(attached)
 }
 
+/// Removes the private data of an asset, description and bytes. Blocks.
+///
+/// # Errors
+/// See [`assets::remove_private`]; and the disk fails, after which the next start removes what is left.
+pub fn remove_private(context: &Context, actor: Actor, id: AssetId) -> Result<(), Problem> {
+    let held = context.attachments.as_ref();
+    let attachments = held.ok_or_else(|| Problem::not_found("this node holds no private data"))?;
+    let _turn = context.turn_to_attach();
+    context.placements.remove(attachments, id.0, || {
+        let removed = context
+            .store
+            .act_blocking(move |tx, here| assets::remove_private(tx, &actor, here, id));
+        removed.map_err(Problem::from)
+    })
+}
+
 /// Reads a body to its end, piece by piece.
 fn copy(body: &mut dyn Read, mut take: impl FnMut(&[u8]) -> Result<(), Problem>) -> Result<(), Problem> {
     let mut buffer = vec![0; 256 * 1024];

@@ -30,6 +30,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(remove_mock)
         .service(get_mock)
         .service(put_private)
+        .service(remove_private)
         .service(private_status);
 }
 
@@ -345,6 +346,22 @@ async fn put_private(
         "attached": true, "format": attached.format, "schema": attached.schema, "length": attached.length,
         "attached_at": attached.attached_at, "mock_shares_rows": attached.rows_shared_with_mock,
     })))
+}
+
+/// Removes the private data that is attached; also of an asset that was deleted. It cannot be brought back, but from a backup. What runs have
+/// returned stays with them.
+#[utoipa::path(tag = "assets", security(("token" = [])), responses(
+    (status = 204, description = "It is gone"), (status = 404, description = "No such asset, or nothing is attached"),
+    (status = 409, description = "Wrong side, or a run needs it")))]
+#[delete("/{id}/private")]
+async fn remove_private(
+    context: web::Data<Context>,
+    SignedIn(actor): SignedIn,
+    id: web::Path<Uuid>,
+) -> Answer {
+    let id = AssetId(*id);
+    off_the_arbiter(move || asset_uploads::remove_private(&context, actor, id)).await??;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Whether private data is attached, and what it looks like. Where private data is held, for those who upload data.

@@ -138,6 +138,7 @@ pub const TABLE: &[Row] = &[
     row("POST", "/assets/{id}/mock/generation", May(UploadData)),
     row("DELETE", "/assets/{id}/mock", May(UploadData)),
     row("PUT", "/assets/{id}/private", May(UploadData)),
+    row("DELETE", "/assets/{id}/private", May(UploadData)),
     row("GET", "/assets/{id}/private-status", May(UploadData)),
     // Projects, code, requests, runs, releases.
     row("POST", "/projects", May(SubmitRequests)),

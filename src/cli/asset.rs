@@ -58,12 +58,16 @@ pub(super) enum Verb {
     Mock(Mock),
     /// Make a mock from declared columns; never from values
     GenerateMock(Generate),
-    /// Attach private data, which stays on its node; not on a low one
+    /// Attach private data, which stays on its node, or remove it; not on a low one
     Private {
-        /// The asset: its id, or DATASET/ASSET
+        /// The asset: its id, or DATASET/ASSET; of a deleted dataset its id
         asset: String,
         /// The data
-        file: PathBuf,
+        #[arg(required_unless_present = "remove")]
+        file: Option<PathBuf>,
+        /// Remove what is attached; it cannot be brought back
+        #[arg(long, conflicts_with_all = ["file", "format"])]
+        remove: bool,
         /// How it is written; by the file's name if left out
         #[arg(long)]
         format: Option<DataFormat>,
@@ -158,7 +162,18 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             }
             session.out.show(&client.post(&path, &body)?, facts)
         }
-        Verb::Private { asset, file, format } => private(session, asset, file, *format),
+        Verb::Private {
+            asset,
+            file: Some(file),
+            format,
+            ..
+        } => private(session, asset, file, *format),
+        Verb::Private { asset, .. } => {
+            let removed = client.delete(&format!("{}/private", path(session, asset)?))?;
+            session.out.show(&removed, |_| {
+                "The private data is removed from this node. Copies of it may be in backups.".to_owned()
+            })
+        }
         Verb::Status { asset } => {
             let status = client.get(&format!("{}/private-status", path(session, asset)?))?;
             session.out.show(&status, status_facts)

@@ -17,10 +17,12 @@ use super::attachments::{AttachmentError, Attachments, Role, StagedAttachment};
 use super::blobs::{BlobError, Blobs, StagedBlob};
 use super::read::Read;
 use super::table::TableError;
-use super::tables::{HISTORY, INBOX, INBOX_SUPERSEDED, OBJECTS, PRIVATE_DATA};
+use super::tables::{HISTORY, INBOX, INBOX_SUPERSEDED, OBJECTS, PRIVATE_DATA, RUNS};
 use super::whole_file::{OpenFolderError, WholeFiles};
 use crate::domain::hash::Hash;
+use crate::domain::job::Run;
 use crate::domain::object::Body;
+use crate::domain::release::Part;
 use crate::failpoint::failpoint;
 
 /// Where notes of placements under way lie.
@@ -106,10 +108,7 @@ impl Placements {
         for attachment in &staged.private {
             note.push_str(&format!("private {}\n", attachment.place().0));
         }
-        let mut unfinished = self.notes.begin()?;
-        unfinished.write_all(note.as_bytes())?;
-        self.notes
-            .publish(unfinished.complete()?, Path::new(&ticket.to_string()))?;
+        self.note(&ticket.to_string(), &note)?;
         failpoint!("placement.noted");
         let mut placed = Placed {
             placements: Arc::clone(self),
@@ -129,6 +128,37 @@ impl Placements {
         }
         failpoint!("placement.placed");
         Ok(placed)
+    }
+}
+
+impl Placements {
+    /// Removes the private data of an object, after a commit that removes what describes it. A note is on the disk before that: after a
+    /// crash in between, the next start removes what nothing describes any more.
+    ///
+    /// # Errors
+    /// What the commit fails with; then the data stays if its description does. Or the disk fails; then the next start removes it.
+    pub fn remove<E: From<PlacementError>>(
+        &self,
+        attachments: &Attachments,
+        object: Uuid,
+        commit: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let name = Uuid::new_v4().to_string();
+        self.note(&name, &format!("private {object}\n"))?;
+        commit()?;
+        attachments
+            .remove(object, Role::Data)
+            .map_err(PlacementError::from)?;
+        if let Err(error) = self.notes.remove(Path::new(&name)) {
+            tracing::warn!(%error, name, "a note of data that is removed stays; the next start looks after it");
+        }
+        Ok(())
+    }
+
+    fn note(&self, name: &str, text: &str) -> Result<(), PlacementError> {
+        let mut unfinished = self.notes.begin()?;
+        unfinished.write_all(text.as_bytes())?;
+        Ok(self.notes.publish(unfinished.complete()?, Path::new(name))?)
     }
 }
 
@@ -190,7 +220,7 @@ impl Drop for Placed {
     }
 }
 
-/// The blobs that any object names, in any revision, here or in an inbox.
+/// The blobs that any object names, in any revision, here or in an inbox, and those that runs on mocks left behind.
 fn blobs_named(store: &impl Read) -> Result<HashSet<Hash>, TableError> {
     let mut named = HashSet::new();
     let mut note = |body: &Body| {
@@ -201,6 +231,11 @@ fn blobs_named(store: &impl Read) -> Result<HashSet<Hash>, TableError> {
     store.for_each(&HISTORY, &(), |_, object| note(&object.body))?;
     store.for_each(&INBOX, &(), |_, pending| note(&pending.body))?;
     store.for_each(&INBOX_SUPERSEDED, &(), |_, pending| note(&pending.body))?;
+    store.for_each(&RUNS, &(), |_, run: Run| {
+        let products = Part::ALL.into_iter().filter_map(|part| run.product(part));
+        named.extend(products.map(|product| product.hash));
+        Ok::<_, TableError>(())
+    })?;
     Ok(named)
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::node::PASSWORD;
+use crate::node::{OWNER, PASSWORD};
 use crate::person::{Person, word};
 use crate::privacy::{contains, every_byte_of, opened};
 use crate::world::{World, apply_all, import, inbox, mock_of_pima, text};
@@ -91,6 +91,14 @@ fn a_mock_that_is_handed_out_on_request_is_asked_for_where_it_is() {
     let run = sam.post(&runs, &on_mock);
     let run = crate::world::over(sam, &text(&run["id"]));
     assert_eq!(run["state"], "succeeded", "{run:#}");
+    // What the run has left behind is part of a backup, and known to a check of it.
+    let backup = world.root.path().join("backup");
+    let (folder, backup) = (world.low.folder(), backup.to_str().unwrap());
+    world
+        .low
+        .run(OWNER, &["backup", folder.to_str().unwrap(), backup]);
+    let checked = world.low.run("nobody", &["check", backup]).json();
+    assert_eq!(checked["sound"], true, "{checked:#}");
 
     // It is nobody's business on the other side.
     let owed = low.get(&format!("/peers/{}/outgoing?include_ignored=true", world.high_id));
@@ -123,6 +131,25 @@ fn a_mock_that_is_handed_out_on_request_is_asked_for_where_it_is() {
     refused(sam, &mock, (403, "on_request"));
     world.carry_down();
     assert!(sam.download(&mock).starts_with(b"npreg,"));
+}
+
+#[test]
+fn private_data_is_taken_off_the_node() {
+    let world = World::new();
+    let pima = world.publish_pima();
+    let (owner, high) = (&world.owner, &world.high);
+    let private = high.folder().join("private");
+    let patients = std::fs::read(crate::node::fixture("data/pima_train.csv")).unwrap();
+    assert!(contains(&every_byte_of(&private), &patients));
+    let removed = high.run(OWNER, &["asset", "private", &pima.asset, "--remove"]);
+    removed.json();
+    assert!(!contains(&every_byte_of(&private), &patients));
+    let path = format!("/assets/{}/private", pima.asset);
+    assert_eq!(owner.try_delete(&path).0, 404);
+    assert_eq!(
+        owner.get(&format!("{path}-status"))["attached"],
+        Value::Bool(false)
+    );
 }
 
 #[test]

@@ -1,8 +1,11 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::acts::scene::{ASSET, Scene, ada, officer, owner, word};
-use crate::domain::id::UserId;
+use crate::acts::scene::{ASSET, Scene, ada, officer, owner, succeeded, word};
+use crate::domain::decision::Verdict;
+use crate::domain::id::{JobId, UserId};
+use crate::domain::job::Data;
+use crate::domain::policy::OutputPolicy;
 use crate::domain::role::Preset;
 use crate::domain::schema::{Column, ColumnType};
 use crate::domain::side::Side;
@@ -122,6 +125,41 @@ fn a_count_of_shared_rows_is_of_what_is_here() {
         "compared_with_other"
     );
     give(&scene, owner(), id, mock(Some(second))).unwrap();
+}
+
+#[test]
+fn private_data_is_removed_unless_a_run_needs_it() {
+    let scene = Scene::new(Side::High);
+    let remove = |by: Actor| scene.act(move |tx, here| remove_private(tx, &by, here, ASSET));
+    assert_eq!(word(remove(ada())), "denied");
+    let code = scene.code(40, OutputPolicy::SingleExecution);
+    let request = scene.request(50, code);
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let (run, wanted) = (
+        JobId(Uuid::from_u128(70)),
+        runs::Wanted::Request(request, Data::Private),
+    );
+    scene
+        .act(move |tx, here| runs::queue(tx, &owner(), here, run, wanted))
+        .unwrap();
+    assert_eq!(word(remove(owner())), "data_in_use");
+    scene
+        .act(move |tx, here| {
+            runs::begin(tx, here, run)?;
+            runs::finish(tx, here, run, succeeded(b"17"))
+        })
+        .unwrap();
+    // Also when its dataset is gone.
+    let dataset = DatasetId(Uuid::from_u128(20));
+    scene
+        .act(move |tx, here| datasets::delete(tx, &owner(), here, dataset))
+        .unwrap();
+    remove(owner()).unwrap();
+    assert_eq!(word(remove(owner())), "not_found");
+    assert!(scene.audited().contains(&"private_data.removed".to_owned()));
+    let low = Scene::new(Side::Low);
+    let there = low.act(move |tx, here| remove_private(tx, &owner(), here, ASSET));
+    assert_eq!(word(there), "wrong_side");
 }
 
 #[test]

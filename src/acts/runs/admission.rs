@@ -204,6 +204,26 @@ pub(super) fn inputs_are_here(read: &impl Read, code: &Code, data: Data) -> Resu
     Ok(())
 }
 
+/// Refuses where a run on an asset's private data waits or goes on.
+///
+/// # Errors
+/// There is one.
+pub(in crate::acts) fn none_needs(read: &impl Read, asset: AssetId) -> Result<(), Refusal> {
+    for ((_, id), ()) in read.range_from(&RUNS_OPEN, None, OPEN_MAX)? {
+        let run = read.get(&RUNS, &id)?.filter(|run| run.data == Data::Private);
+        let Some(code) = run.and_then(|run| run.code) else {
+            continue;
+        };
+        if let Some(Body::Code(code)) = records::object(read, code.0)?.map(|object| object.body)
+            && code.input_policy.assets().contains(&asset)
+        {
+            let detail = format!("run {id} waits for this data or goes on with it; cancel it, or let it end");
+            return Err(Refusal::conflict("data_in_use", detail));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the queue has room for one more.
 pub(super) fn room_in_queue(read: &impl Read, actor: &Actor) -> Result<(), Refusal> {
     let open = read.range_from(&RUNS_OPEN, None, OPEN_MAX)?;

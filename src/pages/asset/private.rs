@@ -6,14 +6,18 @@ use uuid::Uuid;
 
 use super::{address, format, owned, shared_rows};
 use crate::api::asset_uploads::{self, PrivateUpload};
+use crate::api::context::off_the_arbiter;
 use crate::domain::id::AssetId;
 use crate::pages::piece::schema::schema;
+use crate::pages::piece::text::reveal;
 use crate::pages::upload::Upload;
-use crate::pages::{Answer, Field, Filled, Notice, Problem, Site, Visit};
+use crate::pages::{Answer, Confirm, Field, Filled, Form, Notice, Problem, Site, Visit};
 
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/assets/{id}/private", show);
     site.post("/assets/{id}/private", take);
+    site.get("/assets/{id}/private/removal", confirm_removal);
+    site.post("/assets/{id}/private/removal", remove);
 }
 
 async fn show(visit: Visit, id: Path<Uuid>) -> Answer {
@@ -45,8 +49,35 @@ async fn page(visit: &Visit, id: AssetId, filled: &Filled) -> Answer {
             @if let Some(private) = attached {
                 h2 { "What is attached" }
                 (schema(&private.schema))
+                div.actions { a.button href=(format!("{at}/private/removal")) { "Remove it" } }
             }
         }))
+}
+
+async fn confirm_removal(visit: Visit, id: Path<Uuid>) -> Answer {
+    let id = AssetId(*id);
+    let found = owned(&visit, id).await?;
+    let at = format!("{}/private", address(id));
+    Ok(Confirm {
+        title: "Remove the private data?",
+        explained: html! {
+            p { strong { (reveal(&found.asset.name)) } }
+            p { "The data is deleted from this node and cannot be brought back, but from a backup. Code runs on the mock alone until other data is \
+                attached. Results that runs have returned stay with them." }
+        },
+        action: &format!("{at}/removal"),
+        hidden: &[],
+        button: "Remove the private data",
+        dangerous: true,
+        back: &at,
+    }
+    .page(&visit))
+}
+
+async fn remove(form: Form, id: Path<Uuid>) -> Answer {
+    let (actor, id, context) = (form.actor.clone(), AssetId(*id), form.context.clone());
+    off_the_arbiter(move || asset_uploads::remove_private(&context, actor, id)).await??;
+    Ok(form.go_and_say(&address(id), &Notice::done("The private data is removed.")))
 }
 
 async fn take(mut upload: Upload, id: Path<Uuid>) -> Answer {

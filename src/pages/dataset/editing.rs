@@ -254,7 +254,7 @@ async fn confirm_deletion(visit: Visit, id: Path<Uuid>) -> Answer {
         title: "Delete this dataset?",
         explained: html! {
             p { strong { (reveal(&dataset.name)) } }
-            p { "It and its assets are hidden, here and where they are published. Private data, requests, decisions, runs and what was released stay." }
+            p { "It and its assets are hidden, here and where they are published. Requests, decisions, runs and what was released stay, and so does private data: what must not be kept is removed on its asset's page first." }
         },
         action: &format!("{}/deletion", address(id)),
         hidden: &[],

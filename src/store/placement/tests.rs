@@ -121,6 +121,32 @@ fn two_placements_of_the_same_bytes_do_not_take_them_from_each_other() {
 }
 
 #[test]
+fn data_goes_after_its_description_and_a_crash_in_between_changes_nothing() {
+    let folders = Folders::new();
+    let open = folders.open();
+    open.place(
+        Vec::new(),
+        vec![open.private(NEW, b"kept"), open.private(ASSET.0, b"described")],
+    )
+    .keep();
+    let remove = |open: &Open, object, commit: Result<(), PlacementError>| {
+        open.placements.remove(&open.attachments, object, || commit)
+    };
+    // Refused: what stands in the store decides.
+    remove(&open, ASSET.0, Err(PlacementError::NoAttachments)).unwrap_err();
+    assert!(open.has_private(ASSET.0));
+    // Described no more, and the process died before the bytes were gone.
+    remove(&open, NEW, Err(PlacementError::NoAttachments)).unwrap_err();
+    drop(open);
+    let open = folders.open();
+    assert!(open.has_private(ASSET.0) && !open.has_private(NEW));
+    assert_eq!(folders.notes(), 0);
+    remove(&open, ASSET.0, Ok(())).unwrap();
+    assert!(!open.has_private(ASSET.0));
+    assert_eq!(folders.notes(), 0);
+}
+
+#[test]
 fn after_a_crash_what_no_object_names_is_taken_back() {
     let folders = Folders::new();
     let open = folders.open();
@@ -147,4 +173,28 @@ fn without_a_folder_for_private_data_nothing_stays() {
     let refused = open.placements.place(&open.blobs, None, staged);
     assert!(matches!(refused, Err(PlacementError::NoAttachments)));
     assert!(!open.has(b"new") && !open.has_private(NEW));
+}
+
+#[test]
+fn placements_at_the_same_moment_do_not_take_bytes_from_each_other() {
+    let folders = Folders::new();
+    let open = folders.open();
+    for round in 0..60_u32 {
+        let bytes = round.to_le_bytes();
+        let staged: Vec<_> = (0..4).map(|_| open.blob(&bytes)).collect();
+        let together = std::sync::Barrier::new(staged.len());
+        std::thread::scope(|scope| {
+            for (number, blob) in staged.into_iter().enumerate() {
+                let (open, together) = (&open, &together);
+                scope.spawn(move || {
+                    together.wait();
+                    let placed = open.place(vec![blob], Vec::new());
+                    if number == 0 {
+                        placed.keep();
+                    }
+                });
+            }
+        });
+        assert!(open.has(&bytes), "round {round}: one has been committed");
+    }
 }
