@@ -274,13 +274,14 @@ impl Post {
             lane.ready.clear();
             return Ok(());
         }
-        if lane.paused_until.is_some_and(|until| now < until) {
+        let retry = self.means.retry;
+        if lane.paused_until.is_some_and(|until| !retry.is_due(until, now)) {
             return Ok(());
         }
         lane.paused_until = None;
         if lane.ready.is_empty() && lane.free() > 0 {
             let taken = lane.taken();
-            let due = move |view: &View| notices::due(view, kind, now, &taken, AHEAD);
+            let due = move |view: &View| notices::due(view, kind, retry, now, &taken, AHEAD);
             lane.ready = self.means.store.read(due).await?.into();
         }
         if idle && !lane.ready.is_empty() {
@@ -402,7 +403,8 @@ impl Post {
         };
         lane.ready.clear();
         // What failed together is one failure.
-        if lane.paused_until.is_some_and(|until| now < until) {
+        let retry = self.means.retry;
+        if lane.paused_until.is_some_and(|until| !retry.is_due(until, now)) {
             return;
         }
         lane.failures = lane.failures.saturating_add(1);

@@ -93,23 +93,31 @@ pub fn close_digests(
     Ok(due.len())
 }
 
-/// The messages over a channel that are due now, the first first: at most `most`, without those in `under_way`.
+/// The messages over a channel that are due now, the first first: at most `most`, without those in `under_way`. After a clock was put
+/// back, those that it had put off are due as well ([`Retry::is_due`]).
 ///
 /// # Errors
 /// The store cannot be read.
 pub fn due(
     read: &impl Read,
     channel: ChannelKind,
+    retry: Retry,
     now: Timestamp,
     under_way: &BTreeSet<u64>,
     most: usize,
 ) -> Result<Vec<u64>, Refusal> {
     let limit = most.saturating_add(under_way.len());
-    let found = read.range_prefix(&DELIVERIES_DUE, &channel.number(), None, limit)?;
-    let now = milliseconds(now);
-    Ok(found
+    let is_due = |((_, at, _), ()): &((u8, u64, u64), ())| {
+        let at = i64::try_from(*at).unwrap_or(i64::MAX);
+        retry.is_due(Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX), now)
+    };
+    let prefix = channel.number();
+    let first = read.range_prefix(&DELIVERIES_DUE, &prefix, None, limit)?;
+    let last = read.range_prefix_back(&DELIVERIES_DUE, &prefix, None, limit)?;
+    let due = first.into_iter().take_while(is_due);
+    let numbers: BTreeSet<_> = due.chain(last.into_iter().take_while(is_due)).collect();
+    Ok(numbers
         .into_iter()
-        .take_while(|((_, at, _), ())| *at <= now)
         .map(|((_, _, number), ())| number)
         .filter(|number| !under_way.contains(number))
         .take(most)

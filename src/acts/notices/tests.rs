@@ -117,7 +117,7 @@ pub(super) fn all_due(scene: &Scene) -> Vec<Parcel> {
     let here = Here::at(&view, late, [0; 32]).unwrap();
     let numbers = ChannelKind::OUTGOING
         .iter()
-        .flat_map(|kind| due(&view, *kind, late, &BTreeSet::new(), 1_000).unwrap());
+        .flat_map(|kind| due(&view, *kind, Retry::default(), late, &BTreeSet::new(), 1_000).unwrap());
     numbers
         .filter_map(|number| parcel(&view, &here, &configured, number).unwrap())
         .collect()
@@ -362,15 +362,21 @@ fn a_message_is_settled_by_what_came_of_it() {
     let not_yet = due(
         &view,
         ChannelKind::Email,
+        Retry::default(),
         first.delivery.due_at,
         &BTreeSet::new(),
         9,
     )
     .unwrap();
     assert_eq!(not_yet, [second.number]);
-    assert!(
-        due(&view, ChannelKind::Email, kept.due_at, &[second.number].into(), 9).unwrap() == [first.number]
-    );
+    let others = [second.number].into();
+    let of_first = |now: Timestamp| {
+        let due = due(&view, ChannelKind::Email, Retry::default(), now, &others, 9).unwrap();
+        due == [first.number]
+    };
+    assert!(of_first(kept.due_at));
+    let clock_put_back = kept.due_at.checked_sub(Retry::default().most * 2).unwrap();
+    assert!(of_first(clock_put_back), "nothing is put off for so long");
     settled(first.number, again(std::time::Duration::ZERO));
     settled(
         second.number,

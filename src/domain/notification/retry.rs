@@ -43,6 +43,12 @@ impl Retry {
             .unwrap_or(Timestamp::MAX)
     }
 
+    /// Whether what was put off until a moment is due. A moment that is further ahead than any wait was told by a clock that has been
+    /// put back since.
+    pub fn is_due(self, at: Timestamp, now: Timestamp) -> bool {
+        at <= now || at.duration_since(now).unsigned_abs() > self.most
+    }
+
     /// Whether a message that was made then is given up now.
     pub fn gives_up(self, made_at: Timestamp, now: Timestamp) -> bool {
         now.duration_since(made_at).unsigned_abs() > self.give_up && now > made_at
@@ -71,6 +77,19 @@ mod tests {
     fn waits_double_up_to_an_hour() {
         let waits = [1, 2, 3, 7, 8, 90].map(|attempts| Retry::default().wait(attempts, 0).as_secs());
         assert_eq!(waits, [30, 60, 120, 1_920, 3_600, 3_600]);
+    }
+
+    #[test]
+    fn what_no_wait_reaches_is_due() {
+        let at = |text: &str| text.parse().unwrap();
+        let (retry, then) = (Retry::default(), at("2026-11-25T09:00:00Z"));
+        assert!(retry.is_due(then, then) && retry.is_due(then, at("2026-12-01T00:00:00Z")));
+        assert!(!retry.is_due(then, at("2026-11-25T08:59:59Z")));
+        assert!(!retry.is_due(then, at("2026-11-25T08:00:00Z")));
+        assert!(
+            retry.is_due(then, at("2026-11-25T07:59:59Z")),
+            "the clock was put back"
+        );
     }
 
     #[test]
