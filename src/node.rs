@@ -185,7 +185,7 @@ pub fn open(root: &Path, config: Config) -> Result<Opened, StartError> {
     let notes = folder.spool().join(PLACEMENTS);
     let placements = Arc::new(Placements::open(&notes, &blobs, attachments.as_deref(), &view)?);
     let secrets = Arc::new(Secrets::open(&folder)?);
-    let configured = config.notifications.configured(&secrets, config.server.listen)?;
+    let configured = config.notifications.configured(&secrets, &config.server)?;
     let python = config.python(std::env::var_os("PATH").as_deref());
     let runtime = Arc::new(Runtime::probe(python, config.sandbox(folder.root())));
     Ok(Opened {
@@ -235,7 +235,7 @@ impl Opened {
             Err(NoBundles) => None,
         };
         let deposits = self.folder.spool().join(DEPOSITS);
-        for left in [&deposits, &self.folder.snapshots()] {
+        for left in [&deposits, &self.folder.snapshots(), &self.folder.copies()] {
             match std::fs::remove_dir_all(left) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 _ => {}

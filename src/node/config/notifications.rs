@@ -1,12 +1,11 @@
 //! `[notifications]` of `poundlock.toml`, and the conventional variables of mail: what counts until the API says otherwise.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::{ConfigError, Server};
 use crate::domain::notification::mail_settings::{
     Configured, Credentials, MailServer, Security, base_url, origin,
 };
@@ -83,14 +82,15 @@ impl Notifications {
         }
     }
 
-    /// Checks what is configured, reads the files that it names, and seals the password. `listen` stands in for a base URL.
+    /// Checks what is configured, reads the files that it names, and seals the password. Where the node answers stands in for a base
+    /// URL.
     ///
     /// # Errors
     /// Names the key that is wrong, or the file that cannot be read.
-    pub fn configured(&self, secrets: &Secrets, listen: SocketAddr) -> Result<Configured, ConfigError> {
+    pub fn configured(&self, secrets: &Secrets, server: &Server) -> Result<Configured, ConfigError> {
         let base = match &self.base_url {
             Some(url) => base_url("base_url", url).map_err(wrong)?,
-            None => (listen.port() != 0 && !listen.ip().is_unspecified()).then(|| format!("http://{listen}")),
+            None => server.address(),
         };
         let origins = self
             .webhook_origins
@@ -172,6 +172,7 @@ fn wrong(invalid: Invalid) -> ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::config::Tls;
     use crate::store::node_folder::{NodeFolder, PrivateData};
 
     fn with_secrets<T>(test: impl FnOnce(&Secrets, &Path) -> T) -> T {
@@ -194,10 +195,13 @@ mod tests {
     #[test]
     fn nothing_said_is_no_mail_and_links_to_where_the_node_listens() {
         with_secrets(|secrets, _| {
+            let at = |listen: &str| Server {
+                listen: listen.parse().unwrap(),
+                ..Server::default()
+            };
             let configured = |listen: &str| {
-                Notifications::default()
-                    .configured(secrets, listen.parse().unwrap())
-                    .unwrap()
+                let server = at(listen);
+                Notifications::default().configured(secrets, &server).unwrap()
             };
             let here = configured("127.0.0.1:8460");
             assert_eq!(
@@ -206,6 +210,19 @@ mod tests {
             );
             assert_eq!(configured("127.0.0.1:0").base_url, None);
             assert_eq!(configured("0.0.0.0:8460").base_url, None);
+            let encrypted = Server {
+                tls: Some(Tls {
+                    certificate: "chain.pem".into(),
+                    key: "key.pem".into(),
+                    name: "low.example.org".into(),
+                }),
+                ..at("0.0.0.0:8443")
+            };
+            let configured = Notifications::default().configured(secrets, &encrypted).unwrap();
+            assert_eq!(
+                configured.base_url.as_deref(),
+                Some("https://low.example.org:8443")
+            );
         });
     }
 
@@ -216,7 +233,7 @@ mod tests {
             std::fs::write(&file, "hunter2\n").unwrap();
             let mut notifications = smtp("mail.example.org", 587);
             notifications.smtp.username = Some("node".into());
-            let configure = |it: &Notifications| it.configured(secrets, "127.0.0.1:0".parse().unwrap());
+            let configure = |it: &Notifications| it.configured(secrets, &Server::default());
             assert!(
                 configure(&notifications)
                     .unwrap_err()
@@ -245,7 +262,7 @@ mod tests {
     fn what_is_wrong_is_named() {
         with_secrets(|secrets, _| {
             let said = |it: &Notifications| {
-                it.configured(secrets, "127.0.0.1:0".parse().unwrap())
+                it.configured(secrets, &Server::default())
                     .unwrap_err()
                     .to_string()
             };
