@@ -111,6 +111,17 @@ impl Server {
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.stop_seconds)
     }
+
+    /// Where people reach the node, as far as that can be told: not where it takes a free port, nor, without TLS, where it listens on
+    /// every address.
+    pub fn address(&self) -> Option<String> {
+        let (listen, port) = (self.listen, self.listen.port());
+        match &self.tls {
+            _ if port == 0 => None,
+            Some(tls) => Some(format!("https://{}:{port}", tls.name)),
+            None => (!listen.ip().is_unspecified()).then(|| format!("http://{listen}")),
+        }
+    }
 }
 
 /// How the node runs code.
@@ -250,7 +261,8 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let wrong = |error: toml::de::Error| ConfigError::Wrong {
             origin: origin.to_owned(),
-            problem: error.to_string(),
+            // Without the line that it is in, which may hold a password.
+            problem: told(text, &error),
         };
         // Read as it stands first, so that an error points into the file.
         let _: Self = toml::from_str(text).map_err(wrong)?;
@@ -297,6 +309,15 @@ impl Config {
         }
         sandbox
     }
+}
+
+/// What is wrong with the file, and where.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return error.message().to_owned();
+    };
+    let line = before.matches('\n').count() + 1;
+    format!("line {line}: {}", error.message())
 }
 
 /// The table with a variable's value at its place: as a whole number where it is one and a number fits, as text else (a
@@ -364,6 +385,15 @@ mod tests {
                 parse(text, &[]).unwrap_err().to_string().contains("lissen"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_line_and_without_what_stands_there() {
+        for value in ["hunter2", "2222"] {
+            let text = format!("side = \"low\"\n\n[notifications.smtp]\npassword = {value}\n");
+            let told = parse(&text, &[]).unwrap_err().to_string();
+            assert!(told.contains("line 4") && !told.contains(value), "{told}");
         }
     }
 
