@@ -84,7 +84,7 @@ fn export(session: &Session, destination: &Destination) -> Result<(), Failure> {
 }
 
 fn verify_folder(common: &Common, folder: &Path) -> Result<(), Failure> {
-    let found = chain::verify(folder).map_err(|error| Failure::failed(error.to_string()))?;
+    let found = chain::verify(folder).map_err(|error| Failure::chain(&error))?;
     match found {
         Ok(verified) => {
             let told = json!({"intact": true, "entries": verified.entries, "head": verified.head});

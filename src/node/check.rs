@@ -1,7 +1,12 @@
 //! Looking at a node that does not run: whether all that it keeps is whole and fits together.
 
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+
+use tempfile::TempDir;
 
 use super::backup::BackupError;
 use super::{Config, private_data};
@@ -24,13 +29,10 @@ use crate::store::whole_file::OpenFolderError;
 /// The node runs, or its folder cannot be used. What is wrong in it is a finding.
 pub fn check(root: &Path, config: &Config) -> Result<Findings, BackupError> {
     let folder = NodeFolder::open(root, private_data(config.side))?;
-    let work = tempfile::Builder::new()
-        .prefix("check")
-        .tempdir_in(folder.spool())
-        .map_err(|source| BackupError::Io {
-            path: folder.spool(),
-            source,
-        })?;
+    let work = room_for_a_copy(&folder.copies()).map_err(|source| BackupError::Io {
+        path: folder.copies(),
+        source,
+    })?;
     let looked = || -> Result<Findings, BackupError> {
         let (engine, _held) = SledEngine::open_copy(&folder.store(), &work.path().join("store"))?;
         let engine: Arc<dyn Engine> = Arc::new(engine);
@@ -54,6 +56,12 @@ pub fn check(root: &Path, config: &Config) -> Result<Findings, BackupError> {
         }
         looked => looked,
     }
+}
+
+/// Where a copy of the store can be looked at, in a folder that is made if need be.
+pub(super) fn room_for_a_copy(folder: &Path) -> io::Result<TempDir> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    tempfile::tempdir_in(folder)
 }
 
 /// Looks at a store and at the files beside it.

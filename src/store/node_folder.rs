@@ -58,6 +58,7 @@ const PRIVATE: &str = "private";
 const QUARANTINE: &str = "quarantine";
 const TEMPLATES: &str = "templates";
 const SPOOL: &str = "spool";
+const COPIES: &str = "copies";
 const SNAPSHOTS: &str = "snapshots";
 
 impl NodeFolder {
@@ -157,6 +158,12 @@ impl NodeFolder {
         root.join(STORE)
     }
 
+    /// As [`Self::copies`], of a folder that is not opened.
+    #[must_use]
+    pub fn copies_of(root: &Path) -> PathBuf {
+        root.join(SPOOL).join(COPIES)
+    }
+
     /// Texts of mails that the administrator has written in place of the program's own; need not exist.
     #[must_use]
     pub fn templates(&self) -> PathBuf {
@@ -201,6 +208,12 @@ impl NodeFolder {
     #[must_use]
     pub fn spool(&self) -> PathBuf {
         self.root.join(SPOOL)
+    }
+
+    /// Copies of the store that are looked at; emptied when the node starts.
+    #[must_use]
+    pub fn copies(&self) -> PathBuf {
+        Self::copies_of(&self.root)
     }
 
     /// Copies of the store that wait to be taken into a backup; emptied when the node starts.

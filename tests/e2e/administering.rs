@@ -286,6 +286,12 @@ fn the_chain_is_exported_and_a_copy_of_it_is_checked() {
     assert_eq!(verified["intact"], true);
     let number = u64::try_from(entries.len()).unwrap();
     assert!(verified["entries"].as_u64().unwrap() >= number);
+    // Where no node is, there is no chain that could be whole, and none is made.
+    let elsewhere = file.with_file_name("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let refused = node.run("nobody", &["audit", "verify", elsewhere.to_str().unwrap()]);
+    assert_eq!(refused.code, 1);
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
 }
 
 /// A node with a store that an older version has kept.
