@@ -55,10 +55,22 @@ fn of_running(common: &Common, folder: &Path, config: &Config, to: &Path) -> Res
         ..common.clone()
     };
     let client = Client::open(&named)?;
-    let taken = client.post("/snapshots", &Value::Null)?;
+    let taken = client
+        .post("/snapshots", &Value::Null)
+        .map_err(|refused| match refused.word() {
+            "not_signed_in" => Failure::new(
+                Code::Forbidden,
+                format!(
+                    "the node runs, and is copied by its API, where you are not signed in; sign in: poundlock --node {} login EMAIL",
+                    folder.display()
+                ),
+            ),
+            _ => refused,
+        })?;
     let id = print::field(&taken, "id");
-    let made = running_snapshot(folder, config, &taken)
-        .and_then(|snapshot| backup::make(folder, config, &snapshot, to).map_err(|error| failed(&error)));
+    let made = running_snapshot(folder, config, &taken).and_then(|snapshot| {
+        backup::make(folder, config, &snapshot, to).map_err(|error| failed(folder, &error))
+    });
     let removed = client.delete(&format!("/snapshots/{id}"));
     let manifest = made?;
     removed?;
@@ -96,7 +108,7 @@ fn told(
     to: &Path,
     made: Result<Manifest, BackupError>,
 ) -> Result<(), Failure> {
-    let manifest = made.map_err(|error| failed(&error))?;
+    let manifest = made.map_err(|error| failed(folder, &error))?;
     let bytes: u64 = manifest.files.iter().map(|file| file.length).sum();
     let told = json!({
         "backup": to, "node": manifest.node, "side": manifest.side, "epoch": manifest.epoch,
@@ -134,7 +146,7 @@ pub(super) fn run_check(common: &Common, arguments: &CheckArguments) -> Result<(
             ))
         } else {
             // A backup whose dump or manifest cannot be read at all is damaged, and no error of this command.
-            failed(&error)
+            Failure::chain(&error)
         }
     })?;
     show(common, &folder, &findings)
@@ -164,12 +176,13 @@ fn show(common: &Common, folder: &Path, findings: &Findings) -> Result<(), Failu
     Err(Failure::answered(Code::Failed, text, told))
 }
 
-fn failed(error: &BackupError) -> Failure {
+fn failed(folder: &Path, error: &BackupError) -> Failure {
     match error {
         BackupError::Unsound(findings) => {
             let told = json!({"sound": false, "wrong": findings.wrong, "count": findings.count});
             let text = format!(
-                "{error}. If private data was replaced meanwhile, make the backup again; else run: poundlock check"
+                "{error}. If private data was replaced meanwhile, make the backup again; else stop the node and run: poundlock check {}",
+                folder.display()
             );
             Failure::answered(Code::Failed, text, told)
         }

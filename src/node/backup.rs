@@ -163,9 +163,19 @@ impl Snapshot {
 /// manifest. The snapshot stays for the caller to remove.
 ///
 /// # Errors
-/// Says what stands in the way, or what of the copy does not fit together; `to` is then no backup.
+/// Says what stands in the way, or what of the copy does not fit together; what was made in `to` is removed again.
 pub fn make(root: &Path, config: &Config, snapshot: &Snapshot, to: &Path) -> Result<Manifest, BackupError> {
     make_folder(to)?;
+    let made = fill(root, config, snapshot, to);
+    if made.is_err()
+        && let Err(error) = copy::empty(to)
+    {
+        tracing::warn!(%error, "what was made of the backup stays; it is none");
+    }
+    made
+}
+
+fn fill(root: &Path, config: &Config, snapshot: &Snapshot, to: &Path) -> Result<Manifest, BackupError> {
     let folder = NodeFolder::open(root, private_data(config.side))?;
     let mut files = copy::node_files(&folder, to)?;
     let dump = copy::one(&snapshot.file, &to.join(DUMP), DUMP)?;

@@ -123,6 +123,30 @@ fn measured(mut file: File) -> io::Result<(u64, Hash)> {
     Ok((length, Hash(*hasher.finalize().as_bytes())))
 }
 
+/// Removes all that is in a folder.
+pub(super) fn empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the names in a folder and in all folders below it on the disk, those below first.
+pub(super) fn sync_tree(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        }
+    }
+    File::open(folder)?.sync_all()
+}
+
 /// Removes a file or an empty folder, if it is there.
 pub(super) fn remove(path: &Path) -> Result<(), BackupError> {
     let removed = match fs::symlink_metadata(path) {

@@ -61,10 +61,12 @@ fn fill(backup: &Path, manifest: &Manifest, folder: &NodeFolder) -> Result<(), B
     let Some(configuration) = configuration else {
         return Err(BackupError::Manifest("it names no configuration".to_owned()));
     };
+    let root = folder.root();
+    // The configuration makes a node of the folder: nothing of it may be missing after a power cut.
+    copy::sync_tree(root).map_err(at(root))?;
     let mut findings = Findings::default();
     take(backup, configuration, &config, &mut findings)?;
     sound(findings)?;
-    let root = folder.root();
     fs::File::open(root)
         .and_then(|folder| folder.sync_all())
         .map_err(at(root))
