@@ -97,13 +97,16 @@ impl Syncer {
         previous: &std::path::Path,
         next: &std::path::Path,
     ) -> anyhow::Result<()> {
-        for leftover in [next, previous] {
+        // The keys before stay until the new ones are written: a peer may still need the rotation that they state.
+        let kept = previous.with_extension("kept");
+        for leftover in [next, &kept] {
             if leftover.try_exists()? {
                 fs::remove_file(leftover)?;
             }
         }
         new.create_file(next)?;
-        fs::hard_link(current, previous)?;
+        fs::hard_link(current, &kept)?;
+        fs::rename(&kept, previous)?;
         fs::rename(next, current)?;
         fs::File::open(self.folder.keys())?.sync_all()?;
         Ok(())
