@@ -193,37 +193,39 @@ fn facts(item: &Value) -> String {
     ])
 }
 
-/// Prints everything that is new, and then notes that it was shown: what is cut off on the way is shown again.
+/// Prints everything that is new, a page at a time, and notes each as shown once it is printed: what is cut off on the way is shown
+/// again. As JSON, each page is a line.
 fn digest(session: &Session) -> Result<(), Failure> {
-    let mut all = Vec::new();
+    let mut printed = false;
     loop {
         let page = session.client.get("/notifications/digest?limit=200")?;
-        let items = page["items"].as_array().cloned().unwrap_or_default();
-        let Some(up_to) = page["up_to"].as_u64() else {
-            break;
-        };
-        if session.out.json {
-            all.extend(items);
-        } else {
-            for item in &items {
-                let (at, what) = (print::field(item, "at"), said(item));
-                let link = print::field(&item["about"], "link");
-                session.out.line(format!("{at}  {what} {link}").trim_end())?;
-            }
-            all.extend(items.first().cloned());
+        let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let up_to = page["up_to"].as_u64();
+        if up_to.is_some() || !printed {
+            session.out.show(&json!({ "items": items }), |_| lines(items))?;
         }
+        printed = true;
+        let Some(up_to) = up_to else {
+            return Ok(());
+        };
         session
             .client
             .post("/notifications/digest", &json!({ "up_to": up_to }))?;
         if page["more"] != true {
-            break;
+            return Ok(());
         }
     }
-    if session.out.json {
-        session.out.line(&json!({ "items": all }).to_string())
-    } else if all.is_empty() {
-        session.out.line("nothing is new")
-    } else {
-        Ok(())
+}
+
+/// What is new, a line each.
+fn lines(items: &[Value]) -> String {
+    if items.is_empty() {
+        return "nothing is new".to_owned();
     }
+    let lines = items.iter().map(|item| {
+        let (at, what) = (print::field(item, "at"), said(item));
+        let link = print::field(&item["about"], "link");
+        format!("{at}  {what} {link}").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
