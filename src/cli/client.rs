@@ -137,14 +137,18 @@ impl Client {
         self.json(Method::DELETE, path, None)
     }
 
+    fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        self.patiently(|| match body {
+            Some(body) => self.exchange(method.clone(), path, "application/json", body.to_string()),
+            None => self.exchange(method.clone(), path, "", ()),
+        })
+    }
+
     /// Where the node has had too many requests of this person, they go on when it says that they may: nothing of a request that
     /// it turns away for that has been done.
-    fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
         loop {
-            let done = match body {
-                Some(body) => self.exchange(method.clone(), path, "application/json", body.to_string()),
-                None => self.exchange(method.clone(), path, "", ()),
-            };
+            let done = ask();
             match done.as_ref().err().and_then(Failure::too_many_requests) {
                 Some(wait) if self.token.is_some() => std::thread::sleep(wait),
                 _ => return done,
@@ -157,14 +161,22 @@ impl Client {
     /// # Errors
     /// As [`Self::get`].
     pub fn send(&self, method: Method, path: &str, media: &str, body: &[u8]) -> Result<Value, Failure> {
-        self.exchange(method, path, media, body)
+        self.patiently(|| self.exchange(method.clone(), path, media, body))
     }
 
-    /// Sends a file, streamed, with a bar on a terminal.
+    /// Sends a file, streamed, with a bar on a terminal. What is no file, such as a pipe, can be sent but once.
     ///
     /// # Errors
     /// As [`Self::get`], and when the file cannot be read.
     pub fn send_file(&self, method: Method, path: &str, file: &Path) -> Result<Value, Failure> {
+        if file.is_file() {
+            self.patiently(|| self.send_file_once(method.clone(), path, file))
+        } else {
+            self.send_file_once(method, path, file)
+        }
+    }
+
+    fn send_file_once(&self, method: Method, path: &str, file: &Path) -> Result<Value, Failure> {
         let failed = |error: io::Error| Failure::file(file, &error);
         let opened = File::open(file).map_err(failed)?;
         let metadata = opened.metadata().map_err(failed)?;
@@ -182,7 +194,7 @@ impl Client {
         if let Some(length) = length {
             request = request.header("Content-Length", length);
         }
-        let mut reader = Local::of(progress.read(opened));
+        let mut reader = Source::of(progress.read(opened));
         let sent = self.run(request, SendBody::from_reader(&mut reader));
         match (sent, reader.failed) {
             (Err(_), Some(error)) => Err(failed(error)),
@@ -195,10 +207,7 @@ impl Client {
     /// # Errors
     /// As [`Self::get`].
     pub fn text(&self, path: &str) -> Result<String, Failure> {
-        let mut response = self.run(self.request(Method::GET, path, ""), ())?;
-        if !response.status().is_success() {
-            return Err(self.refused(response));
-        }
+        let mut response = self.patiently(|| self.fetch(self.request(Method::GET, path, ""), ()))?;
         let read = response
             .body_mut()
             .with_config()
@@ -241,6 +250,20 @@ impl Client {
             .body(body)
             .map_err(|error| Failure::usage(format!("not an address: {error}")))?;
         self.agent.run(request).map_err(|error| self.unreachable(&error))
+    }
+
+    /// The node's answer, if it does not refuse.
+    fn fetch(
+        &self,
+        request: ureq::http::request::Builder,
+        body: impl AsSendBody,
+    ) -> Result<Response<Body>, Failure> {
+        let response = self.run(request, body)?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(self.refused(response))
+        }
     }
 
     fn answer(&self, mut response: Response<Body>) -> Result<Value, Failure> {
@@ -292,20 +315,20 @@ impl Client {
     }
 }
 
-/// A file of this machine that is being sent. It keeps the error that reading it ended with, so that a medium that fails is not
-/// taken for a node that does.
-struct Local<R> {
+/// Where bytes come from. It keeps the error that reading it ended with, so that a medium that fails is not taken for a node that
+/// does, nor a node for a medium.
+struct Source<R> {
     reader: R,
     failed: Option<io::Error>,
 }
 
-impl<R: Read> Local<R> {
+impl<R: Read> Source<R> {
     fn of(reader: R) -> Self {
         Self { reader, failed: None }
     }
 }
 
-impl<R: Read> Read for Local<R> {
+impl<R: Read> Read for Source<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer);
         if let Err(error) = &read

@@ -7,7 +7,7 @@ use serde_json::Value;
 use ureq::Body;
 use ureq::http::{Method, Response};
 
-use super::{Client, Fetched};
+use super::{Client, Fetched, Source};
 use crate::cli::failure::{Code, Failure};
 use crate::cli::print::Out;
 use crate::cli::progress::Progress;
@@ -43,7 +43,7 @@ impl Client {
     /// # Errors
     /// The node refuses, or cannot be reached.
     pub fn act(&self, path: &str) -> Result<Value, Failure> {
-        self.exchange(Method::POST, path, "", &b""[..])
+        self.patiently(|| self.exchange(Method::POST, path, "", &b""[..]))
     }
 
     /// Asks for bytes.
@@ -51,10 +51,7 @@ impl Client {
     /// # Errors
     /// As [`Self::act`].
     pub fn bytes(&self, path: &str) -> Result<Incoming, Failure> {
-        let response = self.run(self.request(Method::GET, path, ""), ())?;
-        if !response.status().is_success() {
-            return Err(self.refused(response));
-        }
+        let response = self.patiently(|| self.fetch(self.request(Method::GET, path, ""), ()))?;
         Ok(self.incoming(response))
     }
 
@@ -63,11 +60,8 @@ impl Client {
     /// # Errors
     /// As [`Self::act`].
     pub fn ask(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
-        let request = self.request(Method::POST, path, "application/json");
-        let response = self.run(request, body.to_string())?;
-        if !response.status().is_success() {
-            return Err(self.refused(response));
-        }
+        let request = || self.request(Method::POST, path, "application/json");
+        let response = self.patiently(|| self.fetch(request(), body.to_string()))?;
         let is_json = response
             .headers()
             .get("Content-Type")
@@ -99,8 +93,7 @@ impl Incoming {
     /// # Errors
     /// They break off, or the file cannot be written.
     pub fn save(mut self, to: &Path) -> Result<Fetched, Failure> {
-        let saved = self.pass(|reader| super::save(reader, to));
-        let bytes = saved.map_err(|error| Failure::file(to, &error))?;
+        let bytes = self.pass(Some(to), |reader| super::save(reader, to))?;
         Ok(Fetched {
             bytes,
             hash: self.hash,
@@ -113,8 +106,7 @@ impl Incoming {
     /// # Errors
     /// They break off, or cannot be written.
     pub fn copy(mut self, mut to: impl Write, file: &Path) -> Result<Fetched, Failure> {
-        let copied = self.pass(|reader| io::copy(reader, &mut to));
-        let bytes = copied.map_err(|error| Failure::file(file, &error))?;
+        let bytes = self.pass(Some(file), |reader| io::copy(reader, &mut to))?;
         Ok(Fetched {
             bytes,
             hash: self.hash,
@@ -129,16 +121,27 @@ impl Incoming {
     pub fn begin(mut self, most: usize) -> Result<(Vec<u8>, bool), Failure> {
         let mut bytes = Vec::new();
         let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-        self.pass(|reader| reader.take(limit).read_to_end(&mut bytes))
-            .map_err(|error| Failure::new(Code::Unreachable, format!("the answer broke off: {error}")))?;
+        self.pass(None, |reader| reader.take(limit).read_to_end(&mut bytes))?;
         let more = bytes.len() > most;
         bytes.truncate(most);
         Ok((bytes, more))
     }
 
-    fn pass<T>(&mut self, take: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    /// Has the bytes taken, into a file if one is named: an error is the file's, unless they broke off.
+    fn pass<T>(
+        &mut self,
+        file: Option<&Path>,
+        take: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> Result<T, Failure> {
         let progress = Progress::begin(self.out, "download", self.length);
         let reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
-        take(&mut progress.read(reader))
+        let mut source = Source::of(progress.read(reader));
+        take(&mut source).map_err(|error| match (source.failed, file) {
+            (None, Some(file)) => Failure::file(file, &error),
+            (broken, _) => {
+                let why = broken.unwrap_or(error);
+                Failure::new(Code::Unreachable, format!("the answer broke off: {why}"))
+            }
+        })
     }
 }
