@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use clap::Args;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -36,6 +37,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
     start_log()?;
     end_on_panic();
     super::make_files_private();
+    raise_open_files();
     let folder = arguments
         .folder
         .canonicalize()
@@ -141,6 +143,15 @@ fn write_address(file: &Path, address: &str) -> io::Result<()> {
     let temporary = file.with_extension("new");
     std::fs::write(&temporary, format!("{address}\n"))?;
     std::fs::rename(&temporary, file)
+}
+
+/// Takes as many descriptors as the system allows: each connection needs one, and so do files and runs.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the node goes on with the descriptors that it has");
+    }
 }
 
 /// Logs to the standard error stream; `POUNDLOCK_LOG` chooses what, as `tracing` has it (e.g. `debug`).
