@@ -17,6 +17,7 @@ use crate::store::tables::{
     BY_KIND, DELIVERED, HAS_BLOB, HELD, IGNORED, INBOX, JOURNAL, NODE, OBJECTS, OWED, PEERS,
 };
 use crate::store::transaction::Tx;
+use crate::sync::eligible;
 
 /// A peer's public identity, as its file says it; the transport has checked the file's own signature.
 #[derive(Clone, Debug)]
@@ -398,16 +399,37 @@ pub fn confirm_epoch(
 /// Holds a batch back from a peer, or lets it go. What is held stays owed.
 ///
 /// # Errors
-/// The peer is not paired.
+/// The peer is not paired; or what shall be held is not here, or travels with something else, which is named.
 pub fn hold(tx: &mut Tx<'_>, actor: &Actor, peer: Uuid, root: Uuid, held: bool) -> Result<(), Refusal> {
     actor.require(Permission::Sync)?;
     paired(tx, peer)?;
     if held {
+        is_a_root(tx, root)?;
         tx.put(&HELD, &(peer, root), &())?;
     } else {
         tx.delete(&HELD, &(peer, root))?;
     }
     Ok(())
+}
+
+/// Whoever holds back what does not travel by itself would see it leave all the same.
+fn is_a_root(read: &impl Read, id: Uuid) -> Result<(), Refusal> {
+    let body = records::object(read, id)?.map(|object| object.body);
+    let Some(body) = body else {
+        return Err(Refusal::NotFound {
+            what: "object to hold back",
+            id: id.to_string(),
+        });
+    };
+    let detail = match eligible::root(id, &body) {
+        Some(root) if root == id => return Ok(()),
+        Some(root) => format!("the {} goes with {root}; hold that back", body.kind().word()),
+        None => format!(
+            "the {} goes with whatever needs it; hold back the projects and requests that do",
+            body.kind().word()
+        ),
+    };
+    Err(Refusal::conflict("not_a_root", detail))
 }
 
 /// Gives the store a new epoch, as after a restore: what peers have of it is no longer known, and all is owed again.

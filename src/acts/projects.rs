@@ -38,7 +38,7 @@ pub fn create(
 ) -> Result<Object, Refusal> {
     actor.require(Permission::SubmitRequests)?;
     where_scientists_are(here)?;
-    let members = members(tx, here, &draft.members)?;
+    let members = members(tx, here, &draft.members, &[])?;
     let project = Project::new(&draft.name, &draft.description, actor.user, &members)?;
     write(tx, actor, here, id, project, Action::PROJECT_CREATED)
 }
@@ -46,7 +46,7 @@ pub fn create(
 /// Changes the description or the members.
 ///
 /// # Errors
-/// There is no such project, the actor did not create it, a field is wrong, or a member has no account.
+/// There is no such project, the actor did not create it, a field is wrong, or a new member has no account.
 pub fn change(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -60,7 +60,7 @@ pub fn change(
         project.description = text::prose("description", description)?;
     }
     if let Some(listed) = new_members {
-        project.set_members(&members(tx, here, listed)?)?;
+        project.set_members(&members(tx, here, listed, &project.members)?)?;
     }
     write(tx, actor, here, id, project, Action::PROJECT_CHANGED)
 }
@@ -146,12 +146,18 @@ fn where_scientists_are(here: &Here) -> Result<(), Refusal> {
     ))
 }
 
-/// The accounts that ids or addresses name.
-fn members(read: &impl Read, here: &Here, listed: &[String]) -> Result<Vec<UserId>, Refusal> {
+/// The accounts that ids or addresses name. Who is a member already may have left the node.
+fn members(
+    read: &impl Read,
+    here: &Here,
+    listed: &[String],
+    present: &[UserId],
+) -> Result<Vec<UserId>, Refusal> {
     let mut members = Vec::with_capacity(listed.len());
     let mut wrong = Vec::new();
     for (at, one) in listed.iter().enumerate() {
-        match member(read, here, one)? {
+        let stays = one.parse().ok().filter(|id| present.contains(id));
+        match stays.map_or_else(|| member(read, here, one), |id| Ok(Some(id)))? {
             Some(member) => members.push(member),
             None => wrong.push(Invalid::new(
                 format!("members[{at}]"),

@@ -189,7 +189,19 @@ fn batch(
             deleted: pending.deleted,
         });
     }
-    members.sort_by_key(|member| (member.id != root, order(member.kind), member.id));
+    // Decisions as they were made, so that the last that is told is the one that stands.
+    let number = |id: Uuid| match waiting.get(&id).map(|pending| &pending.body) {
+        Some(Body::Decision(decision)) => decision.number,
+        _ => 0,
+    };
+    members.sort_by_key(|member| {
+        (
+            member.id != root,
+            order(member.kind),
+            number(member.id),
+            member.id,
+        )
+    });
     let root_body = body(root);
     let mut needs = root_body
         .as_deref()

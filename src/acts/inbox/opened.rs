@@ -12,6 +12,7 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::key_pins::Standing;
 use crate::domain::object::{Body, Kind};
 use crate::domain::peer::Arrived;
+use crate::domain::request::Sight;
 use crate::store::read::Read;
 use crate::store::records;
 use crate::store::tables::{ARRIVED, INBOX};
@@ -82,8 +83,10 @@ pub fn open(read: &impl Read, peer: Uuid, batch: &Batch) -> Result<Vec<Opened>, 
         let before = records::object(read, member.id)?.map(|object| object.body);
         let mut refers = Vec::new();
         let mut references = intake::references(&pending.body);
-        if let Body::Code(code) = &pending.body {
-            references.extend(code.input_policy.assets().iter().map(|asset| asset.0));
+        match &pending.body {
+            Body::Code(code) => references.extend(code.input_policy.assets().iter().map(|asset| asset.0)),
+            Body::Request(request) => references.extend(request.sight().map(Sight::object)),
+            _ => {}
         }
         for id in references {
             let waits = read.get(&INBOX, &(peer, id))?.map(|pending| pending.body);

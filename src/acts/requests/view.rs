@@ -107,7 +107,7 @@ pub(in crate::acts) fn whose(read: &impl Read, requester: UserId) -> Result<Stri
     })
 }
 
-/// The decisions on a request, in the order in which this node learnt of them.
+/// The decisions on a request, in the order in which this node learnt of them; those that came at once, as they were made.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -116,13 +116,15 @@ pub(in crate::acts) fn decisions(
     request: RequestId,
 ) -> Result<Vec<Found<Decision>>, Refusal> {
     let found = records::children(read, request.0, Kind::Decision)?;
-    Ok(found
+    let mut decisions: Vec<_> = found
         .into_iter()
         .filter_map(|object| match object.body.clone() {
             Body::Decision(body) => Some(Found { object, body }),
             _ => None,
         })
-        .collect())
+        .collect();
+    decisions.sort_by_key(|found| (found.object.created_at, found.body.number));
+    Ok(decisions)
 }
 
 /// Each decision with its home, as the rules take them.
