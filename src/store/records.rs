@@ -48,6 +48,17 @@ pub struct Here {
     pub random: [u8; 32],
 }
 
+/// A person's name is their address.
+fn taken(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::User => format!("somebody has the e-mail address {name:?} already; use another"),
+        _ => format!(
+            "there is a {} named {name:?} already; choose another name",
+            kind.word()
+        ),
+    }
+}
+
 /// A record cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -58,7 +69,7 @@ pub enum RecordError {
     #[error(transparent)]
     Encoding(#[from] CborError),
     /// Another object bears the name.
-    #[error("there is a {} named {name:?} already; choose another name", .kind.word())]
+    #[error("{}", taken(*.kind, .name))]
     NameTaken {
         /// The kind of both.
         kind: Kind,

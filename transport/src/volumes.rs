@@ -56,8 +56,8 @@ pub enum VolumeError {
     /// The bundle would make too many volumes.
     #[error("the bundle would make {0} volumes, more than {MAX_VOLUMES}: choose larger ones")]
     TooMany(u64),
-    /// The number of a volume that the table does not have.
-    #[error("there is no volume {0}")]
+    /// The number, from 0, of a volume that the table does not have. People count from 1.
+    #[error("there is no volume {}", .0.saturating_add(1))]
     NoSuchVolume(usize),
     /// The bundle is not signed by the node that is to split it.
     #[error("only the node that made a bundle can split it")]

@@ -111,16 +111,22 @@ fn key_of(folder: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn some(splitter: &mut VolumeSplitter, arguments: &SplitArguments) -> Result<Vec<PathBuf>, Failure> {
+    let count = splitter.table().volumes().len();
+    if let Some(wrong) = arguments
+        .volume
+        .iter()
+        .find(|number| !(1..=count).contains(*number))
+    {
+        let detail = format!("there is no volume {wrong}: the bundle makes {count}, counted from 1");
+        return Err(Failure::usage(detail));
+    }
     let mut written = vec![
         splitter
             .write_table(&arguments.to)
             .map_err(|error| refused(&error))?,
     ];
     for number in &arguments.volume {
-        let counted_from_0 = number
-            .checked_sub(1)
-            .ok_or_else(|| Failure::usage("the numbers of volumes begin at 1"))?;
-        let path = splitter.write_volume(counted_from_0, &arguments.to);
+        let path = splitter.write_volume(number.saturating_sub(1), &arguments.to);
         written.push(path.map_err(|error| refused(&error))?);
     }
     Ok(written)
