@@ -46,8 +46,8 @@ class Desk:
             media = headers.get_content_type()
             if media == "application/octet-stream":
                 name = headers.get_filename("")
-                return formats.read(file, "npy" if name.endswith(".npy") else "raw"), status
-            return formats.read(file, formats.BY_MEDIA_TYPE.get(media, "raw")), status
+                return formats.read_released(file, "npy" if name.endswith(".npy") else "raw"), status
+            return formats.read_released(file, formats.BY_MEDIA_TYPE.get(media, "raw")), status
 
 
 class Project(Shown):

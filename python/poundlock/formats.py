@@ -48,6 +48,26 @@ def read(file, form):
     return Picture(content) if form == "png" else content
 
 
+def read_released(file, form):
+    """What was released. It is read as `read` does, but a table keeps its words.
+
+    By default pandas takes words such as None and NA for missing values. Here they are missing only in columns of numbers or of
+    True and False, where nothing else can be meant; everywhere else only an empty cell is.
+    """
+    if form != "csv":
+        return read(file, form)
+    import pandas
+
+    by_default = pandas.read_csv(file)
+    file.seek(0)
+    table = pandas.read_csv(file, keep_default_na=False, na_values=[""])
+    for name in table.columns:
+        read_so = by_default[name].dropna()
+        if len(read_so) and pandas.api.types.infer_dtype(read_so) not in ("string", "mixed"):
+            table[name] = by_default[name]
+    return table
+
+
 def _columnar(file, form):
     try:
         import pyarrow.feather
