@@ -74,6 +74,18 @@ fn tables_become_csv_with_their_index_where_it_says_something() {
         ),
         ("pandas.Series([1, 2])", "value\n1\n2\n"),
         ("pandas.DataFrame({'a': [float('nan')]})", "a\n\"\"\n"),
+        (
+            "pandas.DataFrame({'a': ['x\\ry', 'x\\ny', 'x\\r\\ny']})",
+            "a\n\"x\ry\"\n\"x\ny\"\n\"x\r\ny\"\n",
+        ),
+        (
+            "pandas.DataFrame({'a': [1, 1, 2], 'b': [1, 3, 5]}).groupby('a').agg({'b': ['min', 'max']})",
+            "a,b_min,b_max\n1,1,3\n2,5,5\n",
+        ),
+        (
+            "pandas.DataFrame([[1, 2]], columns=pandas.MultiIndex.from_tuples([('a', ''), ('b', 3)]))",
+            "a,b_3\n1,2\n",
+        ),
     ] {
         let (file, bytes) = workshop.returned(
             &format!("import pandas\ndef run(): return {returned}"),
@@ -85,6 +97,32 @@ fn tables_become_csv_with_their_index_where_it_says_something() {
             "{returned}"
         );
     }
+}
+
+#[test]
+fn columns_that_become_one_are_refused() {
+    let source = "
+import pandas
+def run():
+    return pandas.DataFrame([[1, 2]], columns=pandas.MultiIndex.from_tuples([('a', 'b_c'), ('a_b', 'c')]))
+";
+    let (report, log) = Workshop::scientific().failed(source);
+    assert_eq!(report.phase, Phase::Result);
+    assert!(log.contains("two columns of the result have one name"), "{log}");
+}
+
+#[test]
+fn a_table_of_an_older_pandas_is_written_too() {
+    let source = "
+import pandas
+def run():
+    newer = pandas.DataFrame.to_csv
+    pandas.DataFrame.to_csv = lambda self, index=True, line_terminator=None: newer(
+        self, index=index, lineterminator=line_terminator
+    )
+    return pandas.DataFrame({'a': [1]})
+";
+    assert_eq!(Workshop::scientific().text(source, Vec::new()), "a\n1\n");
 }
 
 #[test]

@@ -137,11 +137,28 @@ def _plain(value, depth=0):
     raise TypeError(f"the result holds a {type(value).__name__}; {_ALLOWED}")
 
 
+def _one_header(frame):
+    """The table with one line of names: a CSV has no other, and would take a second one for data."""
+    names = ["_".join(str(part) for part in levels if str(part)) for levels in frame.columns]
+    if len(set(names)) < len(names):
+        raise ValueError("two columns of the result have one name once their levels are joined; name the columns")
+    flat = frame.copy(deep=False)
+    flat.columns = names
+    return flat
+
+
 def _table(frame):
+    import inspect
+
     pandas = _module("pandas")
+    if isinstance(frame.columns, pandas.MultiIndex):
+        frame = _one_header(frame)
     index = frame.index
     counts_up = isinstance(index, pandas.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
-    return frame.to_csv(index=not counts_up, lineterminator="\n").encode("utf-8")
+    # What stands in the ends of lines is quoted within cells. The parameter had another name before pandas 1.5.
+    known = inspect.signature(pandas.DataFrame.to_csv).parameters
+    ends = {"lineterminator" if "lineterminator" in known else "line_terminator": "\r\n"}
+    return frame.to_csv(index=not counts_up, **ends).encode("utf-8")
 
 
 def _array(value):
