@@ -80,7 +80,18 @@ class Function:
         module = types.ModuleType("submission")
         exec(compile(self.source, f"<{self.name}>", "exec", dont_inherit=True), module.__dict__)
         arguments = {name: v.mock() if isinstance(v, Asset) else _copied(v) for name, v in self.inputs.items()}
-        return module.__dict__[self.name](**arguments)
+        return _without_mask(module.__dict__[self.name](**arguments))
+
+
+def _without_mask(returned):
+    """What a function returned, unless a node would refuse it because there are values under its mask."""
+    masked = sys.modules.get("numpy.ma")
+    if masked and isinstance(returned, masked.MaskedArray) and returned is not masked.masked:
+        raise PoundlockError(
+            "a node takes no masked array as a result: its file would hold what is masked too; return what its method "
+            ".filled(...) or .tolist() gives"
+        )
+    return returned
 
 
 def _copied(constant):

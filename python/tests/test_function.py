@@ -167,6 +167,14 @@ def counted(values):
         with self.assertRaises(TypeError):
             poundlock.function(values=1)(taking_all)
 
+    def test_a_masked_array_is_refused_here_as_on_a_node(self):
+        @poundlock.function(least=5)
+        def without_small_cells(least):
+            return np.ma.masked_less([120, 3, 55, 1], least)
+
+        with self.assertRaisesRegex(poundlock.PoundlockError, "masked"):
+            without_small_cells.try_on_mocks()
+
     def test_it_stays_callable_and_does_not_change_its_inputs(self):
         inputs = [3, 1, 2]
 

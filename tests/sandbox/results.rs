@@ -126,6 +126,33 @@ def run():
 }
 
 #[test]
+fn what_is_masked_does_not_leave() {
+    let workshop = Workshop::scientific();
+    for returned in [
+        "numpy.ma.masked_less([120, 3, 55, 1], 5)",
+        "numpy.ma.masked_less([1.5, 0.5], 1)",
+        "numpy.ma.array(3, mask=True)",
+        "numpy.ma.array([1, 2])",
+    ] {
+        let (report, log) = workshop.failed(&format!("import numpy\ndef run(): return {returned}"));
+        assert_eq!((report.phase, report.class.name()), (Phase::Result, "TypeError"));
+        assert!(
+            log.contains("masked array") && log.contains(".filled("),
+            "{returned}: {log}"
+        );
+    }
+    for (returned, json) in [
+        ("numpy.ma.masked", "null\n"),
+        ("numpy.ma.masked_less([1, 2], 5).mean()", "null\n"),
+        ("numpy.ma.masked_less([7, 2], 5).tolist()", "[7,null]\n"),
+        ("{'a': numpy.ma.masked_less([7, 2], 5)}", "{\"a\":[7,null]}\n"),
+    ] {
+        let text = workshop.text(&format!("import numpy\ndef run(): return {returned}"), Vec::new());
+        assert_eq!(text, json, "{returned}");
+    }
+}
+
+#[test]
 fn arrays_become_npy_that_numpy_reads() {
     let workshop = Workshop::scientific();
     for (returned, descr) in [

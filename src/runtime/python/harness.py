@@ -175,6 +175,15 @@ def _array(value):
 
 def _encode(value):
     numpy, pandas, figure = _module("numpy"), _module("pandas"), _module("matplotlib.figure")
+    masked = _module("numpy.ma")
+    if masked and value is masked.masked:
+        # As within a list or a dict: what a masked array says in place of a number that it does not have.
+        value = None
+    if masked and isinstance(value, masked.MaskedArray):
+        raise TypeError(
+            "the result is a masked array, and its file would hold what is masked too; return what .filled(...) or "
+            ".tolist() gives"
+        )
     if isinstance(value, (bytes, bytearray, memoryview)):
         return "raw", bytes(value)
     if pandas and isinstance(value, pandas.Series):
