@@ -246,6 +246,10 @@ fn the_entry_point_and_its_parameters_must_fit() {
             "def run(x): pass\nfrom os import path as run",
             "line 2: the name of the entry point",
         ),
+        (
+            "def run(x): pass\nfrom os.path import *",
+            "line 2: an import of everything that a module has",
+        ),
         ("async def run(x): pass", "is async"),
         ("def run(x): yield 1", "is a generator"),
         ("def run(): pass", "the input policy binds x"),

@@ -72,6 +72,8 @@ fn problem(line: u32, problem: impl Into<String>, mend: impl Into<String>) -> Co
 /// The rule:
 /// - the entry point is bound exactly once at module level, by a plain `def` that is no generator;
 /// - its parameters are exactly the bound names, in any order, each passable by name; it has no `*args` or `**kwargs`;
+/// - every name that is bound at module level can be seen there: nothing imports `*`, by which the entry point, or a
+///   decorator, could get another meaning;
 /// - importing the source computes nothing. At module level stand only imports, a docstring, definitions, `pass`, and
 ///   constants: assignments of literals to plain names. In the body of a class stand only the same without imports;
 /// - what a definition evaluates at import is bounded too. A default value is a literal or a dotted name; an annotation
@@ -199,6 +201,10 @@ fn check_statement(statement: &Statement, defined: &[&str], in_class: bool, prob
                 "an import in the body of a class",
                 "import at module level",
             ));
+        }
+        StatementKind::Import if statement.binds.iter().any(|name| name == "*") => {
+            let what = "an import of everything that a module has, which can give any name another meaning";
+            problems.push(problem(line, what, "import the names that you use"));
         }
         StatementKind::Other(node) => {
             let what = format!("a statement that runs at import ({node})");

@@ -90,6 +90,20 @@ fn a_decorator_of_the_list_is_refused_where_the_source_defines_its_name() {
 }
 
 #[test]
+fn no_name_gets_a_meaning_that_the_source_does_not_show() {
+    let mut outline = outline();
+    outline
+        .statements
+        .push(statement(9, StatementKind::Import, &["*"]));
+    let problems = check_code(&outline, "run", &["x", "y"]).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "line 9: an import of everything that a module has, which can give any name another meaning; import the names \
+         that you use"
+    );
+}
+
+#[test]
 fn an_outline_survives_json() {
     let text = serde_json::to_string(&outline()).unwrap();
     assert_eq!(serde_json::from_str::<Outline>(&text).unwrap(), outline());
