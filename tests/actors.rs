@@ -310,6 +310,25 @@ fn runs_stop_when_they_are_cancelled_and_when_the_node_stops() {
         running
     });
     let (stopped, waits) = ids.get().unwrap();
+    System::new().block_on(async {
+        let mut config = config(Side::High);
+        config.runtime.python.interpreter = Some("/nowhere/python3".into());
+        let running = open(&root, config).unwrap().start().unwrap();
+        let node = running.node();
+        assert!(node.runtime.readiness().is_err());
+        assert_eq!(
+            until(node, stopped, State::is_over).await.state,
+            State::Interrupted
+        );
+        // The queue has been looked at by then.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            run(node, waits).await.state,
+            State::Queued,
+            "a run is not blamed for a node that cannot sandbox"
+        );
+        running.stop().await;
+    });
     on_node(&root, Side::High, |running| async move {
         let node = running.node();
         assert_eq!(run(node, stopped).await.state, State::Interrupted);

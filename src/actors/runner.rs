@@ -95,6 +95,11 @@ impl Runner {
             self.look_again = true;
             return;
         }
+        if let Err(not_ready) = self.crew.readiness() {
+            // What waits is not at fault; it runs when the node has been started where it can be kept in.
+            tracing::error!(error = %not_ready, "the queue of runs waits");
+            return;
+        }
         if ![Data::Mock, Data::Private]
             .iter()
             .any(|data| self.has_place_for(*data))

@@ -110,7 +110,9 @@ fn under_way(visit: &Visit, id: JobId, run: &Run) -> Markup {
     html! {
         section.card {
             p role="status" {
-                @if run.state == State::Queued { "It waits for its turn." } @else { "It is under way." }
+                @if run.state != State::Queued { "It is under way." }
+                @else if visit.context.runtime.readiness().is_err() { "It waits: this node cannot run code at the moment." }
+                @else { "It waits for its turn." }
                 " This page looks again by itself, or "
                 a href=(address(id)) { "load it again" } "."
             }
