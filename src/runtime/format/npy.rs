@@ -2,6 +2,7 @@
 //! booleans and strings: never objects, which are pickles, and no structures.
 
 mod glance;
+mod slices;
 
 use std::io::{self, Read, Write};
 
@@ -9,6 +10,7 @@ use arrow::array::ArrowPrimitiveType;
 use arrow::datatypes::Float16Type;
 
 pub(super) use glance::glance;
+pub(super) use slices::each_slice;
 
 use super::FormatError;
 use super::sink::Sink;
@@ -132,25 +134,34 @@ impl Dtype {
         }
     }
 
-    /// Puts scalars into the one form that they are written in: little-endian, NaN without payload bits.
+    /// Puts scalars into the one form that they are written in, and refuses those that their type does not have.
     fn settle(&self, bytes: &mut [u8]) -> Result<(), FormatError> {
-        for scalar in bytes.chunks_exact_mut(self.width) {
-            if self.big_endian {
-                scalar.reverse();
-            }
+        self.level(bytes);
+        for scalar in bytes.chunks_exact(self.width) {
             match self.scalar {
                 Scalar::Boolean if scalar[0] > 1 => return Err(malformed("a boolean is neither 0 nor 1")),
                 Scalar::Character => {
-                    let code = <[u8; 4]>::try_from(&*scalar).map(u32::from_le_bytes).ok();
+                    let code = <[u8; 4]>::try_from(scalar).map(u32::from_le_bytes).ok();
                     if code.and_then(char::from_u32).is_none() {
                         return Err(malformed("a string holds what is no character"));
                     }
                 }
-                Scalar::Float if is_nan(scalar) => settle_nan(scalar),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Makes scalars little-endian, and NaN without payload bits.
+    fn level(&self, bytes: &mut [u8]) {
+        for scalar in bytes.chunks_exact_mut(self.width) {
+            if self.big_endian {
+                scalar.reverse();
+            }
+            if self.scalar == Scalar::Float && is_nan(scalar) {
+                settle_nan(scalar);
+            }
+        }
     }
 }
 
@@ -363,20 +374,6 @@ pub(super) fn inspect(
         dtype: header.dtype.name(),
         shape: header.shape,
     })
-}
-
-/// How many slices there are along the first dimension, and the bytes of each; the source stands at the first one then.
-/// None where the elements of a slice do not lie together, or where there are no slices worth the name.
-pub(super) fn slices(source: &mut dyn Read) -> Result<Option<(u64, u64)>, FormatError> {
-    let (header, _) = Header::read(source)?;
-    let length = header.data_length()?;
-    match header.shape.first() {
-        // Of slices that hold nothing there can be more than anybody can count: their number costs no byte.
-        Some(&first) if length > 0 && header.shape.len() > 1 && !header.fortran_order => {
-            Ok(Some((first, length / first)))
-        }
-        _ => Ok(None),
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! How many rows of a mock also stand in the private data: a warning to the owner who supplies a mock.
 //!
 //! Rows are compared by what they say, not by how it is written: numbers by value, missing values as one, so that a CSV mock
-//! is found in a Parquet file. Memory is bounded: the mock is taken in portions, and only hashes of its rows are kept.
+//! is found in a Parquet file; slices of arrays by their elements, in whichever order of bytes and dimensions they lie. Memory
+//! is bounded: the mock is taken in portions, and only hashes of its rows are kept.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::Seek;
 use std::path::Path;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -177,20 +178,7 @@ fn tensor_slices(
     key: &[u8; 32],
     mut each: impl FnMut(RowHash) -> Result<(), FormatError>,
 ) -> Result<(), FormatError> {
-    let mut source = BufReader::new(file);
-    let Some((slices, bytes)) = npy::slices(&mut source)? else {
-        return Ok(());
-    };
-    for _ in 0..slices {
-        let mut row = Row::new(key);
-        let copied = std::io::copy(&mut (&mut source).take(bytes), &mut row.0)
-            .map_err(FormatError::io("reading the asset"))?;
-        if copied < bytes {
-            return Err(FormatError::malformed("NPY", "it ends before its last element"));
-        }
-        each(row.hash())?;
-    }
-    Ok(())
+    npy::each_slice(file, &Row::new(key).0, |taken| each(Row(taken).hash()))
 }
 
 #[cfg(test)]
@@ -219,7 +207,11 @@ mod tests {
     }
 
     fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
-        let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
+        ordered("False", shape, values)
+    }
+
+    fn ordered(fortran_order: &str, shape: &str, values: &[f64]) -> Vec<u8> {
+        let header = format!("{{'descr': '<f8', 'fortran_order': {fortran_order}, 'shape': {shape}, }}");
         let padded = format!("{header:<117}\n");
         let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
         bytes.extend(u16::try_from(padded.len()).unwrap().to_le_bytes());
@@ -235,6 +227,11 @@ mod tests {
             count(&npy("(2, 2)", &[3.0, 4.0, 9.0, 9.0]), &private, DataFormat::Npy),
             1
         );
+        // As NumPy writes what pandas makes of a table: column by column.
+        let by_column = ordered("True", "(3, 2)", &[1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+        let mock = npy("(2, 2)", &[3.0, 4.0, 9.0, 9.0]);
+        assert_eq!(count(&mock, &by_column, DataFormat::Npy), 1);
+        assert_eq!(count(&by_column, &private, DataFormat::Npy), 3);
         let line = npy("(3,)", &[1.0, 2.0, 3.0]);
         assert_eq!(count(&line, &line, DataFormat::Npy), 0);
         let endless = npy("(1152921504606846976, 0)", &[]);
