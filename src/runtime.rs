@@ -15,6 +15,7 @@ mod config;
 pub mod format;
 mod frame;
 mod job;
+mod kept_log;
 mod launch;
 mod layer;
 mod layout;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::cancel::Cancel;
+use super::kept_log::KeptLog;
 use super::protocol::{Ended, MONITOR, Report, SUBCOMMAND, Spec, receive, send};
 use super::{Resources, RunError};
 
@@ -18,8 +19,6 @@ use super::{Resources, RunError};
 const GRACE: Duration = Duration::from_secs(30);
 /// What is added to a result's size for its frame: the longest header.
 const FRAME_MAX: u64 = 64 << 10;
-/// Stands in the log where it was cut.
-const CUT: &str = "\n[the log ends here: it reached its limit]\n";
 
 /// A sandbox that ran to its end.
 #[derive(Debug)]
@@ -78,8 +77,7 @@ pub(crate) fn launch(
         ran_output: Vec::new(),
         overflowed: false,
         output_max: spec.limits.output_bytes.saturating_add(FRAME_MAX),
-        log_left: spec.limits.log_bytes,
-        log,
+        log: KeptLog::new(log, spec.limits.log_bytes),
     };
     let outcome = watch.run(spec, cancel);
     if outcome.is_err() {
@@ -111,8 +109,7 @@ struct Watch<'a> {
     ran_output: Vec<u8>,
     overflowed: bool,
     output_max: u64,
-    log_left: u64,
-    log: &'a mut dyn Write,
+    log: KeptLog<'a>,
 }
 
 impl Watch<'_> {
@@ -208,25 +205,14 @@ impl Watch<'_> {
         }
         if ready.log {
             let count = read(self.log_pipe.as_mut(), &mut buffer).map_err(at("reading the log"))?;
-            self.keep_log(&buffer[..count]).map_err(at("writing the log"))?;
+            let kept = match count {
+                0 => self.log.end(),
+                _ => self.log.keep(&buffer[..count]),
+            };
+            kept.map_err(at("writing the log"))?;
             if count == 0 {
                 self.log_pipe = None;
             }
-        }
-        Ok(())
-    }
-
-    /// Writes what still fits, and once it no longer does, says so. What follows is read and dropped.
-    fn keep_log(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let fits = bytes
-            .len()
-            .min(usize::try_from(self.log_left).unwrap_or(usize::MAX));
-        let was_open = self.log_left > 0;
-        self.log.write_all(&bytes[..fits])?;
-        self.log_left -= fits as u64;
-        if fits < bytes.len() && was_open {
-            self.log_left = 0;
-            self.log.write_all(CUT.as_bytes())?;
         }
         Ok(())
     }
