@@ -35,6 +35,8 @@ use crate::domain::schema::{Column, ColumnType, Schema};
 
 pub(super) const PARQUET: &str = "a Parquet file";
 const ARROW: &str = "an Arrow IPC file";
+/// The longest name of a time zone, in bytes; the longest of today has 32.
+const ZONE_MAX: usize = 48;
 
 /// Writes the rows again, without metadata of file, table or column. Values are read into columns and written anew, by
 /// which unused bytes and values under a null are lost; columns encoded by a dictionary become plain ones. `between` is an empty
@@ -65,7 +67,7 @@ pub(super) fn name_of(format: OutputFormat) -> &'static str {
 
 fn write_parquet_again(source: File, max: u64, out: &mut (dyn Write + Send)) -> Result<(), FormatError> {
     let reader = parquet_reader(source)?;
-    write_parquet(reader.schema(), reader, rows_max(max), PARQUET, out, true)
+    write_parquet(reader.schema(), reader, rows_max(max), PARQUET, out, false)
 }
 
 fn write_arrow_again(
@@ -104,8 +106,8 @@ fn rows_max(max: u64) -> u64 {
     max.saturating_mul(8)
 }
 
-/// Writes batches of at most `rows` rows as Parquet. `portable` leaves out the copy of Arrow's schema, which no other reader
-/// needs.
+/// Writes batches of at most `rows` rows as Parquet. `portable` leaves out the copy of Arrow's schema: names and types, without
+/// which durations become whole numbers and time zones are lost.
 fn write_parquet(
     schema: SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
@@ -148,9 +150,26 @@ fn bare(schema: &ArrowSchema, expected: &'static str) -> Result<SchemaRef, Forma
             );
             return Err(FormatError::malformed(expected, problem));
         }
+        if let DataType::Timestamp(_, Some(zone)) = dtype
+            && !is_zone(zone)
+        {
+            let problem = format!(
+                "the column {:?} is in a time zone whose name is none",
+                field.name()
+            );
+            return Err(FormatError::malformed(expected, problem));
+        }
         Ok(Field::new(field.name(), dtype.clone(), field.is_nullable()))
     });
     Ok(Arc::new(ArrowSchema::new(fields.collect::<Result<Vec<_>, _>>()?)))
+}
+
+/// Whether a text can name a time zone, as `Europe/Berlin` and `+01:00` do. It is all of a type that could be anything else.
+fn is_zone(text: &str) -> bool {
+    text.len() <= ZONE_MAX
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/_+-:".contains(c))
 }
 
 /// The batch's values under the bare schema.

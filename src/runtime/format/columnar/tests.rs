@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use arrow::array::{DictionaryArray, Int64Array, StringArray};
+use arrow::array::{
+    DictionaryArray, DurationSecondArray, Int64Array, StringArray, TimestampMicrosecondArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int32Type;
 use arrow::ipc::reader::FileReader;
@@ -35,14 +37,18 @@ fn batch() -> RecordBatch {
 }
 
 fn write(path: &Path, format: OutputFormat) {
-    let (batch, file) = (batch(), File::create(path).unwrap());
+    write_batch(path, format, &batch());
+}
+
+fn write_batch(path: &Path, format: OutputFormat, batch: &RecordBatch) {
+    let file = File::create(path).unwrap();
     if format == OutputFormat::Parquet {
         let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-        writer.write(&batch).unwrap();
+        writer.write(batch).unwrap();
         writer.close().unwrap();
     } else {
         let mut writer = FileWriter::try_new(file, &batch.schema()).unwrap();
-        writer.write(&batch).unwrap();
+        writer.write(batch).unwrap();
         writer.finish().unwrap();
     }
 }
@@ -79,6 +85,61 @@ fn nothing_but_names_types_and_values_survives() {
         assert_eq!((words.value(0), words.value(1)), ("a", "b"));
         assert!(read.column(0).is_null(1));
         assert!(read.schema().metadata().is_empty());
+    }
+}
+
+#[test]
+fn durations_and_time_zones_survive() {
+    let written = |zone: &str, format: OutputFormat| {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let secret = HashMap::from([("note".to_owned(), "SECRETNOTE".to_owned())]);
+        let columns: [ArrayRef; 2] = [
+            Arc::new(TimestampMicrosecondArray::from(vec![1]).with_timezone(zone)),
+            Arc::new(DurationSecondArray::from(vec![90])),
+        ];
+        let fields = columns.iter().zip(["at", "took"]).map(|(column, name)| {
+            Field::new(name, column.data_type().clone(), true).with_metadata(secret.clone())
+        });
+        let schema = ArrowSchema::new(fields.collect::<Vec<_>>()).with_metadata(secret.clone());
+        let batch = RecordBatch::try_new(Arc::new(schema), columns.to_vec()).unwrap();
+        write_batch(&from, format, &batch);
+        reader().deposit(format, &from, &to, 1 << 20)?;
+        let bytes = std::fs::read(&to).unwrap();
+        // The copy of Arrow's schema in a Parquet file is in base64, in which the text looks different at each of three places.
+        for needle in [
+            &b"SECRETNOTE"[..],
+            b"U0VDUkVUTk9UR",
+            b"NFQ1JFVE5PVE",
+            b"TRUNSRVROT1RF",
+        ] {
+            assert!(!bytes.windows(needle.len()).any(|window| window == needle));
+        }
+        if format == OutputFormat::Parquet {
+            let read = parquet_reader(File::open(&to).unwrap()).unwrap();
+            let types = read
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| field.data_type().clone())
+                .collect();
+            return Ok::<Vec<DataType>, FormatError>(types);
+        }
+        Ok(Vec::new())
+    };
+    for zone in ["Europe/Berlin", "UTC", "+01:00"] {
+        assert_eq!(
+            written(zone, OutputFormat::Parquet).unwrap(),
+            [
+                DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
+                DataType::Duration(TimeUnit::Second),
+            ]
+        );
+    }
+    for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
+        for zone in ["some words", &"a".repeat(100)] {
+            assert!(written(zone, format).is_err(), "{zone}");
+        }
     }
 }
 
