@@ -32,6 +32,9 @@ pub struct Outline {
     /// Literals that are too large to be read at a glance. For people who review.
     #[serde(default)]
     pub literals: Vec<Literal>,
+    /// Whether any of the three lists above leaves something out, because there is too much of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// A name that is read.

@@ -3,6 +3,8 @@
 
 mod watched;
 
+use std::collections::BTreeMap;
+
 use super::outline::Outline;
 use super::python::{self, Piece};
 use super::text::is_invisible;
@@ -89,11 +91,20 @@ pub struct Fact {
     pub what: String,
 }
 
-/// Facts of one source.
-pub const FACTS_MAX: usize = 2_000;
+/// Facts of one topic.
+pub const FACTS_MAX: usize = 500;
 
-/// What is to be pointed out in a source, by topic and line. Without an outline only what can be told from its characters.
-pub fn read(source: &str, outline: Option<&Outline>) -> Vec<Fact> {
+/// What is to be pointed out in a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pointed {
+    /// By topic and line.
+    pub facts: Vec<Fact>,
+    /// Whether there is more than can be pointed out: then what is not among the facts may be in the source all the same.
+    pub more: bool,
+}
+
+/// What is to be pointed out in a source. Without an outline only what can be told from its characters.
+pub fn read(source: &str, outline: Option<&Outline>) -> Pointed {
     let mut facts = characters(source);
     facts.extend(names(source));
     if let Some(outline) = outline {
@@ -101,7 +112,37 @@ pub fn read(source: &str, outline: Option<&Outline>) -> Vec<Fact> {
     }
     facts.sort();
     facts.dedup();
-    facts.truncate(FACTS_MAX);
+    let found = facts.len();
+    let facts = by_topic(facts);
+    Pointed {
+        more: facts.len() < found || outline.is_some_and(|outline| outline.more),
+        facts,
+    }
+}
+
+/// Of each topic as many as may be pointed out; whatever is found, the first place of each before any second one. The facts are
+/// sorted.
+fn by_topic(facts: Vec<Fact>) -> Vec<Fact> {
+    let mut seen: BTreeMap<(Topic, String), usize> = BTreeMap::new();
+    let mut ranked: Vec<_> = facts
+        .into_iter()
+        .map(|fact| {
+            let before = seen.entry((fact.topic, fact.what.clone())).or_default();
+            *before += 1;
+            (fact.topic, *before, fact)
+        })
+        .collect();
+    ranked.sort();
+    let mut kept: BTreeMap<Topic, usize> = BTreeMap::new();
+    let mut facts: Vec<_> = ranked
+        .into_iter()
+        .filter_map(|(topic, _, fact)| {
+            let count = kept.entry(topic).or_default();
+            *count += 1;
+            (*count <= FACTS_MAX).then_some(fact)
+        })
+        .collect();
+    facts.sort();
     facts
 }
 
@@ -209,7 +250,7 @@ mod tests {
     use crate::domain::outline::{Import, Literal, Returned, Use};
 
     fn told(source: &str, outline: Option<&Outline>) -> Vec<(Topic, u32, String)> {
-        let facts = read(source, outline).into_iter();
+        let facts = read(source, outline).facts.into_iter();
         facts.map(|fact| (fact.topic, fact.line, fact.what)).collect()
     }
 
@@ -246,6 +287,42 @@ mod tests {
         ] {
             assert_eq!(topic_of(name), topic, "{name}");
         }
+    }
+
+    #[test]
+    fn nothing_hides_behind_many_of_another_kind_or_name() {
+        let import = |line| Import {
+            module: format!("m{line}"),
+            line,
+        };
+        let used = |line, name: &str| Use {
+            line,
+            name: name.into(),
+        };
+        let mut outline = Outline {
+            imports: (1..=2_100).map(import).collect(),
+            uses: (1..=2_100).map(|line| used(line, "getattr")).collect(),
+            ..Outline::default()
+        };
+        outline.uses.push(used(2_101, "eval"));
+        let told = read("", Some(&outline));
+        assert!(told.more);
+        assert!(told.facts.contains(&fact(Topic::Dynamic, 2_101, "eval")));
+        for topic in [Topic::Imports, Topic::Dynamic] {
+            let found = told.facts.iter().filter(|fact| fact.topic == topic);
+            assert_eq!(found.count(), FACTS_MAX);
+        }
+        assert!(told.facts.is_sorted());
+    }
+
+    #[test]
+    fn what_an_outline_left_out_is_told_as_left_out() {
+        let short = Outline {
+            more: true,
+            ..Outline::default()
+        };
+        assert!(read("x = 1", Some(&short)).more);
+        assert!(!read("x = 1", Some(&Outline::default())).more);
     }
 
     #[test]

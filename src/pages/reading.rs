@@ -15,7 +15,7 @@ use crate::api::context::off_the_arbiter;
 use crate::domain::code::Code;
 use crate::domain::hash::Hash;
 use crate::domain::outline::Outline;
-use crate::domain::reading::{self, Fact, Topic};
+use crate::domain::reading::{self, Pointed, Topic};
 
 /// Readings that are kept.
 const KEPT: usize = 200;
@@ -42,7 +42,7 @@ impl Default for Readings {
 /// What is pointed out in one source.
 #[derive(Debug)]
 pub struct Reading {
-    facts: Vec<Fact>,
+    pointed: Pointed,
     /// Why Python's parser could not be asked, if it could not.
     unparsed: Option<String>,
 }
@@ -63,7 +63,7 @@ impl Readings {
         }
         let outlined = outline(context, code.source.clone()).await;
         let reading = Arc::new(Reading {
-            facts: reading::read(&code.source, outlined.as_ref().ok()),
+            pointed: reading::read(&code.source, outlined.as_ref().ok()),
             unparsed: outlined.err(),
         });
         if reading.unparsed.is_none() {
@@ -92,7 +92,11 @@ async fn outline(context: &Context, source: String) -> Result<Outline, String> {
 impl Reading {
     /// The lines that ask for attention.
     pub fn marked(&self) -> Vec<u32> {
-        let marked = self.facts.iter().filter(|fact| fact.topic.asks_for_attention());
+        let marked = self
+            .pointed
+            .facts
+            .iter()
+            .filter(|fact| fact.topic.asks_for_attention());
         marked.map(|fact| fact.line).collect()
     }
 
@@ -105,14 +109,19 @@ impl Reading {
             dl.facts.reading {
                 @for topic in Topic::ALL { @if self.has(topic) { (self.topic(topic, anchor)) } }
                 @let absent = self.absent();
-                @if !absent.is_empty() { div { dt { "Looked for and not seen" } dd { (absent.join("; ")) } } }
+                @if self.pointed.more {
+                    div {
+                        dt { "Not all of it" " " (badge(Tone::Warning, Icon::Warning, "look")) }
+                        dd { "There is more in this code than can be pointed out. What is not named here may be in it all the same." }
+                    }
+                } @else if !absent.is_empty() { div { dt { "Looked for and not seen" } dd { (absent.join("; ")) } } }
             }
             p.hint { "A reading aid. It finds what is written plainly, and code can be written to hide from it: read the source." }
         }
     }
 
     fn has(&self, topic: Topic) -> bool {
-        self.facts.iter().any(|fact| fact.topic == topic)
+        self.pointed.facts.iter().any(|fact| fact.topic == topic)
     }
 
     /// What was looked for and not found. What could not be looked for is not among it.
@@ -125,7 +134,12 @@ impl Reading {
     }
 
     fn topic(&self, topic: Topic, anchor: &str) -> Markup {
-        let found: Vec<_> = self.facts.iter().filter(|fact| fact.topic == topic).collect();
+        let found: Vec<_> = self
+            .pointed
+            .facts
+            .iter()
+            .filter(|fact| fact.topic == topic)
+            .collect();
         let mut by_what: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         for fact in &found {
             by_what.entry(fact.what.as_str()).or_default().push(fact.line);

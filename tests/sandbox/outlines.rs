@@ -96,6 +96,23 @@ fn reviewers_are_told_what_names_are_read_and_what_is_handed_back() {
 }
 
 #[test]
+fn no_name_hides_behind_many_others() {
+    let many = "    getattr(x, 'y')\n".repeat(2_500);
+    let told = outline(&format!("def run(x):\n{many}    eval('x')\n"));
+    assert!(told.more);
+    assert!(
+        told.uses
+            .iter()
+            .any(|used| used.name == "eval" && used.line == 2_502)
+    );
+    assert!(told.uses.is_sorted_by_key(|used| used.line));
+    let names: String = (0..2_500).map(|number| format!("    a{number}\n")).collect();
+    let told = outline(&format!("def run(x):\n{names}    eval('x')\n"));
+    assert!(told.more, "too many to tell, and it says so");
+    assert!(!outline("def run(x): return len(x)\n").more);
+}
+
+#[test]
 fn a_batch_is_answered_one_by_one() {
     let workshop = Workshop::bare();
     let deep = format!("x = {}1{}", "(".repeat(100_000), ")".repeat(100_000));

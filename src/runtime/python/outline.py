@@ -180,6 +180,25 @@ def _imports(tree):
 _TOLD_MAX = 2000
 
 
+class _Told:
+    """Gives the lists that are told, cut to what may be told of each, and notes whether anything was left out."""
+
+    def __init__(self):
+        self.more = False
+
+    def first(self, found, what):
+        """Of each thing the first place before any second one, so that nothing hides behind many of another; by line."""
+        found, seen = sorted(found, key=lambda item: item["line"]), {}
+        rank = []
+        for index, item in enumerate(found):
+            name = item[what]
+            seen[name] = seen.get(name, 0) + 1
+            rank.append((seen[name], index))
+        kept = sorted(index for _, index in sorted(rank)[:_TOLD_MAX])
+        self.more = self.more or len(kept) < len(found)
+        return [found[index] for index in kept]
+
+
 def _aliases(tree):
     """What each imported name stands for."""
     known = {}
@@ -216,7 +235,7 @@ def _uses(tree):
             while name.startswith(".") and isinstance(part, ast.Attribute):
                 found.add((part.lineno, ("." + part.attr)[:200]))
                 part = part.value
-    return [{"line": line, "name": name} for line, name in sorted(found)[:_TOLD_MAX]]
+    return [{"line": line, "name": name} for line, name in sorted(found)]
 
 
 # Methods and functions that give the whole of a value back, in another guise.
@@ -272,7 +291,7 @@ def _returned(tree):
                 told = _whole(node.value, names)
                 if told:
                     found.append({"line": node.lineno, "function": function.name, "parameter": told})
-    return sorted(found, key=lambda item: item["line"])[:_TOLD_MAX]
+    return found
 
 
 def _literals(tree):
@@ -287,7 +306,7 @@ def _literals(tree):
             found.append({"line": node.lineno, "what": "dict", "size": len(node.keys)})
         elif isinstance(node, ast.Constant) and type(node.value) is int and node.value.bit_length() > 256:
             found.append({"line": node.lineno, "what": "int", "size": node.value.bit_length() // 8})
-    return sorted(found, key=lambda item: item["line"])[:_TOLD_MAX]
+    return found
 
 
 def _outline(source):
@@ -296,14 +315,16 @@ def _outline(source):
         # What the parser accepts and the compiler does not, such as a return outside a function.
         compile(tree, "<code>", "exec", dont_inherit=True)
         functions = [item for item in tree.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))]
+        told = _Told()
         outline = {
             "functions": [_function(item) for item in functions],
             "statements": [_statement(item) for item in tree.body],
             "imports": _imports(tree),
-            "uses": _uses(tree),
-            "returned": _returned(tree),
-            "literals": _literals(tree),
+            "uses": told.first(_uses(tree), "name"),
+            "returned": told.first(_returned(tree), "function"),
+            "literals": told.first(_literals(tree), "what"),
         }
+        outline["more"] = told.more
         return {"outline": outline}
     except SyntaxError as error:
         line, column, message = error.lineno or 1, error.offset or 1, error.msg or "it is not Python"
