@@ -166,3 +166,25 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_seen_is_named_only_where_everything_was_told() {
+        let shown = |more| {
+            let reading = Reading {
+                pointed: Pointed {
+                    facts: Vec::new(),
+                    more,
+                },
+                unparsed: None,
+            };
+            reading.shown("code").into_string()
+        };
+        assert!(shown(false).contains("Looked for and not seen"));
+        assert!(!shown(true).contains("Looked for and not seen"));
+        assert!(shown(true).contains("more in this code than can be pointed out"));
+    }
+}
