@@ -42,3 +42,4 @@ pub mod signature;
 pub mod text;
 pub mod throttle;
 pub mod user;
+pub mod whole_number;

@@ -111,6 +111,8 @@ def _check(bound):
         if not isinstance(value, Asset) and not _is_json(value):
             kind = type(value).__name__
             raise TypeError(f"{name} is a {kind}: bind an asset, or a constant that JSON can hold")
+        if not isinstance(value, Asset) and not _fits(value):
+            raise ValueError(f"{name} holds a whole number beyond 64 bits, of which a node would lose digits: pass it as text")
 
 
 def _is_json(value):
@@ -121,6 +123,13 @@ def _is_json(value):
     if isinstance(value, list):
         return all(map(_is_json, value))
     return isinstance(value, dict) and all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+
+
+def _fits(constant):
+    """Whether a node keeps each whole number of a constant."""
+    if isinstance(constant, (list, dict)):
+        return all(map(_fits, constant.values() if isinstance(constant, dict) else constant))
+    return not isinstance(constant, int) or -(2**63) <= constant < 2**64
 
 
 class _Gathering:

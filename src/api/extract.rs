@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use crate::domain::text::Invalid;
+use crate::domain::whole_number;
 
 /// The longest JSON body where a handler names no other bound.
 pub const JSON_MAX: usize = 64 * 1024;
@@ -142,6 +143,8 @@ pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
             format!("something follows the JSON body: {error}"),
         )
     })?;
+    whole_number::check(body)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid", error.to_string()))?;
     Ok(value)
 }
 
@@ -225,6 +228,17 @@ mod tests {
         assert_eq!(field(r#"{"name":1,"inner":[]}"#), "name");
         assert_eq!(field("{\"name\":"), "-");
         assert_eq!(field(r#"{"name":"a","inner":[]} x"#), "-");
+    }
+
+    #[test]
+    fn a_number_that_would_lose_digits_is_refused() {
+        let read = |body: &str| from_json::<serde_json::Value>(body.as_bytes());
+        assert_eq!(read("[18446744073709551615]").unwrap()[0], u64::MAX);
+        let refused = read(r#"{"constant":18446744073709551616}"#)
+            .unwrap_err()
+            .document();
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("18446744073709551616"), "{detail}");
     }
 
     #[derive(Debug, Deserialize)]

@@ -7,6 +7,7 @@ use super::client::{Answer, part};
 use super::deliver::Destination;
 use super::failure::Failure;
 use super::{Session, print};
+use crate::domain::whole_number;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,9 +23,10 @@ pub(super) struct Arguments {
 /// `parameter=JSON`.
 pub(super) fn argument(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("write it as PARAMETER=JSON")?;
-    let value = serde_json::from_str(value)
+    let parsed = serde_json::from_str(value)
         .map_err(|error| format!("{value:?} is not JSON ({error}); text needs its quotes: '{name}=\"…\"'"))?;
-    Ok((name.to_owned(), value))
+    whole_number::check(value.as_bytes()).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), parsed))
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
@@ -57,6 +59,7 @@ mod tests {
     fn an_argument_is_json() {
         assert_eq!(argument("n=3").unwrap(), ("n".into(), json!(3)));
         assert_eq!(argument("s=\"a=b\"").unwrap(), ("s".into(), json!("a=b")));
+        assert!(argument("n=18446744073709551616").is_err());
         assert!(argument("s=text").is_err());
         assert!(argument("s").is_err());
     }

@@ -23,6 +23,7 @@ use crate::domain::id::{AssetId, CodeId};
 use crate::domain::outline::{Function, Outline};
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use crate::domain::text::Invalid;
+use crate::domain::whole_number;
 use crate::store::read::View;
 
 /// The longest second form: the source, each byte as three.
@@ -268,6 +269,8 @@ fn bindings(fields: &Fields) -> Result<BTreeMap<String, Binding>, Problem> {
             Some(_) => Binding::Asset(AssetId(fields.parsed(&asset, "one of the assets of the list")?)),
             None => {
                 let json: serde_json::Value = fields.parsed(&constant, "JSON, such as 3 or \"text\"")?;
+                whole_number::check(fields.get(&constant).as_bytes())
+                    .map_err(|error| Invalid::new(&constant, error.to_string()))?;
                 Binding::Constant(json.to_string())
             }
         };
@@ -281,4 +284,18 @@ fn output(fields: &Fields) -> Result<OutputPolicy, Problem> {
         "execute_count" => OutputPolicy::ExecuteCount(fields.parsed("count", "a number of runs")?),
         _ => OutputPolicy::SingleExecution,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_keeps_its_digits_or_is_refused() {
+        let bound = |constant: &str| bindings(&Fields::of([("parameters", "n"), ("constant-n", constant)]));
+        let expected = Binding::Constant("[18446744073709551615]".to_owned());
+        assert_eq!(bound(" [18446744073709551615]").unwrap()["n"], expected);
+        let refused = bound("[18446744073709551616]").unwrap_err().document();
+        assert_eq!(refused["errors"][0]["field"], "constant-n");
+    }
 }
