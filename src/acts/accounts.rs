@@ -47,7 +47,7 @@ impl From<AccountError> for Refusal {
         let word = match error {
             AccountError::Denied(denied) => return denied.into(),
             AccountError::LastOwner => "last_owner",
-            AccountError::Oneself => "oneself",
+            AccountError::Oneself | AccountError::OwnPassword => "oneself",
             AccountError::Deactivated => "deactivated",
         };
         Self::conflict(word, error.to_string())

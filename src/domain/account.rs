@@ -34,6 +34,11 @@ pub enum AccountError {
     /// People do not deactivate themselves: they would be locked out in the middle of it.
     #[error("nobody deactivates themselves; ask another person who may")]
     Oneself,
+    /// A session alone, left open or stolen, must not be enough to take an account over.
+    #[error(
+        "nobody makes a token for their own password; change it in your own account, which asks for the present one"
+    )]
+    OwnPassword,
     /// The account was deactivated by people who can activate it again.
     #[error(
         "this account is deactivated, which an owner of the node decides: `poundlock user set EMAIL --active true`"
@@ -49,6 +54,18 @@ pub enum AccountError {
 pub fn may_administer(actor: &Actor, theirs: &Role) -> Result<(), Denied> {
     actor.require(Permission::CreateUsers)?;
     actor.require_all(&theirs.permissions)
+}
+
+/// Whether an actor may hand a token for a new password over to somebody: only to somebody else. Whoever changes their own
+/// password shows the one before.
+///
+/// # Errors
+/// It is the actor's own account.
+pub fn may_offer_reset(actor: &Actor, user: UserId) -> Result<(), AccountError> {
+    if actor.user == user {
+        return Err(AccountError::OwnPassword);
+    }
+    Ok(())
 }
 
 /// Whether an account may become another. `owners` counts the active owners of the node, and `after` is none where the
@@ -149,6 +166,16 @@ mod tests {
             let may = may_be_recovered(&account(preset, active), owners);
             assert_eq!(may.is_ok(), expected, "{preset:?} {active} {owners}");
         }
+    }
+
+    #[test]
+    fn nobody_hands_themselves_a_new_password() {
+        let owner = actor(Preset::Owner);
+        assert_eq!(
+            may_offer_reset(&owner, owner.user),
+            Err(AccountError::OwnPassword)
+        );
+        assert_eq!(may_offer_reset(&owner, UserId(Uuid::from_u128(2))), Ok(()));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{Refusal, account, administered, credentials, node, person, sessions};
 use crate::acts::settings;
 use crate::domain::access::Actor;
+use crate::domain::account::may_offer_reset;
 use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
 use crate::domain::id::UserId;
@@ -116,7 +117,8 @@ pub fn offer_reset(
 /// person may do: they must have all of it themselves.
 ///
 /// # Errors
-/// A permission is missing, also one that the person has; or there is no such account.
+/// A permission is missing, also one that the person has; there is no such account; or it is the actor's own, whose password
+/// they change by the one before.
 pub fn reset_for(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -125,6 +127,7 @@ pub fn reset_for(
     token: &Hash,
 ) -> Result<Offer, Refusal> {
     administered(tx, actor, user)?;
+    may_offer_reset(actor, user)?;
     let made = offer(tx, here, user, token)?;
     let by = audit::Actor::User(actor.user.0);
     note(tx, here, by, Action::PASSWORD_RESET_OFFERED, user)?;

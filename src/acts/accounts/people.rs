@@ -210,7 +210,7 @@ pub struct ProfileChange {
     pub website: Option<String>,
 }
 
-/// Changes what the actor says of themselves.
+/// Changes what the actor says of themselves. A token for a new password that went to the address before ends with it.
 ///
 /// # Errors
 /// A field is wrong, or the address has an account.
@@ -232,6 +232,9 @@ pub fn change_profile(
         website: choose(&change.website, &old.website),
     };
     let new = old.with_profile(&profile)?;
+    if new.email != old.email {
+        super::passwords::withdraw_offer(tx, actor.user)?;
+    }
     let object = records::write(tx, here, actor.user.0, Body::User(new), false)?;
     if object.revision != before.object.revision {
         note(tx, actor, here, Action::USER_CHANGED, actor.user, &[])?;

@@ -20,8 +20,16 @@ pub(super) fn routes(site: &mut Site<'_>) {
     site.post("/users/{id}/second-factor-removal", remove);
 }
 
-/// What can be done, with why not where it cannot.
+/// What can be done, with why not where it cannot. Nothing of it is for oneself.
 pub(super) fn shown(visit: &Visit, id: UserId, account: &AccountView, may: &Result<(), String>) -> Markup {
+    if id == visit.actor.user {
+        return html! {
+            section.card {
+                h2 { "How you sign in" }
+                p { "You change your own password and second factor in " a href="/account" { "your account" } ", by those that you have." }
+            }
+        };
+    }
     let at = address(id);
     html! {
         section.card.acts {

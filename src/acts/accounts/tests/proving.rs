@@ -191,6 +191,34 @@ fn nobody_resets_the_password_of_those_above_them() {
     assert_eq!(word(reset(&lab.actor(12), 12)), "denied");
     assert!(reset(&administrator, 12).is_ok());
     assert!(reset(&owner, 11).is_ok());
+    // Their own they change by the one before: a session that was left open must not be enough.
+    assert_eq!(word(reset(&administrator, 11)), "oneself");
+    assert_eq!(word(reset(&owner, OLGA)), "oneself");
+}
+
+#[test]
+fn a_token_that_went_to_an_address_ends_with_it() {
+    let lab = Lab::ready();
+    let olga = lab.actor(OLGA);
+    let offered = reset_token_hash("mailed");
+    lab.act(move |tx, here| offer_reset(tx, here, "olga@example.org", &offered))
+        .unwrap();
+    let change = |change: ProfileChange| {
+        let by = olga.clone();
+        lab.act(move |tx, here| change_profile(tx, &by, here, &change))
+            .unwrap();
+        check_reset(&lab.view(), &reset_token_hash("mailed"), lab.now)
+    };
+    let institution = change(ProfileChange {
+        institution: Some("Institute".into()),
+        ..ProfileChange::default()
+    });
+    assert_eq!(institution.unwrap(), id(OLGA));
+    let address = change(ProfileChange {
+        email: Some("olga@example.net".into()),
+        ..ProfileChange::default()
+    });
+    assert_eq!(word(address), "reset_token_refused");
 }
 
 #[test]
