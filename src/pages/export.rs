@@ -19,7 +19,7 @@ use super::piece::status::{Tone, badge};
 use super::piece::text::reveal;
 use super::piece::time::time;
 use super::request::part_words;
-use super::run::part_glimpse;
+use super::run::{not_of_a_run, part_glimpse};
 use super::{Answer, Fields, Problem, Site, Visit};
 use crate::acts::outgoing::{self, Preview};
 use crate::acts::releases::{Candidate, candidates};
@@ -110,7 +110,7 @@ async fn look(visit: Visit, id: Path<Uuid>, query: Fields) -> Answer {
                 @for name in ["requester", "include"] { input type="hidden" name=(name) value=(query.get(name)); }
                 @if !offered.is_empty() {
                     h2 { "What could leave" }
-                    p.soft { "Nothing of this goes unless you check its box. What is shown is exactly what would leave." }
+                    p.soft { "Nothing of this goes unless you check its box. What would leave are exactly the bytes with the hash beside it; of what is long only the beginning is shown here." }
                     @for one in &offered { (one) }
                     @if found.candidates.len() > SHOWN { p.soft { "More results wait; they are shown here as these are released." } }
                 }
@@ -139,6 +139,7 @@ async fn offer(visit: &Visit, candidate: &Candidate) -> Markup {
                 h3 { (part_words(part)) " for " (reveal(&candidate.requester)) ": " (reveal(&candidate.request)) }
                 div.aside { span.soft { (candidate.product.format.extension()) ", " (bytes(candidate.product.length)) } (hash::short(&candidate.product.hash)) }
             }
+            (not_of_a_run(candidate.origin))
             (seen)
             div.check {
                 input id=(id) type="checkbox" name="share" value=(format!("{job} {} {}", part.word(), candidate.product.hash));

@@ -150,6 +150,18 @@ fn about(found: &Found) -> Markup {
     ])
 }
 
+/// What everybody must know who lets a part of a run leave, where it is not what a run of code left behind.
+pub(super) fn not_of_a_run(origin: Origin) -> Markup {
+    let said = match origin {
+        Origin::Sandbox => return html! {},
+        Origin::Deposit => "No run on this node made this: somebody computed it elsewhere, and deposited it.",
+        Origin::Fulfilment => {
+            "This is the private data of an asset itself, all of it, not a result computed from it."
+        }
+    };
+    html! { div.notice.warning { p { strong { (said) } } } }
+}
+
 fn took(from: jiff::Timestamp, to: jiff::Timestamp) -> String {
     let milliseconds = to.duration_since(from).as_millis().max(0);
     match milliseconds {
@@ -227,4 +239,17 @@ async fn cancel(form: Form, id: Path<Uuid>) -> Answer {
         .await
         .map_err(ActError::from)??;
     Ok(form.go_and_say(&address(id), &Notice::done("The run is told to stop.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_result_of_a_run_is_called_what_it_is() {
+        let said = |origin: Origin| not_of_a_run(origin).into_string();
+        assert_eq!(said(Origin::Sandbox), "");
+        assert!(said(Origin::Deposit).contains("computed it elsewhere"));
+        assert!(said(Origin::Fulfilment).contains("the private data of an asset itself"));
+    }
 }

@@ -136,7 +136,9 @@ fn a_request_is_reviewed_run_and_released_by_clicking() {
     // Outward: the result has its box, empty at first; what the other side learns is said before it goes.
     owner.visit("/export");
     owner.see("Share result and approve");
+    owner.see("exactly the bytes with the hash beside it");
     owner.see("113.1060");
+    owner.see_not("Only the beginning is shown here.");
     owner.see("with the next bundle");
     owner.check();
     owner.click_beside("Run", "Hold it");
@@ -148,6 +150,7 @@ fn a_request_is_reviewed_run_and_released_by_clicking() {
     owner.click("See what the other side learns");
     owner.see("that Olga has denied, because: “It returns the data itself.”");
     owner.see("the result for “Glucose by diagnosis”");
+    owner.see("with the hash");
     owner.check();
     owner.click("Release and make the bundle");
     owner.see("The bundle is written, read back and verified.");

@@ -7,7 +7,7 @@ use crate::acts::requests::whose;
 use crate::acts::{Refusal, runs};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::JobId;
-use crate::domain::job::{Product, Run};
+use crate::domain::job::{Origin, Product, Run};
 use crate::domain::object::Body;
 use crate::domain::release::Part;
 use crate::store::read::Read;
@@ -29,6 +29,8 @@ pub struct Candidate {
     pub part: Part,
     /// Its bytes, by format, length and hash.
     pub product: Product,
+    /// Where it came from: a run of code, an owner who computed it elsewhere, or the private data itself.
+    pub origin: Origin,
     /// The request that it answers, by its title.
     pub request: String,
     /// Who made that, by name.
@@ -91,6 +93,7 @@ fn of_run(
                 job,
                 part,
                 product: product.clone(),
+                origin: run.origin,
                 request: object.body.title(),
                 requester: requester.clone(),
             }),
@@ -130,6 +133,14 @@ mod tests {
             .unwrap();
         scene.decide(owner(), request, Verdict::Approve).unwrap();
         let job = scene.run(60, request, succeeded(b"{}"));
+        scene
+            .act(move |tx, _| {
+                // As if the private data itself had been written for it.
+                let mut run = tx.get(&crate::store::tables::RUNS, &job.0)?.unwrap();
+                run.origin = Origin::Fulfilment;
+                Ok(tx.put(&crate::store::tables::RUNS, &job.0, &run)?)
+            })
+            .unwrap();
         for id in 1_000..1_000 + u128::try_from(TOLD_MAX).unwrap() {
             scene.mock_run(id, &officer(), request);
         }
@@ -137,14 +148,23 @@ mod tests {
             let found = scene.act(move |tx, here| candidates(tx, &actor, here, OTHER.0));
             found.map(|(found, older)| {
                 (
-                    found.into_iter().map(|it| (it.job, it.part)).collect::<Vec<_>>(),
+                    found
+                        .into_iter()
+                        .map(|it| (it.job, it.part, it.origin))
+                        .collect::<Vec<_>>(),
                     older,
                 )
             })
         };
         assert_eq!(
             found(officer()).unwrap(),
-            (vec![(job, Part::Result), (job, Part::Log)], false)
+            (
+                vec![
+                    (job, Part::Result, Origin::Fulfilment),
+                    (job, Part::Log, Origin::Fulfilment)
+                ],
+                false
+            )
         );
         assert!(found(ada()).is_err());
     }

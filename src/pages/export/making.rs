@@ -16,10 +16,12 @@ use crate::domain::object::Body;
 use crate::domain::release::Part;
 use crate::domain::text::Invalid;
 use crate::pages::import::filters;
+use crate::pages::piece::hash;
 use crate::pages::piece::list::empty;
 use crate::pages::piece::number::bytes;
 use crate::pages::piece::text::reveal;
 use crate::pages::request::part_words;
+use crate::pages::run::not_of_a_run;
 use crate::pages::{Answer, Fields, Form, Notice, Problem, Site};
 use crate::store::records;
 use crate::sync::batch::Change;
@@ -139,8 +141,9 @@ async fn confirm(form: Form, id: Path<Uuid>) -> Answer {
                 @if learned.is_empty() && shares.is_empty() { (empty("Nothing but what this node acknowledges, and the head of its audit chain.", html! {})) }
                 ul.learned {
                     @for candidate in &shares {
-                        li { strong { "the " (part_words(candidate.part).to_lowercase()) " for “" (reveal(&candidate.request)) "”: the "
-                            (bytes(candidate.product.length)) " that you have seen" } @if candidate.part == Part::Result { ", and that the request is approved" } }
+                        li { strong { "the " (part_words(candidate.part).to_lowercase()) " for “" (reveal(&candidate.request)) "”: exactly the "
+                            (bytes(candidate.product.length)) " with the hash " (hash::short(&candidate.product.hash)) } @if candidate.part == Part::Result { ", and that the request is approved" }
+                            (not_of_a_run(candidate.origin)) }
                     }
                     @for one in &learned { li { (one) } }
                 }

@@ -32,6 +32,27 @@ pub fn window(query: &Fields) -> Result<Window, Problem> {
     })
 }
 
+/// Whether nothing of a file lies outside of what is seen through a window that begins where the file does.
+pub fn all_of_it(seen: &Glance, window: Window) -> bool {
+    let whole = |rows: &mut dyn Iterator<Item = &Vec<Cell>>| rows.flatten().all(|cell| cell.left_out == 0);
+    match seen {
+        Glance::Table {
+            columns_in_all,
+            rows,
+            more,
+            ..
+        } => !more && *columns_in_all <= window.columns && whole(&mut rows.iter()),
+        Glance::Array {
+            shape, rows, more, ..
+        } => {
+            let across = shape.last().copied().unwrap_or(1);
+            !more && across <= window.columns as u64 && whole(&mut rows.iter().map(|(_, cells)| cells))
+        }
+        Glance::Text { next, .. } | Glance::Bytes { next, .. } => next.is_none(),
+        Glance::Picture => true,
+    }
+}
+
 /// What is seen through the window. `path` and `query` lead to this page; `picture` is the address of an image's own bytes.
 pub fn content(
     label: &str,
@@ -177,6 +198,47 @@ fn dump(bytes: &[u8], from: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_beginning_is_not_taken_for_all_of_it() {
+        let at = Window {
+            from: 0,
+            rows: 12,
+            from_column: 0,
+            columns: 12,
+        };
+        let table = |columns_in_all: usize, more: bool, left_out: u64| Glance::Table {
+            columns: vec!["a".to_owned()],
+            columns_in_all,
+            rows: vec![vec![Cell {
+                text: Some("x".to_owned()),
+                left_out: left_out.try_into().unwrap(),
+            }]],
+            more,
+        };
+        for (seen, whole) in [
+            (table(12, false, 0), true),
+            (table(12, true, 0), false),
+            (table(13, false, 0), false),
+            (table(1, false, 7), false),
+            (Glance::Picture, true),
+        ] {
+            assert_eq!(all_of_it(&seen, at), whole, "{seen:?}");
+        }
+        let array = |shape: &[u64], more: bool| Glance::Array {
+            dtype: "float64".to_owned(),
+            shape: shape.to_vec(),
+            rows: Vec::new(),
+            more,
+        };
+        assert!(all_of_it(&array(&[], false), at) && all_of_it(&array(&[3, 12], false), at));
+        assert!(!all_of_it(&array(&[3, 13], false), at) && !all_of_it(&array(&[30, 2], true), at));
+        let text = |next: Option<u64>| Glance::Text {
+            text: String::new(),
+            next,
+        };
+        assert!(all_of_it(&text(None), at) && !all_of_it(&text(Some(65_536)), at));
+    }
 
     #[test]
     fn what_a_window_leaves_out_is_said_and_led_to() {

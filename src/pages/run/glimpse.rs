@@ -9,7 +9,7 @@ use crate::domain::id::JobId;
 use crate::domain::job::{Product, Run};
 use crate::domain::release::Part;
 use crate::pages::fields::sentence;
-use crate::pages::piece::content::content;
+use crate::pages::piece::content::{all_of_it, content};
 use crate::pages::piece::list::table;
 use crate::pages::piece::number::bytes;
 use crate::pages::piece::status;
@@ -43,16 +43,25 @@ pub fn runs_table(runs: &[(JobId, Run)]) -> Markup {
     )
 }
 
-/// The beginning of one part of a run.
+/// The beginning of one part of a run, with what of it is not shown.
 pub async fn part(visit: &Visit, id: JobId, part: Part, product: &Product) -> Markup {
     let at = format!("{}/parts/{}", address(id), part.word());
     let label = format!("{} of run {}", part_words(part), short(id));
+    let seen = seen(visit, id, part).await;
+    let warned = match &seen {
+        Ok(seen) if all_of_it(seen, BEGINNING) => "",
+        Ok(_) => "Only the beginning is shown here.",
+        Err(_) => "Nothing of it is shown here.",
+    };
     html! {
-        @match seen(visit, id, part).await {
-            Ok(seen) => (content(&label, &seen, BEGINNING, &at, &Fields::default(), &format!("{at}/picture"))),
+        @match &seen {
+            Ok(seen) => (content(&label, seen, BEGINNING, &at, &Fields::default(), &format!("{at}/picture"))),
             Err(problem) => div.notice.warning { p { (sentence(problem.detail())) } },
         }
-        p { a href=(at) { "Look at all of it" } " " span.soft { "(" (product.format.extension()) ", " (bytes(product.length)) ")" } }
+        p {
+            @if !warned.is_empty() { strong { (warned) } " " }
+            a href=(at) { "Look at all of it" @if !warned.is_empty() { " first" } } " " span.soft { "(" (product.format.extension()) ", " (bytes(product.length)) ")" }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use actix_web::web::Path;
 use maud::html;
 use uuid::Uuid;
 
-use super::{PARTS, address, read, released};
+use super::{PARTS, address, not_of_a_run, read, released};
 use crate::actors::ActError;
 use crate::actors::triage::Release;
 use crate::acts::releases::{self, Ids, Wanted};
@@ -55,6 +55,7 @@ async fn look(visit: Visit, path: Path<(Uuid, String)>, query: Fields) -> Answer
         .trail([(format!("Run {}", short(id)), address(id))])
         .aside(data_words(found.run.data))
         .body(html! {
+            (not_of_a_run(found.run.origin))
             (seen)
             (exact(&product, &format!("{at}/bytes")))
             @if let Some(release) = released(&found.released, part) {
@@ -62,7 +63,7 @@ async fn look(visit: Visit, path: Path<(Uuid, String)>, query: Fields) -> Answer
             } @else if found.run.data == Data::Private {
                 section.card.no-print {
                     h2 { "Let it leave" }
-                    p { "What would leave are exactly the bytes that are shown above, by their hash. Look at all of them." }
+                    p { "What would leave are exactly the bytes with the hash above, all of them, also where this page shows one piece at a time. Look at each." }
                     form method="get" action=(format!("{at}/release")) {
                         input type="hidden" name="hash" value=(product.hash);
                         div.actions { (button(&format!("Release this {}", part_words(part).to_lowercase()), "danger", &may)) }
@@ -135,9 +136,10 @@ async fn confirm_release(visit: Visit, path: Path<(Uuid, String)>, query: Fields
         title: &title,
         explained: html! {
             p { "Once released, it " (way(&visit)) ", and nothing brings it back." }
+            (not_of_a_run(found.run.origin))
             (facts([
                 ("For the request", html! { (reveal(&found.title)) }),
-                ("What leaves", html! { "the " (words) ", exactly the bytes that you have seen" }),
+                ("What leaves", html! { "the " (words) ", exactly the bytes with this hash" }),
                 ("Their hash", hash::whole(&hash)),
                 ("Size", html! { @if let Some(product) = found.run.product(part) { (bytes(product.length)) } }),
             ]))
