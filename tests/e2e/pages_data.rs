@@ -17,7 +17,7 @@ fn a_data_owner_makes_a_dataset_by_clicking() {
     owner.click("Make the first one");
     owner.check();
     owner.fill("Name", "Pima women");
-    owner.fill("Tags", "health, Diabetes");
+    owner.fill("Tags", "health\nDiabetes");
     owner.fill("Contributors", "curator, Ada Archivist");
     owner.click("Make the dataset");
     owner.see("This was not accepted");

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use maud::html;
 
 use super::address;
-use super::editing::{SEEN_BY, may, visibility};
+use super::editing::{SEEN_BY, groups, may, visibility};
 use crate::api::archive_uploads::{self, Generate, ImportWanted, Imported};
 use crate::api::asset_uploads;
 use crate::domain::archive::{HeaderChoice, Headers};
@@ -60,7 +60,7 @@ fn page(visit: &Visit, filled: &Filled) -> HttpResponse {
                 (visit.upload_form("/datasets/archive", html! {
                     (filled.input(&Field::new("name", "Name").hint("That of the folder if you leave it empty.").optional()))
                     (filled.choice(&Field::new("visibility", "Who may know of it"), SEEN_BY))
-                    (filled.input(&Field::new("groups", "Groups").hint("Their names, with commas between.").optional()))
+                    (groups(filled))
                     (filled.choice(&Field::new("header", "Which CSV files have a header"), HEADERS))
                     @if private {
                         (filled.check("generate", "Make mocks up", "Of the names and types of columns, which scientists see then, and of the ranges in the archive. No value is read."))

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::address;
 use crate::acts::{Refusal, datasets, visible};
 use crate::domain::access::{Permission, Viewer};
-use crate::domain::dataset::{Dataset, DatasetDraft, MockAccess, Visibility};
+use crate::domain::dataset::{Contributor, Dataset, DatasetDraft, MockAccess, Visibility};
 use crate::domain::id::DatasetId;
 use crate::domain::text::Invalid;
 use crate::pages::piece::text::reveal;
@@ -67,53 +67,75 @@ fn described(filled: &Filled) -> Markup {
     let contributors = Field::new("contributors", "Contributors")
         .hint("One a line: what they did, their name, their e-mail address, with commas between.")
         .optional();
-    let groups = Field::new("groups", "Groups")
-        .hint("Their names, with commas between, as they are called where the scientists are.")
+    let tags = Field::new("tags", "Tags")
+        .hint("Words to find it by, one a line.")
         .optional();
     html! {
         (filled.input(&Field::new("name", "Name")))
         (filled.area(&Field::new("description", "Description").hint("What the data is, how it was made, and what it is good for.").optional(), 6))
         (filled.area(&Field::new("citation", "How to cite it").optional(), 2))
         (filled.input(&Field::new("url", "Read more").kind("url").optional()))
-        (filled.input(&Field::new("tags", "Tags").hint("Words to find it by, with commas between.").optional()))
+        (filled.area(&tags, 3))
         (filled.area(&contributors, 3))
         (filled.choice(&Field::new("visibility", "Who may know of it"), SEEN_BY))
-        (filled.input(&groups))
+        (groups(filled))
         (filled.choice(&Field::new("mocks", "Who may have its mocks"), MOCKS))
     }
 }
 
-fn parts<'a>(text: &'a str, at: &'a str) -> impl Iterator<Item = String> + 'a {
-    text.split(|c| at.contains(c))
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
+/// The groups that may know of a dataset, where it is for some only.
+pub(super) fn groups(filled: &Filled) -> Markup {
+    let groups = Field::new("groups", "Groups")
+        .hint("Their names, one a line, as they are called where the scientists are.")
+        .optional();
+    filled.area(&groups, 3)
+}
+
+/// What stands in a field, one a line. Names may hold commas: a name that came apart would be that of another group.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+fn owned_lines(text: &str) -> Vec<String> {
+    lines(text).map(str::to_owned).collect()
 }
 
 /// Who may know of a dataset, as was chosen.
 pub(super) fn visibility(fields: &Fields) -> Visibility {
     match fields.get("visibility") {
         "everybody" => Visibility::Everybody,
-        "groups" => Visibility::Groups(parts(fields.get("groups"), ",\n").collect()),
+        "groups" => Visibility::Groups(owned_lines(fields.get("groups"))),
         _ => Visibility::SignedIn,
     }
 }
 
-/// What was filled in, as far as a form decides; the rest is the dataset's own to judge.
-fn draft(fields: &Fields) -> Result<DatasetDraft, Problem> {
-    let mut contributors = Vec::new();
-    for line in fields
-        .get("contributors")
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-    {
-        let parts: Vec<_> = line.split(',').map(str::trim).collect();
-        let [role, name, email] = parts[..] else {
-            let problem = format!("has a line that is no role, name and e-mail address: {line:?}");
-            return Err(Invalid::new("contributors", problem).into());
-        };
-        contributors.push((role.to_owned(), name.to_owned(), email.to_owned()));
+/// A contributor as a line of the form.
+fn as_line(one: &Contributor) -> String {
+    format!("{}, {}, {}", one.role, one.name, one.email)
+}
+
+/// The contributor that a line names. One that stands as it was shown is the one of `before` that was shown so, whose role may
+/// hold a comma; else the first comma ends the role and the last one the name, as in `author, Doe, Jane, jane@example.org`.
+fn contributor(line: &str, before: &[Contributor]) -> Result<(String, String, String), Problem> {
+    if let Some(same) = before.iter().find(|one| as_line(one) == line) {
+        return Ok((same.role.clone(), same.name.clone(), same.email.to_string()));
     }
+    let parts = line
+        .split_once(',')
+        .and_then(|(role, rest)| Some((role, rest.rsplit_once(',')?)));
+    let Some((role, (name, email))) = parts else {
+        let problem = format!("has a line that is no role, name and e-mail address: {line:?}");
+        return Err(Invalid::new("contributors", problem).into());
+    };
+    let part = |part: &str| part.trim().to_owned();
+    Ok((part(role), part(name), part(email)))
+}
+
+/// What was filled in, as far as a form decides; the rest is the dataset's own to judge. `before` are the contributors that it
+/// has.
+fn draft(fields: &Fields, before: &[Contributor]) -> Result<DatasetDraft, Problem> {
+    let contributors = lines(fields.get("contributors")).map(|line| contributor(line, before));
+    let contributors = contributors.collect::<Result<_, _>>()?;
     let text = |name: &str| fields.get(name).to_owned();
     Ok(DatasetDraft {
         name: text("name"),
@@ -121,7 +143,7 @@ fn draft(fields: &Fields) -> Result<DatasetDraft, Problem> {
         citation: text("citation"),
         url: fields.get("url").trim().to_owned(),
         contributors,
-        tags: parts(fields.get("tags"), ",\n").collect(),
+        tags: owned_lines(fields.get("tags")),
         visibility: visibility(fields),
         mocks: match fields.get("mocks") {
             "on_request" => MockAccess::OnRequest,
@@ -142,15 +164,11 @@ fn beside_the_field(problem: Problem) -> Problem {
 }
 
 fn as_filled(dataset: &Dataset) -> Filled {
-    let contributors: Vec<_> = dataset
-        .contributors
-        .iter()
-        .map(|one| format!("{}, {}, {}", one.role, one.name, one.email))
-        .collect();
+    let contributors: Vec<_> = dataset.contributors.iter().map(as_line).collect();
     let (visibility, groups) = match &dataset.visibility {
         Visibility::Everybody => ("everybody", String::new()),
         Visibility::SignedIn => ("signed_in", String::new()),
-        Visibility::Groups(groups) => ("groups", groups.join(", ")),
+        Visibility::Groups(groups) => ("groups", groups.join("\n")),
     };
     let mocks = match dataset.mocks {
         MockAccess::WithDataset => "with_dataset",
@@ -161,7 +179,7 @@ fn as_filled(dataset: &Dataset) -> Filled {
         ("description", dataset.description.clone()),
         ("citation", dataset.citation.clone()),
         ("url", dataset.url.clone()),
-        ("tags", dataset.tags.join(", ")),
+        ("tags", dataset.tags.join("\n")),
         ("contributors", contributors.join("\n")),
         ("visibility", visibility.to_owned()),
         ("groups", groups),
@@ -184,7 +202,7 @@ async fn create(form: Form) -> Answer {
 }
 
 async fn created(form: &Form) -> Result<DatasetId, Problem> {
-    let (actor, draft) = (form.actor.clone(), draft(&form.fields)?);
+    let (actor, draft) = (form.actor.clone(), draft(&form.fields, &[])?);
     let id = DatasetId(form.context.new_id());
     form.context
         .store
@@ -235,7 +253,8 @@ async fn change(form: Form, id: Path<Uuid>) -> Answer {
 }
 
 async fn changed(form: &Form, id: DatasetId) -> Result<(), Problem> {
-    let (actor, draft) = (form.actor.clone(), draft(&form.fields)?);
+    let before = find(form, id).await?;
+    let (actor, draft) = (form.actor.clone(), draft(&form.fields, &before.contributors)?);
     let viewer = Viewer::Person(actor.clone());
     form.context
         .store
@@ -272,4 +291,44 @@ async fn delete(form: Form, id: Path<Uuid>) -> Answer {
         .act(move |tx, here| datasets::delete(tx, &actor, here, id))
         .await?;
     Ok(form.go_and_say("/datasets", &Notice::done("The dataset is deleted.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A dataset for these groups, with what else may hold a comma.
+    fn dataset(groups: &[&str]) -> Dataset {
+        let contributor = |role: &str, name: &str, email: &str| (role.into(), name.into(), email.into());
+        Dataset::new(&DatasetDraft {
+            name: "Pima".into(),
+            tags: vec!["lungs, both".into(), "health".into()],
+            contributors: vec![
+                contributor("author", "Doe, Jane", "jane@example.org"),
+                contributor("author, curator", "Ada", "ada@example.org"),
+            ],
+            visibility: Visibility::Groups(groups.iter().map(|name| (*name).to_owned()).collect()),
+            ..DatasetDraft::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn what_a_form_shows_of_a_dataset_it_saves() {
+        let before = dataset(&["Oncology, Leeds", "Eyes"]);
+        let filled = as_filled(&before);
+        let after = Dataset::new(&draft(filled.fields(), &before.contributors).unwrap()).unwrap();
+        assert_eq!(
+            after, before,
+            "a group with a comma in its name is no two groups, of which one may be there"
+        );
+    }
+
+    #[test]
+    fn a_line_is_a_contributor_also_with_commas_in_the_name() {
+        let read = |line: &str| contributor(line, &[]);
+        let jane = ("author".into(), "Doe, Jane".into(), "jane@example.org".into());
+        assert_eq!(read("author,Doe, Jane , jane@example.org").unwrap(), jane);
+        assert!(read("curator, Ada Archivist").is_err() && read("Ada").is_err());
+    }
 }
