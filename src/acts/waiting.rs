@@ -23,6 +23,8 @@ use crate::sync::select::Filters;
 pub const EACH_MAX: usize = 200;
 /// How many lines of a list are read at a time.
 const CHUNK: usize = 256;
+/// The most open requests that are looked at, the oldest: each costs several reads, and scientists make as many as they like.
+const EXAMINED_MAX: usize = 5_000;
 
 /// What kind of thing waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +79,7 @@ pub struct Entry {
 pub struct Waiting {
     /// The entries.
     pub entries: Vec<Entry>,
-    /// Whether some kind has more than [`EACH_MAX`].
+    /// Whether some kind has more than [`EACH_MAX`], or more was open than is looked through.
     pub more: bool,
 }
 
@@ -91,7 +93,7 @@ pub fn waiting(read: &impl Read, actor: &Actor, here: &Here) -> Result<Waiting, 
         imports(read, actor, &mut waiting)?;
     }
     if actor.may(Permission::TriageRequests) {
-        requests(read, actor, here, &mut waiting)?;
+        requests(read, actor, here, &mut waiting, EXAMINED_MAX)?;
         if here.side.holds_private_data() {
             results(read, here, &mut waiting)?;
         }
@@ -146,10 +148,16 @@ fn imports(read: &impl Read, actor: &Actor, waiting: &mut Waiting) -> Result<(),
     Ok(())
 }
 
-/// Requests that wait for a decision, or for the run or the data that was approved.
-fn requests(read: &impl Read, actor: &Actor, here: &Here, waiting: &mut Waiting) -> Result<(), Refusal> {
+/// Requests that wait for a decision, or for the run or the data that was approved: of the oldest open ones, at most `most`.
+fn requests(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    waiting: &mut Waiting,
+    most: usize,
+) -> Result<(), Refusal> {
     let viewer = Viewer::Person(actor.clone());
-    let mut after = None;
+    let (mut after, mut examined) = (None, 0);
     loop {
         let chunk = read.range_from(&REQUESTS_OPEN, after.as_ref(), CHUNK)?;
         let full = [Matter::Code, Matter::Access, Matter::Run]
@@ -161,6 +169,11 @@ fn requests(read: &impl Read, actor: &Actor, here: &Here, waiting: &mut Waiting)
         };
         after = Some(*last);
         for ((_, id), ()) in chunk {
+            if examined >= most {
+                waiting.more = true;
+                return Ok(());
+            }
+            examined += 1;
             let Some(request) = request(read, RequestId(id))? else {
                 continue;
             };
@@ -248,6 +261,11 @@ fn push(
     since: Option<Timestamp>,
     waiting: &mut Waiting,
 ) -> Result<bool, Refusal> {
+    if waiting.is_full(matter) {
+        // What an entry says is read from code and datasets: not for one that is not told.
+        waiting.more = true;
+        return Ok(false);
+    }
     Ok(waiting.push(Entry {
         matter,
         title: request.object.body.title(),
@@ -404,6 +422,25 @@ mod tests {
         let found = matters(&scene, officer());
         assert_eq!(found[0], (Matter::Run, waits.0));
         assert!(found[1..].iter().all(|(matter, _)| *matter == Matter::Result));
+    }
+
+    #[test]
+    fn no_more_is_looked_through_than_is_bounded_and_that_is_said() {
+        let scene = Scene::new(Side::High);
+        let code = scene.code(40, OutputPolicy::SingleExecution);
+        for id in 50..53 {
+            scene.request(id, code);
+        }
+        let found = |most: usize| {
+            let mut waiting = Waiting::default();
+            scene
+                .act(move |tx, here| {
+                    requests(tx, &officer(), here, &mut waiting, most)?;
+                    Ok((waiting.entries.len(), waiting.more))
+                })
+                .unwrap()
+        };
+        assert_eq!((found(2), found(3)), ((2, true), (3, false)));
     }
 
     #[test]

@@ -16,8 +16,10 @@ use zeroize::Zeroizing;
 use super::Problem;
 use super::fields::Fields;
 use super::visit::{Shell, Visit};
+use crate::acts::Refusal;
 use crate::api::extract::read_bounded;
 use crate::api::origin;
+use crate::domain::access::Permission;
 
 /// The field that carries the token.
 pub const TOKEN: &str = "form_token";
@@ -26,6 +28,9 @@ pub const TOKEN: &str = "form_token";
 pub const FORM_MAX: usize = 512 * 1024;
 /// The longest form of somebody who is not signed in, in bytes.
 pub const OPEN_FORM_MAX: usize = 32 * 1024;
+/// About what a field takes up in memory whatever stands in it, in bytes. A form has at most as many fields as make up its bound:
+/// a body of nothing but `a&a&a` would take forty times its length otherwise.
+const FIELD_COST: usize = 64;
 
 /// A form that somebody who is signed in has sent, of at most `MOST` bytes.
 #[derive(Debug)]
@@ -35,6 +40,10 @@ pub struct Form<const MOST: usize = FORM_MAX> {
     /// What they filled in.
     pub fields: Fields,
 }
+
+/// A form of whoever reviews bundles, which may be far longer: it lists all that was seen. Nobody else's is read.
+#[derive(Debug)]
+pub struct ReviewForm<const MOST: usize>(Form<MOST>);
 
 /// A form that anybody may send: to sign in, say. Its token is that of their browser.
 #[derive(Debug)]
@@ -53,6 +62,14 @@ impl<const MOST: usize> Deref for Form<MOST> {
     }
 }
 
+impl<const MOST: usize> Deref for ReviewForm<MOST> {
+    type Target = Form<MOST>;
+
+    fn deref(&self) -> &Form<MOST> {
+        &self.0
+    }
+}
+
 type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 impl<const MOST: usize> FromRequest for OpenForm<MOST> {
@@ -65,6 +82,21 @@ impl<const MOST: usize> FromRequest for OpenForm<MOST> {
             let shell = Shell::of(&request).await?;
             let fields = checked(&request, &shell, &mut payload, MOST).await?;
             Ok(Self { shell, fields })
+        })
+    }
+}
+
+impl<const MOST: usize> FromRequest for ReviewForm<MOST> {
+    type Error = Problem;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let visit = Visit::signed_in(Shell::of(&request).await?)?;
+            visit.actor.require(Permission::Sync).map_err(Refusal::from)?;
+            let fields = checked(&request, &visit, &mut payload, MOST).await?;
+            Ok(Self(Form { visit, fields }))
         })
     }
 }
@@ -98,10 +130,27 @@ async fn checked(
         ));
     }
     let body = Zeroizing::new(read_bounded(payload, most).await?);
+    bound_fields(&body, most)?;
     let mut fields = Fields::parse(&body);
     let token = fields.take(TOKEN);
     check_token(shell, &token)?;
     Ok(fields)
+}
+
+/// Bounds the number of a form's fields before any of them takes up memory.
+fn bound_fields(body: &[u8], most: usize) -> Result<(), Problem> {
+    let most = most / FIELD_COST;
+    let fields = body.iter().filter(|byte| **byte == b'&').count();
+    if fields < most {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        format!(
+            "the form has more fields than any page of this node makes; at most {most} are accepted here"
+        ),
+    ))
 }
 
 /// Whether a form carries the token of whoever sends it.

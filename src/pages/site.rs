@@ -3,7 +3,7 @@
 
 use actix_web::{FromRequest, Handler, Responder, guard, web};
 
-use super::form::{Form, OpenForm};
+use super::form::{Form, OpenForm, ReviewForm};
 use super::upload::Upload;
 
 /// Takes the addresses of the pages.
@@ -29,6 +29,7 @@ checked! {
     Form();
     Form(A);
     Form(A, B);
+    ReviewForm(A);
     OpenForm();
     OpenForm(A);
     OpenForm(A, B);

@@ -46,7 +46,7 @@ macro_rules! served {
             App::new()
                 .app_data($lab.context())
                 .configure(crate::api::routes($lab.context().side))
-                .configure(super::routes),
+                .configure(crate::pages::routes),
         )
         .await
     };
@@ -148,6 +148,75 @@ macro_rules! owner {
         token(&send!($app, $cookies, get("/account")).2)
     }};
 }
+
+/// Signs somebody in by the form; their cookies.
+macro_rules! signed_in {
+    ($app:expr, $email:expr) => {{
+        let mut cookies = Cookies::default();
+        let form = token(&send!($app, cookies, get("/sign-in")).2);
+        let fields = [
+            ("form_token", form.as_str()),
+            ("email", $email),
+            ("password", PASSWORD),
+        ];
+        let answer = send!($app, cookies, post("/sign-in", &fields));
+        assert_eq!((answer.0, answer.1.as_str()), (303, "/"), "{}", answer.2);
+        cookies
+    }};
+}
+
+/// Calls REST as whoever has these cookies; the status and the JSON of the answer.
+macro_rules! rest {
+    ($app:expr, $cookies:expr, $request:expr) => {{
+        let bearer = format!("Bearer {}", $cookies.0["poundlock-1"]);
+        let request = $request.insert_header(("Authorization", bearer));
+        let answer = send!($app, Cookies::default(), request);
+        let json: serde_json::Value = serde_json::from_str(&answer.2).unwrap_or_default();
+        (answer.0, json)
+    }};
+}
+
+/// Calls REST, which must do it; the JSON of the answer.
+macro_rules! done {
+    ($app:expr, $cookies:expr, $request:expr) => {{
+        let answer = rest!($app, $cookies, $request);
+        assert!((200..300).contains(&answer.0), "{answer:?}");
+        answer.1
+    }};
+}
+
+/// Makes an account with a role and signs its owner in; their cookies and id.
+macro_rules! person {
+    ($app:expr, $owner:expr, $name:expr, $role:expr) => {{
+        let email = format!("{}@example.org", $name);
+        let account = json!({"name": $name, "email": email, "password": PASSWORD, "role": $role});
+        let made = done!($app, $owner, call("POST", "/users", &account));
+        (signed_in!($app, email.as_str()), id(&made))
+    }};
+}
+
+/// A call of REST.
+fn call(method: &str, path: &str, body: &serde_json::Value) -> TestRequest {
+    let request = TestRequest::with_uri(&format!("/api/v1{path}")).method(method.parse().unwrap());
+    if body.is_null() {
+        request
+    } else {
+        request.set_json(body)
+    }
+}
+
+fn id(made: &serde_json::Value) -> String {
+    made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+}
+
+/// What stands in the hidden field of a page.
+fn hidden(html: &str, name: &str) -> String {
+    let named = format!("name=\"{name}\" value=\"");
+    let at = html.split(&named).nth(1).unwrap_or_else(|| panic!("{html}"));
+    at.split('"').next().unwrap().to_owned()
+}
+
+mod bounds;
 
 #[actix_web::test]
 async fn until_set_up_every_page_leads_to_the_set_up() {

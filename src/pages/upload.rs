@@ -23,6 +23,8 @@ use crate::api::files;
 
 /// The most fields beside the file.
 const FIELDS_MAX: usize = 200;
+/// What a field counts for beside its name and what stands in it, in bytes: it has headers, and takes up memory.
+const FIELD_COST: usize = 256;
 
 /// A form with a file that somebody who is signed in has sent.
 pub struct Upload {
@@ -138,6 +140,7 @@ impl FromRequest for Upload {
 /// Reads the fields before the file, and begins the file.
 async fn read_fields(form: &mut Multipart) -> Result<(Fields, Option<Field>), Problem> {
     let mut read: Vec<(String, String)> = Vec::new();
+    let too_large = || Problem::too_large(u64::try_from(FORM_MAX).unwrap_or(u64::MAX));
     let mut total = 0;
     while let Some(field) = form.next().await {
         let mut field = field.map_err(|error| broken(&error.to_string()))?;
@@ -148,12 +151,16 @@ async fn read_fields(form: &mut Multipart) -> Result<(Fields, Option<Field>), Pr
         if is_file {
             return Ok((Fields::of(read), Some(field)));
         }
+        total += name.len() + FIELD_COST;
+        if total > FORM_MAX || read.len() >= FIELDS_MAX {
+            return Err(too_large());
+        }
         let mut value = Zeroizing::new(Vec::new());
         while let Some(piece) = field.next().await {
             let piece = piece.map_err(|error| broken(&error.to_string()))?;
             total += piece.len();
-            if total > FORM_MAX || read.len() >= FIELDS_MAX {
-                return Err(Problem::too_large(u64::try_from(FORM_MAX).unwrap_or(u64::MAX)));
+            if total > FORM_MAX {
+                return Err(too_large());
             }
             value.extend_from_slice(&piece);
         }
@@ -168,4 +175,43 @@ fn broken(error: &str) -> Problem {
         "invalid",
         format!("the form did not arrive whole: {error}; send it again"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+    use super::*;
+
+    /// What is read of a form of these fields.
+    async fn read(fields: &[(String, String)]) -> Result<Fields, Problem> {
+        let part = |(name, value): &(String, String)| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body: String = fields.iter().map(part).chain(["--x--\r\n".to_owned()]).collect();
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("multipart/form-data; boundary=x"),
+        );
+        let body = futures_util::stream::iter([Ok::<_, PayloadError>(Bytes::from(body))]);
+        let mut form = Multipart::new(&headers, body);
+        read_fields(&mut form).await.map(|(fields, _)| fields)
+    }
+
+    #[actix_web::test]
+    async fn fields_that_hold_nothing_count_as_well() {
+        let empty = |count: usize| vec![("a".to_owned(), String::new()); count];
+        assert_eq!(
+            read(&empty(FIELDS_MAX)).await.unwrap().all("a").count(),
+            FIELDS_MAX
+        );
+        assert_eq!(
+            read(&empty(FIELDS_MAX + 1)).await.unwrap_err().word(),
+            "too_large"
+        );
+        // Names take up memory as values do.
+        let named = vec![("n".repeat(FORM_MAX / 100), String::new()); 101];
+        assert_eq!(read(&named).await.unwrap_err().word(), "too_large");
+    }
 }

@@ -12,6 +12,7 @@ use crate::domain::hash::Hash;
 use crate::domain::object::Revision;
 use crate::domain::peer::ReviewAct;
 use crate::domain::text::Invalid;
+use crate::pages::form::ReviewForm;
 use crate::pages::piece::number::count;
 use crate::pages::piece::text::reveal;
 use crate::pages::{Answer, Fields, Form, Notice, Problem, Site};
@@ -62,7 +63,7 @@ fn roots(fields: &Fields) -> Result<Vec<Uuid>, Problem> {
 }
 
 /// Says what an act on the chosen batches brings along, before it is done.
-async fn confirm(form: Form<SEEN_MAX>, id: Path<Uuid>) -> Answer {
+async fn confirm(form: ReviewForm<SEEN_MAX>, id: Path<Uuid>) -> Answer {
     let (peer, chosen) = (*id, roots(&form.fields)?);
     if chosen.is_empty() {
         return Ok(form.go_and_say(
@@ -101,7 +102,7 @@ async fn confirm(form: Form<SEEN_MAX>, id: Path<Uuid>) -> Answer {
     }))
 }
 
-async fn apply(form: Form<SEEN_MAX>, id: Path<Uuid>) -> Answer {
+async fn apply(form: ReviewForm<SEEN_MAX>, id: Path<Uuid>) -> Answer {
     let (peer, roots, seen) = (*id, roots(&form.fields)?, seen(&form.fields)?);
     let actor = form.actor.clone();
     let applied = form
@@ -112,7 +113,7 @@ async fn apply(form: Form<SEEN_MAX>, id: Path<Uuid>) -> Answer {
     Ok(done(&form, peer, "applied", applied.roots.len()))
 }
 
-async fn ignore(form: Form<SEEN_MAX>, id: Path<Uuid>) -> Answer {
+async fn ignore(form: ReviewForm<SEEN_MAX>, id: Path<Uuid>) -> Answer {
     let (peer, roots, seen) = (*id, roots(&form.fields)?, seen(&form.fields)?);
     let actor = form.actor.clone();
     let hidden = form
@@ -123,7 +124,7 @@ async fn ignore(form: Form<SEEN_MAX>, id: Path<Uuid>) -> Answer {
     Ok(done(&form, peer, "ignored", hidden.len()))
 }
 
-async fn unignore(form: Form<SEEN_MAX>, id: Path<Uuid>) -> Answer {
+async fn unignore(form: ReviewForm<SEEN_MAX>, id: Path<Uuid>) -> Answer {
     let (peer, roots) = (*id, roots(&form.fields)?);
     let actor = form.actor.clone();
     let back = form
