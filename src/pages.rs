@@ -56,6 +56,7 @@ mod upload;
 mod user;
 mod users;
 mod visit;
+mod was;
 
 use crate::api::extract::path_config;
 use crate::api::{Context, Problem};

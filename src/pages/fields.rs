@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::Problem;
 use super::piece::icon::{Icon, icon};
+use super::was;
 use crate::domain::text::Invalid;
 
 /// Names with their values, in order; a name may stand more than once. Of a form that was sent, or of the query of an
@@ -198,18 +199,23 @@ impl Filled {
         }
     }
 
-    /// The form once more, with what was typed, where what was sent was refused for a reason that its sender can mend. Other
-    /// problems are passed on and become a page of their own.
+    /// The form once more, with what was typed, where what was sent was refused for a reason that its sender can mend; that what
+    /// it was filled in on has changed since is one, and that the node is busy. Other problems are passed on and become a page of
+    /// their own.
     ///
     /// # Errors
     /// The problem, if it is none of the form.
     pub fn refused(fields: &Fields, problem: Problem) -> Result<Self, Problem> {
         let status = problem.status_code();
-        let mends = status.is_client_error()
-            && !matches!(
-                problem.word(),
-                "not_signed_in" | "forbidden" | "not_found" | "form_refused" | "changed"
-            );
+        if problem.word() == "changed" && fields.has(was::FIELD) {
+            return Ok(Self::overtaken(fields, &problem, was::FIELD));
+        }
+        let mends = status == StatusCode::SERVICE_UNAVAILABLE
+            || status.is_client_error()
+                && !matches!(
+                    problem.word(),
+                    "not_signed_in" | "forbidden" | "not_found" | "form_refused" | "changed"
+                );
         if !mends {
             return Err(problem);
         }
@@ -220,6 +226,19 @@ impl Filled {
             problems,
             status,
         })
+    }
+
+    /// The form once more, with what was typed, where what it was filled in on has become something else. The field that names
+    /// that is left out: what is sent next was filled in beside what is there now.
+    pub fn overtaken(fields: &Fields, problem: &Problem, seen: &str) -> Self {
+        let mut fields = fields.clone();
+        fields.take(seen);
+        Self {
+            fields,
+            problems: Vec::new(),
+            refused: Some(problem.detail().to_owned()),
+            status: problem.status_code(),
+        }
     }
 
     /// The status to answer with: that of the refusal, or 200.
@@ -400,6 +419,8 @@ mod tests {
         let password = filled.input(&Field::new("password", "Password").kind("password"));
         assert!(!password.into_string().contains("secret"));
         assert!(Filled::refused(&fields, Problem::not_found("x")).is_err());
+        let busy = Filled::refused(&fields, Problem::busy("the queue is full")).unwrap();
+        assert_eq!((busy.fields().get("note"), busy.status().as_u16()), ("a\nb", 503));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::piece::list::{button, table};
 use super::piece::number::count;
 use super::piece::text::reveal;
+use super::was::{State, Was, was};
 use super::{Answer, Field, Fields, Filled, Form, Notice, Problem, Site, Visit};
 use crate::acts::roles;
 use crate::domain::access::{Permission, Permissions};
@@ -163,7 +164,11 @@ async fn page(visit: &Visit, id: RoleId, refused: Option<Filled>) -> Answer {
             (filled.summary())
             p { (held) }
             div.card.narrow {
-                @if editable.is_ok() { (visit.form(&format!("/roles/{id}"), html! { (fields(visit, &filled)) div.actions { button.primary { "Save" } } })) }
+                @if editable.is_ok() { (visit.form(&format!("/roles/{id}"), html! {
+                    (was(&filled, &state(&role)))
+                    (fields(visit, &filled))
+                    div.actions { button.primary { "Save" } }
+                })) }
                 @else {
                     (read_only(visit, &role))
                     div.actions { (button("Change the role", "", &editable)) }
@@ -173,6 +178,15 @@ async fn page(visit: &Visit, id: RoleId, refused: Option<Filled>) -> Answer {
                 (visit.form(&format!("/roles/{id}/deletion"), html! { div.actions { (button("Delete the role", "danger", &may_delete(id, &role, people, &editable))) } }))
             }
         }))
+}
+
+/// A role by the names that its form gives its parts.
+fn state(role: &Role) -> State {
+    let words: Vec<_> = role.permissions.iter().map(|it| it.word()).collect();
+    vec![
+        ("Name", role.name.clone()),
+        ("Whoever has it may", words.join(", ")),
+    ]
 }
 
 fn read_only(visit: &Visit, role: &Role) -> Markup {
@@ -196,10 +210,15 @@ fn may_delete(id: RoleId, role: &Role, people: usize, editable: &Result<(), Stri
 async fn change(form: Form, id: Path<Uuid>) -> Answer {
     let (actor, id) = (form.actor.clone(), RoleId(*id));
     let (name, permissions) = (form.fields.get("name").to_owned(), chosen(&form.fields));
+    let was = Was::of(&form.fields);
     let changed = form
         .context
         .store
-        .act(move |tx, here| roles::change(tx, &actor, here, id, Some(&name), Some(permissions)))
+        .act(move |tx, here| {
+            actor.require(Permission::EditRoles)?;
+            was.still_is(&state(&roles::find(tx, id)?))?;
+            roles::change(tx, &actor, here, id, Some(&name), Some(permissions))
+        })
         .await;
     match changed.map_err(Problem::from) {
         Ok(_) => Ok(form.go_and_say(&format!("/roles/{id}"), &Notice::done("The role is changed."))),

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::piece::list::button;
 use super::piece::text::reveal;
 use super::piece::time::time;
+use super::was::{State, Was, was};
 use super::{Answer, Field, Filled, Form, Notice, Problem, Site, Visit};
 use crate::acts::settings;
 use crate::domain::access::Permission;
@@ -38,6 +39,7 @@ async fn page(visit: &Visit, refused: Option<Filled>) -> Answer {
         (filled.summary())
         div.card.narrow {
             (visit.form("/settings", html! {
+                (was(&filled, &state(&settings)))
                 @for (key, changed) in all { (setting(&filled, key, changed.as_ref())) }
                 div.actions { (button("Save", "primary", &may)) }
             }))
@@ -51,6 +53,17 @@ fn as_filled(settings: &Settings) -> Filled {
             .into_iter()
             .map(|key| (key.word(), settings.value(key).to_string())),
     )
+}
+
+/// The settings by the names that the page gives them.
+fn state(settings: &Settings) -> State {
+    let word = |value: Value| match value {
+        Value::Switch(true) => "on".to_owned(),
+        Value::Switch(false) => "off".to_owned(),
+        Value::Text(text) => text,
+    };
+    let part = |key: Key| (key.title(), word(settings.value(key)));
+    Key::ALL.into_iter().map(part).collect()
 }
 
 fn setting(filled: &Filled, key: Key, changed: Option<&Changed>) -> Markup {
@@ -75,10 +88,15 @@ async fn change(form: Form) -> Answer {
         };
         (key, value)
     });
+    let was = Was::of(fields);
     let changed = form
         .context
         .store
-        .act(move |tx, here| settings::change(tx, &actor, here, &wanted))
+        .act(move |tx, here| {
+            actor.require(Permission::EditSettings)?;
+            was.still_is(&state(&settings::current(tx)?))?;
+            settings::change(tx, &actor, here, &wanted)
+        })
         .await;
     match changed.map_err(Problem::from) {
         Ok(_) => Ok(form.go_and_say("/settings", &Notice::done("The settings are saved."))),

@@ -217,6 +217,7 @@ fn hidden(html: &str, name: &str) -> String {
 }
 
 mod bounds;
+mod stale;
 
 #[actix_web::test]
 async fn until_set_up_every_page_leads_to_the_set_up() {

@@ -12,6 +12,7 @@ use super::piece::list::button;
 use super::piece::status::{Tone, badge};
 use super::piece::text::reveal;
 use super::piece::time::{date, time};
+use super::was::{State, Was, was};
 use super::{Answer, Confirm, Field, Filled, Form, Notice, Problem, Site, Visit};
 use crate::acts::accounts::{self, AccountView, Change, Person};
 use crate::acts::{groups, keys, roles};
@@ -22,6 +23,9 @@ use crate::domain::key_pins::KeyPins;
 use crate::domain::object::Body;
 use crate::domain::role::Role;
 use crate::domain::user::User;
+
+/// The field by which the form of somebody's groups is known.
+const OF_GROUPS: &str = "of_groups";
 
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/users/{id}", show);
@@ -95,7 +99,7 @@ async fn page(visit: &Visit, id: UserId, filled: &Filled) -> Answer {
                     @if let Some(pins) = found.keys.as_ref().filter(|pins| !pins.pins.is_empty() || pins.change.is_some()) { (key(visit, id, pins, filled)) }
                 }
                 div.side-column {
-                    @if let Some(account) = &found.person.account { (administered(visit, id, &found, account)) }
+                    @if let Some(account) = &found.person.account { (administered(visit, id, &found, account, filled)) }
                 }
             }
         }))
@@ -133,7 +137,7 @@ fn may_act(visit: &Visit, account: &AccountView) -> Result<(), String> {
     crate::domain::account::may_administer(&visit.actor, &account.role.1).map_err(|denied| denied.to_string())
 }
 
-fn administered(visit: &Visit, id: UserId, found: &Found, account: &AccountView) -> Markup {
+fn administered(visit: &Visit, id: UserId, found: &Found, account: &AccountView, refused: &Filled) -> Markup {
     let at = address(id);
     let may = may_act(visit, account);
     let filled = Filled::with([("role", account.role.0.to_string())]);
@@ -162,7 +166,7 @@ fn administered(visit: &Visit, id: UserId, found: &Found, account: &AccountView)
         }
         section.card {
             h2 { "Groups" }
-            @if visit.may(Permission::CreateGroups) { (memberships(visit, &at, found, account)) }
+            @if visit.may(Permission::CreateGroups) { (memberships(visit, &at, found, account, refused)) }
             @else {
                 @if account.groups.is_empty() { p.soft { "None." } }
                 ul { @for (_, name) in &account.groups { li { (reveal(name)) } } }
@@ -181,12 +185,26 @@ fn administered(visit: &Visit, id: UserId, found: &Found, account: &AccountView)
     }
 }
 
-fn memberships(visit: &Visit, at: &str, found: &Found, account: &AccountView) -> Markup {
+/// The groups that somebody is in, by the name that the form gives them.
+fn state(groups: &[(GroupId, String)]) -> State {
+    let names: Vec<_> = groups.iter().map(|(_, name)| name.as_str()).collect();
+    vec![("Groups", names.join(", "))]
+}
+
+fn memberships(visit: &Visit, at: &str, found: &Found, account: &AccountView, refused: &Filled) -> Markup {
     if found.groups.is_empty() {
         return html! { p.soft { "There are no groups on this node. " a href="/groups" { "Make one" } "." } };
     }
-    let filled = Filled::with(account.groups.iter().map(|(id, _)| ("group", id.to_string())));
+    let stored = Filled::with(account.groups.iter().map(|(id, _)| ("group", id.to_string())));
+    // Several forms stand on this page; what comes back is this one's if it says so.
+    let filled = if refused.fields().has(OF_GROUPS) {
+        refused
+    } else {
+        &stored
+    };
     visit.form(&format!("{at}/groups"), html! {
+        input type="hidden" name=(OF_GROUPS) value="yes";
+        (was(filled, &state(&account.groups)))
         @for (id, group) in &found.groups { (filled.check_value("group", &id.to_string(), &group.name, &group.description)) }
         div.actions { button { "Save the groups" } }
     })
@@ -240,11 +258,24 @@ async fn administer(form: Form, id: Path<Uuid>) -> Answer {
 }
 
 async fn set_groups(form: Form, id: Path<Uuid>) -> Answer {
+    let (actor, id, was) = (form.actor.clone(), UserId(*id), Was::of(&form.fields));
     let change = Change {
         groups: Some(form.fields.all("group").map(str::to_owned).collect()),
         ..Change::default()
     };
-    changed(&form, UserId(*id), change, "The groups are saved.").await
+    let done = form
+        .context
+        .store
+        .act(move |tx, here| {
+            actor.require(Permission::CreateGroups)?;
+            let now = groups::of(tx, id)?
+                .into_iter()
+                .map(|(id, group)| (id, group.name));
+            was.still_is(&state(&now.collect::<Vec<_>>()))?;
+            accounts::administer(tx, &actor, here, id, &change)
+        })
+        .await;
+    answered(&form, id, done.map_err(Problem::from), "The groups are saved.").await
 }
 
 async fn changed(form: &Form, id: UserId, change: Change, said: &str) -> Answer {
@@ -254,7 +285,11 @@ async fn changed(form: &Form, id: UserId, change: Change, said: &str) -> Answer 
         .store
         .act(move |tx, here| accounts::administer(tx, &actor, here, id, &change))
         .await;
-    match done.map_err(Problem::from) {
+    answered(form, id, done.map_err(Problem::from), said).await
+}
+
+async fn answered(form: &Form, id: UserId, done: Result<Person, Problem>, said: &str) -> Answer {
+    match done {
         Ok(_) => Ok(form.go_and_say(&address(id), &Notice::done(said))),
         Err(problem) => page(form, id, &Filled::refused(&form.fields, problem)?).await,
     }

@@ -12,6 +12,7 @@ use crate::domain::dataset::{Contributor, Dataset, DatasetDraft, MockAccess, Vis
 use crate::domain::id::DatasetId;
 use crate::domain::text::Invalid;
 use crate::pages::piece::text::reveal;
+use crate::pages::was::{State, Was, was};
 use crate::pages::{Answer, Confirm, Field, Fields, Filled, Form, Notice, Problem, Site, Visit};
 
 pub(super) fn routes(site: &mut Site<'_>) {
@@ -115,7 +116,7 @@ fn as_line(one: &Contributor) -> String {
 }
 
 /// The contributor that a line names. One that stands as it was shown is the one of `before` that was shown so, whose role may
-/// hold a comma; else the first comma ends the role and the last one the name, as in `author, Doe, Jane, jane@example.org`.
+/// hold a comma; else the first comma ends the role and the last one the name, as in "author, Doe, Jane, jane@example.org".
 fn contributor(line: &str, before: &[Contributor]) -> Result<(String, String, String), Problem> {
     if let Some(same) = before.iter().find(|one| as_line(one) == line) {
         return Ok((same.role.clone(), same.name.clone(), same.email.to_string()));
@@ -187,6 +188,24 @@ fn as_filled(dataset: &Dataset) -> Filled {
     ])
 }
 
+/// A description by the names that its form gives its parts.
+fn state(dataset: &Dataset) -> State {
+    let filled = as_filled(dataset);
+    let part = |(name, label): (&str, &'static str)| (label, filled.fields().get(name).to_owned());
+    let parts = [
+        ("name", "Name"),
+        ("description", "Description"),
+        ("citation", "How to cite it"),
+        ("url", "Read more"),
+        ("tags", "Tags"),
+        ("contributors", "Contributors"),
+        ("visibility", "Who may know of it"),
+        ("groups", "Groups"),
+        ("mocks", "Who may have its mocks"),
+    ];
+    parts.into_iter().map(part).collect()
+}
+
 async fn create(form: Form) -> Answer {
     may(&form)?;
     match created(&form).await {
@@ -234,6 +253,7 @@ async fn page(visit: &Visit, id: DatasetId, refused: Option<Filled>) -> Answer {
             (filled.summary())
             div.card.narrow {
                 (visit.form(&format!("{at}/change"), html! {
+                    (was(&filled, &state(&dataset)))
                     (described(&filled))
                     div.actions { button.primary { "Save" } a.button href=(at) { "Cancel" } a.button.danger href=(format!("{at}/deletion")) { "Delete the dataset" } }
                 }))
@@ -255,11 +275,11 @@ async fn change(form: Form, id: Path<Uuid>) -> Answer {
 async fn changed(form: &Form, id: DatasetId) -> Result<(), Problem> {
     let before = find(form, id).await?;
     let (actor, draft) = (form.actor.clone(), draft(&form.fields, &before.contributors)?);
-    let viewer = Viewer::Person(actor.clone());
+    let (viewer, was) = (Viewer::Person(actor.clone()), Was::of(&form.fields));
     form.context
         .store
         .act(move |tx, here| {
-            visible::dataset(tx, &viewer, id)?;
+            was.still_is(&state(&visible::dataset(tx, &viewer, id)?.body))?;
             datasets::change(tx, &actor, here, id, &draft)
         })
         .await?;
