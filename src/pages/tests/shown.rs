@@ -1,0 +1,104 @@
+//! What pages show to whom, and what they offer.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+#[actix_web::test]
+async fn nobody_is_offered_a_token_for_their_own_password() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let mut cookies = Cookies::default();
+    let form = owner!(app, lab, cookies);
+    let me = id(&done!(app, cookies, call("GET", "/users/me", &Value::Null)));
+    let (_, sam) = person!(app, cookies, "sam", "user");
+    let shows = |html: &str| html.contains("Make a token");
+    assert!(!shows(&send!(app, cookies, get(&format!("/users/{me}"))).2));
+    assert!(shows(&send!(app, cookies, get(&format!("/users/{sam}"))).2));
+    let fields = [("form_token", form.as_str())];
+    let ask = |whose: &str| post(&format!("/users/{whose}/password-reset"), &fields);
+    assert_eq!(send!(app, cookies, ask(&me)).0, 409);
+    assert_eq!(send!(app, cookies, ask(&sam)).0, 200);
+}
+
+/// Private data that was asked for and written as a result, not released: the paths of its run, its asset and the request.
+macro_rules! fulfilled {
+    ($app:expr, $owner:expr, $asker:expr) => {{
+        let dataset = id(&done!($app, $owner, call("POST", "/datasets", &json!({"name": "Vault"}))));
+        let assets = format!("/datasets/{dataset}/assets");
+        let asset = id(&done!($app, $owner, call("POST", &assets, &json!({"name": "readings"}))));
+        let rows: String = (0..20).map(|row| format!("{row},7\n")).collect();
+        let put = call("PUT", &format!("/assets/{asset}/private?format=csv"), &Value::Null)
+            .set_payload(format!("patient,reading\n{rows}"));
+        done!($app, $owner, put);
+        let project = json!({"name": "Study", "description": ""});
+        let project = id(&done!($app, $asker, call("POST", "/projects", &project)));
+        done!($app, $asker, call("POST", &format!("/projects/{project}/start"), &json!({})));
+        let asked = json!({"project": project, "reason": "to see them", "object": {"type": "private_data", "id": asset}});
+        let request = format!("/requests/{}", id(&done!($app, $asker, call("POST", "/requests", &asked))));
+        approve!($app, $owner, request);
+        let run = done!($app, $owner, call("POST", &format!("{request}/fulfilments"), &json!({})));
+        (run, request)
+    }};
+}
+
+/// Approves a request as it is.
+macro_rules! approve {
+    ($app:expr, $owner:expr, $request:expr) => {{
+        let seen = done!($app, $owner, call("GET", &$request, &Value::Null))["seen"].clone();
+        let verdict = json!({"verdict": "approve", "seen": seen});
+        done!($app, $owner, call("POST", &format!("{}/decisions", $request), &verdict));
+    }};
+}
+
+#[actix_web::test]
+async fn the_private_data_itself_is_called_so_before_it_is_released() {
+    let lab = lab(Side::Solo);
+    let app = served!(lab);
+    let mut owner = Cookies::default();
+    owner!(app, lab, owner);
+    let (eve, _) = person!(app, owner, "eve", "user");
+    let (run, _) = fulfilled!(app, owner, eve);
+    let part = format!("/runs/{}/parts/result", id(&run));
+    let confirmed = format!("{part}/release?hash={}", run["result"]["hash"].as_str().unwrap());
+    for path in [part, confirmed] {
+        let html = send!(app, owner, get(&path)).2;
+        assert!(html.contains("the private data of an asset itself"), "{html}");
+        assert!(!html.contains("you have seen"), "{html}");
+    }
+}
+
+#[actix_web::test]
+async fn whoever_was_granted_a_release_looks_at_it_and_not_at_the_request() {
+    let lab = lab(Side::Solo);
+    let app = served!(lab);
+    let mut owner = Cookies::default();
+    owner!(app, lab, owner);
+    let (mut eve, _) = person!(app, owner, "eve", "user");
+    let (mut sam, _) = person!(app, owner, "sam", "user");
+    let (run, request) = fulfilled!(app, owner, eve);
+    let release = json!({"part": "result", "hash": run["result"]["hash"]});
+    let release = done!(
+        app,
+        owner,
+        call("POST", &format!("/runs/{}/releases", id(&run)), &release)
+    );
+    let release = format!("/releases/{}", id(&release));
+    assert_eq!(send!(app, sam, get(&release)).0, 404);
+    let asked = json!({"reason": "to compare", "object": {"type": "release", "id": release.trim_start_matches("/releases/")}});
+    let granted = format!(
+        "/requests/{}",
+        id(&done!(app, sam, call("POST", "/requests", &asked)))
+    );
+    approve!(app, owner, granted);
+    let page = send!(app, sam, get(&release));
+    assert_eq!(page.0, 200, "{}", page.2);
+    assert!(
+        page.2.contains("Released by <bdi>Olga") && !page.2.contains(&request),
+        "{}",
+        page.2
+    );
+    assert_eq!(send!(app, sam, get(&format!("{release}/bytes"))).0, 200);
+    let hers = send!(app, eve, get(&release)).2;
+    assert!(hers.contains(&request), "{hers}");
+}
