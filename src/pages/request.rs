@@ -66,6 +66,7 @@ async fn show(visit: Visit, id: Path<Uuid>, query: Fields, readings: Data<Readin
     };
     let title = found.view.request.object.body.title();
     let triages = visit.may(Permission::TriageRequests);
+    let own = found.view.request.body.requester == visit.actor.user;
     Ok(visit
         .page(title.as_str())
         .trail([("Requests", "/requests")])
@@ -84,7 +85,8 @@ async fn show(visit: Visit, id: Path<Uuid>, query: Fields, readings: Data<Readin
                     }
                 }
                 div.side-column {
-                    @if triages { (deciding::offered(&visit, &found)) } @else { (own_acts(&visit, &found)) }
+                    @if triages { (deciding::offered(&visit, &found)) }
+                    @if own || !triages { (own_acts(&visit, &found, !triages)) }
                     section.card { h2 { "What has become of it" } (timeline::shown(&found)) }
                     @if let Some(reading) = &reading { section.card { h2 { "Pointed out in the code" } (reading.shown("line")) } }
                     (about(&found))
@@ -144,21 +146,23 @@ fn about(found: &Review) -> Markup {
     }
 }
 
-/// What the requester can do with their own request.
-fn own_acts(visit: &Visit, found: &Review) -> Markup {
+/// What the requester can do with their own request. To run it on the mock is offered once.
+fn own_acts(visit: &Visit, found: &Review, with_mock: bool) -> Markup {
     let at = address(RequestId(found.view.request.object.id));
     let possible = &found.possible;
     html! {
         section.card {
-            h2 { "What you can do" }
+            h2 { @if with_mock { "What you can do" } @else { "Your own request" } }
             @if let Some(runs) = &possible.runs {
                 @if matches!(found.view.status, Status::Approved) {
                     (visit.form(&format!("{at}/another-run"), html! { div.actions { (button("Ask for one more run", "", &runs.another)) } }))
                 }
-                (visit.form(&format!("{at}/runs"), html! {
-                    input type="hidden" name="data" value="mock";
-                    div.actions { (button("Run on the mock", "", &runs.on_mock)) }
-                }))
+                @if with_mock {
+                    (visit.form(&format!("{at}/runs"), html! {
+                        input type="hidden" name="data" value="mock";
+                        div.actions { (button("Run on the mock", "", &runs.on_mock)) }
+                    }))
+                }
             }
             form method="get" action=(format!("{at}/withdrawal")) {
                 div.actions { (button("Take the request back", "", &possible.withdraw)) }

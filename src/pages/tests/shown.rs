@@ -102,3 +102,34 @@ async fn whoever_was_granted_a_release_looks_at_it_and_not_at_the_request() {
     let hers = send!(app, eve, get(&release)).2;
     assert!(hers.contains(&request), "{hers}");
 }
+
+#[actix_web::test]
+async fn an_officer_takes_their_own_request_back() {
+    let lab = lab(Side::Solo);
+    let app = served!(lab);
+    let mut owner = Cookies::default();
+    owner!(app, lab, owner);
+    let (mut eve, _) = person!(app, owner, "eve", "user");
+    let (_, hers) = fulfilled!(app, owner, eve);
+    let project = id(&done!(
+        app,
+        owner,
+        call("POST", "/projects", &json!({"name": "Own", "description": ""}))
+    ));
+    done!(
+        app,
+        owner,
+        call("POST", &format!("/projects/{project}/start"), &json!({}))
+    );
+    let asset = done!(app, owner, call("GET", &hers, &Value::Null))["object"]["id"].clone();
+    let asked =
+        json!({"project": project, "reason": "mine", "object": {"type": "private_data", "id": asset}});
+    let own = format!(
+        "/requests/{}",
+        id(&done!(app, owner, call("POST", "/requests", &asked)))
+    );
+    let offers = |html: &str| (html.contains("Take the request back"), html.contains("Decide"));
+    assert_eq!(offers(&send!(app, owner, get(&own)).2), (true, true));
+    assert_eq!(offers(&send!(app, owner, get(&hers)).2), (false, true));
+    assert_eq!(offers(&send!(app, eve, get(&hers)).2), (true, false));
+}
