@@ -1,11 +1,13 @@
 //! Datasets: making, changing, finding and deleting them.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::{Refusal, listing, visible};
-use crate::domain::access::{Actor, Permission, Viewer};
+use crate::domain::access::{Actor, Permission, Viewer, may_see_visibility};
 use crate::domain::audit::{self, Action};
-use crate::domain::dataset::{Dataset, DatasetDraft};
+use crate::domain::dataset::{Dataset, DatasetDraft, Visibility};
 use crate::domain::id::DatasetId;
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::text;
@@ -97,6 +99,25 @@ pub struct Shown {
     pub assets: Vec<Object>,
 }
 
+/// A dataset as somebody is told of it. For which groups it is, is for those who upload or triage; others are told nothing of that.
+fn told(viewer: &Viewer, dataset: Arc<Object>) -> Arc<Object> {
+    match &dataset.body {
+        Body::Dataset(body)
+            if matches!(body.visibility, Visibility::Groups(_)) && !may_see_visibility(viewer) =>
+        {
+            let body = Dataset {
+                visibility: Visibility::default(),
+                ..body.clone()
+            };
+            Arc::new(Object {
+                body: Body::Dataset(body),
+                ..Object::clone(&dataset)
+            })
+        }
+        _ => dataset,
+    }
+}
+
 /// A dataset with its assets, as the catalogue shows it.
 ///
 /// # Errors
@@ -105,6 +126,7 @@ pub fn show(read: &impl Read, viewer: &Viewer, id: DatasetId) -> Result<Shown, R
     let dataset = visible::dataset(read, viewer, id)?.object;
     let mut assets = records::children(read, id.0, Kind::Asset)?;
     assets.retain(|asset| !asset.deleted);
+    let dataset = Arc::unwrap_or_clone(told(viewer, Arc::new(dataset)));
     Ok(Shown { dataset, assets })
 }
 
@@ -145,10 +167,16 @@ pub fn list(
     before: Option<listing::Place>,
     limit: usize,
 ) -> Result<listing::Listed, Refusal> {
-    listing::page(read, Kind::Dataset, before, limit, |object| {
+    let mut listed = listing::page(read, Kind::Dataset, before, limit, |object| {
         let fits = matches!(&object.body, Body::Dataset(dataset) if wanted.fits(dataset));
         Ok(fits && visible::may_see(read, viewer, object)?)
-    })
+    })?;
+    listed.objects = listed
+        .objects
+        .into_iter()
+        .map(|dataset| told(viewer, dataset))
+        .collect();
+    Ok(listed)
 }
 
 fn note(tx: &mut Tx<'_>, actor: &Actor, here: &Here, action: Action, object: &Object) -> Result<(), Refusal> {

@@ -46,6 +46,22 @@ pub fn named(read: &impl Read, name: &str) -> Result<(GroupId, Group), Refusal> 
     })
 }
 
+/// The group that an id or a name names, where the actor may know of it.
+///
+/// # Errors
+/// There is none such: whether there is one is not told by it.
+pub fn known(read: &impl Read, actor: &Actor, name: &str) -> Result<(GroupId, Group), Refusal> {
+    let missing = || Refusal::NotFound {
+        what: "group",
+        id: name.chars().take(120).collect(),
+    };
+    match named(read, name) {
+        Ok(found) if found.1.is_known_to(actor) => Ok(found),
+        Ok(_) | Err(Refusal::NotFound { .. }) => Err(missing()),
+        Err(other) => Err(other),
+    }
+}
+
 /// A page of the groups that the actor may see, after the one with the id `after`: all for those who make groups, their own for others.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ pub struct Draft {
     pub name: String,
     /// What it is about.
     pub description: String,
-    /// Ids or e-mail addresses of its members, beside its creator.
+    /// E-mail addresses of its members, beside its creator; or ids, of people whom the creator may see.
     pub members: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub fn create(
 ) -> Result<Object, Refusal> {
     actor.require(Permission::SubmitRequests)?;
     where_scientists_are(here)?;
-    let members = members(tx, here, &draft.members, &[])?;
+    let members = members(tx, actor, here, &draft.members, &[])?;
     let project = Project::new(&draft.name, &draft.description, actor.user, &members)?;
     write(tx, actor, here, id, project, Action::PROJECT_CREATED)
 }
@@ -46,7 +46,7 @@ pub fn create(
 /// Changes the description or the members.
 ///
 /// # Errors
-/// There is no such project, the actor did not create it, a field is wrong, or a new member has no account.
+/// There is no such project, the actor did not create it, a field is wrong, or a member has no account.
 pub fn change(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -60,7 +60,8 @@ pub fn change(
         project.description = text::prose("description", description)?;
     }
     if let Some(listed) = new_members {
-        project.set_members(&members(tx, here, listed, &project.members)?)?;
+        let listed = members(tx, actor, here, listed, &project.members)?;
+        project.set_members(&listed)?;
     }
     write(tx, actor, here, id, project, Action::PROJECT_CHANGED)
 }
@@ -146,18 +147,20 @@ fn where_scientists_are(here: &Here) -> Result<(), Refusal> {
     ))
 }
 
-/// The accounts that ids or addresses name. Who is a member already may have left the node.
+/// The accounts that ids or addresses name. An address is known to whoever writes it; an id names somebody only to those who may
+/// see them, or where they are one of the members before: else a project would tell of whom nothing may be known.
 fn members(
     read: &impl Read,
+    actor: &Actor,
     here: &Here,
     listed: &[String],
-    present: &[UserId],
+    before: &[UserId],
 ) -> Result<Vec<UserId>, Refusal> {
+    let viewer = Viewer::Person(actor.clone());
     let mut members = Vec::with_capacity(listed.len());
     let mut wrong = Vec::new();
     for (at, one) in listed.iter().enumerate() {
-        let stays = one.parse().ok().filter(|id| present.contains(id));
-        match stays.map_or_else(|| member(read, here, one), |id| Ok(Some(id)))? {
+        match member(read, &viewer, here, one, before)? {
             Some(member) => members.push(member),
             None => wrong.push(Invalid::new(
                 format!("members[{at}]"),
@@ -172,16 +175,71 @@ fn members(
     }
 }
 
-fn member(read: &impl Read, here: &Here, one: &str) -> Result<Option<UserId>, Refusal> {
-    let id = match one.parse::<UserId>() {
-        Ok(id) => Some(id.0),
-        Err(_) => records::named(read, here.node, Kind::User, None, &text::folded(one))?,
+fn member(
+    read: &impl Read,
+    viewer: &Viewer,
+    here: &Here,
+    one: &str,
+    before: &[UserId],
+) -> Result<Option<UserId>, Refusal> {
+    let by_id = one.parse::<UserId>().ok();
+    // Who is a member already may have left the node since.
+    if let Some(id) = by_id.filter(|id| before.contains(id)) {
+        return Ok(Some(id));
+    }
+    let id = match by_id {
+        Some(id) => Some(id.0),
+        None => records::named(read, here.node, Kind::User, None, &text::folded(one))?,
     };
-    let Some(id) = id else { return Ok(None) };
-    let account = records::object(read, id)?;
+    let account = id.map(|id| records::object(read, id)).transpose()?.flatten();
     let lives_here =
         |object: &Object| object.kind() == Kind::User && !object.deleted && object.home == here.node;
-    Ok(account.filter(lives_here).map(|_| UserId(id)))
+    let Some(account) = account.filter(lives_here) else {
+        return Ok(None);
+    };
+    let id = UserId(account.id);
+    let may_be_named = by_id.is_none() || visible::may_see(read, viewer, &account)?;
+    Ok(may_be_named.then_some(id))
+}
+
+/// A member of a project, as its page shows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub id: UserId,
+    /// How they are called: those who work on one project know each other.
+    pub name: String,
+    /// Their address, for those alone who may see the person.
+    pub email: Option<String>,
+}
+
+/// The members of a project that the actor may see.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn members_of(read: &impl Read, actor: &Actor, project: &Project) -> Result<Vec<Member>, Refusal> {
+    let viewer = Viewer::Person(actor.clone());
+    let mut members = Vec::with_capacity(project.members.len());
+    for id in &project.members {
+        let object = records::object(read, id.0)?;
+        let seen = match &object {
+            Some(object) => visible::may_see(read, &viewer, object)?,
+            None => false,
+        };
+        members.push(match object.map(|object| object.body) {
+            Some(Body::User(user)) => Member {
+                id: *id,
+                name: user.name,
+                email: seen.then(|| user.email.to_string()),
+            },
+            _ => Member {
+                id: *id,
+                name: id.to_string(),
+                email: None,
+            },
+        });
+    }
+    Ok(members)
 }
 
 fn write(

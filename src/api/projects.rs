@@ -30,7 +30,7 @@ struct NewProject {
     /// What it is about.
     #[serde(default)]
     description: String,
-    /// Ids or e-mail addresses of its members, beside the caller.
+    /// E-mail addresses of its members, beside the caller; or ids, of people whom the caller may see.
     #[serde(default)]
     members: Vec<String>,
 }
@@ -86,7 +86,8 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
 struct ProjectChange {
     /// What it is about.
     description: Option<String>,
-    /// Ids or e-mail addresses of its members: the whole list. The creator always stays.
+    /// E-mail addresses or ids of its members: the whole list. An id names who is a member already, or whom the caller may see.
+    /// The creator always stays.
     members: Option<Vec<String>>,
 }
 

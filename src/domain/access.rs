@@ -173,6 +173,14 @@ pub fn may_see_dataset(viewer: &Viewer, visibility: &Visibility) -> bool {
     }
 }
 
+/// Whether somebody may know for whom else a dataset is: which groups there are is told to none of their members.
+pub fn may_see_visibility(viewer: &Viewer) -> bool {
+    match viewer {
+        Viewer::Guest => false,
+        Viewer::Person(actor) => actor.may(Permission::TriageRequests) || actor.may(Permission::UploadData),
+    }
+}
+
 /// Whether somebody may know that an object exists. The catalogue is for whom its datasets are visible to; projects are
 /// for their members; code, requests and what follows from them are for the scientist who made them, and for those
 /// who triage. A guest sees nothing but the catalogue.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access::{Actor, Permission};
 use super::text::{self, Invalid};
 
 /// The most groups of a node.
@@ -28,6 +29,16 @@ impl Group {
             name: text::name("name", name)?,
             description: text::prose("description", description)?,
         })
+    }
+
+    /// Whether somebody may know of it: who makes groups or accounts, who sees everybody with their groups, and its members.
+    pub fn is_known_to(&self, actor: &Actor) -> bool {
+        let by_permission = [
+            Permission::CreateGroups,
+            Permission::CreateUsers,
+            Permission::TriageRequests,
+        ];
+        by_permission.iter().any(|permission| actor.may(*permission)) || actor.groups.contains(&self.folded())
     }
 
     /// The form under which two names count as the same.

@@ -12,8 +12,9 @@ use super::piece::list::{empty, pager, table};
 use super::piece::status::{Tone, badge};
 use super::piece::text::{prose, reveal};
 use super::piece::time::time;
+use super::was::{State, Was, was};
 use super::{Answer, Field, Fields, Filled, Form, Notice, Problem, Site, Visit};
-use crate::acts::projects::{self, Draft};
+use crate::acts::projects::{self, Draft, Member};
 use crate::acts::{Refusal, visible};
 use crate::api::page;
 use crate::domain::access::Permission;
@@ -163,13 +164,7 @@ async fn page(visit: &Visit, id: ProjectId, refused: Option<Filled>) -> Answer {
     let (found, members) = visit
         .read(move |view| {
             let found = visible::project(view, &actor, id)?;
-            let members = found.body.members.iter().map(|member| {
-                Ok(match records::object(view, member.0)?.map(|object| object.body) {
-                    Some(Body::User(user)) => (user.name, user.email.to_string()),
-                    _ => (member.to_string(), String::new()),
-                })
-            });
-            let members = members.collect::<Result<Vec<_>, Refusal>>()?;
+            let members = projects::members_of(view, &actor, &found.body)?;
             Ok((found, members))
         })
         .await?;
@@ -185,7 +180,9 @@ async fn page(visit: &Visit, id: ProjectId, refused: Option<Filled>) -> Answer {
             @if let Some(refused) = &refused { (refused.summary()) }
             @if !project.description.is_empty() { div.card { (prose(&project.description)) } }
             (steps(visit, id, project, own))
-            section.card { h2 { "Members" } ul { @for (name, email) in &members { li { (reveal(name)) " " span.soft { (email) } } } } }
+            section.card { h2 { "Members" } ul {
+                @for member in &members { li { (reveal(&member.name)) @if let Some(email) = &member.email { " " span.soft { (email) } } } }
+            } }
             section.card { (facts([("Begun", time(found.object.created_at)), ("Identifier", html! { code { (found.object.id) } })])) }
             @if own { (edit(visit, id, project, &members, refused)) }
         }))
@@ -207,27 +204,51 @@ fn steps(visit: &Visit, id: ProjectId, project: &Project, own: bool) -> Markup {
     }
 }
 
+/// A project by the names that its form gives its parts.
+fn as_named(project: &Project, members: &[Member]) -> State {
+    let members: Vec<_> = members
+        .iter()
+        .map(|member| format!("{} ({})", member.name, member.id))
+        .collect();
+    vec![
+        ("What is studied, and why", project.description.clone()),
+        ("Members", members.join(", ")),
+    ]
+}
+
 fn edit(
     visit: &Visit,
     id: ProjectId,
     project: &Project,
-    members: &[(String, String)],
+    members: &[Member],
     refused: Option<Filled>,
 ) -> Markup {
-    let others: Vec<_> = members.iter().map(|(_, email)| email.as_str()).collect();
+    let others: Vec<_> = members
+        .iter()
+        .filter(|member| member.id != project.creator)
+        .collect();
     let open = refused.is_some();
     let filled = refused.unwrap_or_else(|| {
-        Filled::with([
-            ("description", project.description.clone()),
-            ("members", others.join("\n")),
-        ])
+        let stay = others.iter().map(|member| ("member", member.id.to_string()));
+        let described = ("description", project.description.clone());
+        Filled::with([described].into_iter().chain(stay))
     });
+    let added = Field::new("members", "More members")
+        .hint("E-mail addresses of accounts on this node, one a line.")
+        .optional();
     html! {
         details open[open] {
             summary { "Change the project" }
             div.card.narrow { (visit.form(&format!("/projects/{id}"), html! {
+                (was(&filled, &as_named(project, members)))
                 (filled.area(&Field::new("description", "What is studied, and why").optional(), 6))
-                (filled.area(&Field::new("members", "Members").hint("E-mail addresses, one a line. You stay one.").optional(), 4))
+                @if !others.is_empty() {
+                    fieldset {
+                        legend { "Who stays a member besides you" }
+                        @for member in &others { (filled.check_value("member", &member.id.to_string(), &member.name, member.email.as_deref().unwrap_or_default())) }
+                    }
+                }
+                (filled.area(&added, 3))
                 div.actions { button { "Save" } }
             })) }
         }
@@ -236,11 +257,17 @@ fn edit(
 
 async fn change(form: Form, id: Path<Uuid>) -> Answer {
     let (actor, id) = (form.actor.clone(), ProjectId(*id));
-    let (description, members) = (form.fields.get("description").to_owned(), addresses(&form.fields));
+    let (description, was) = (form.fields.get("description").to_owned(), Was::of(&form.fields));
+    let mut members = addresses(&form.fields);
+    members.extend(form.fields.all("member").map(str::to_owned));
     let changed = form
         .context
         .store
-        .act(move |tx, here| projects::change(tx, &actor, here, id, Some(&description), Some(&members)))
+        .act(move |tx, here| {
+            let now = visible::project(tx, &actor, id)?.body;
+            was.still_is(&as_named(&now, &projects::members_of(tx, &actor, &now)?))?;
+            projects::change(tx, &actor, here, id, Some(&description), Some(&members))
+        })
         .await;
     match changed.map_err(Problem::from) {
         Ok(_) => Ok(form.go_and_say(

@@ -55,27 +55,51 @@ fn meaning(visit: &Visit, permission: Permission) -> &'static str {
 
 async fn list(visit: Visit) -> Answer {
     visit.demand("GET", "/roles")?;
+    let counts = counts(&visit);
     let found = visit
-        .read(|view| {
+        .read(move |view| {
             let roles = roles::list(view)?;
-            let counted = roles
-                .into_iter()
-                .map(|(id, role)| Ok((id, role, roles::in_use(view, id)?)));
+            let counted = roles.into_iter().map(|(id, role)| {
+                let people = if counts {
+                    Some(roles::in_use(view, id)?)
+                } else {
+                    None
+                };
+                Ok((id, role, people))
+            });
             counted.collect::<Result<Vec<_>, crate::acts::Refusal>>()
         })
         .await?;
     let may = visit.may(Permission::EditRoles);
+    let heads: &[&str] = if counts {
+        &["Role", "May", "People"]
+    } else {
+        &["Role", "May"]
+    };
     Ok(visit
         .page("Roles")
         .aside(html! { @if may { a.button.primary href="/roles/new" { "Make a role" } } })
         .body(html! {
             p.lead { "A role says what whoever has it may do on this node. It counts from their next click." }
-            (table("Roles", &["Role", "People", "May"], found.iter().map(|(id, role, people)| vec![
-                html! { a href=(format!("/roles/{id}")) { (reveal(&role.name)) } },
-                html! { @if visit.may(Permission::CreateUsers) { a href=(format!("/users?role={id}")) { (people) } } @else { (people) } },
-                html! { ul.plain { @for permission in role.permissions.iter().filter(|one| useful(&visit, **one)) { li { (meaning(&visit, *permission)) } } } },
-            ])))
+            (table("Roles", heads, found.iter().map(|(id, role, people)| row(&visit, *id, role, *people))))
         }))
+}
+
+/// Whether whoever looks may know how many people have a role: those who give roles, or change them.
+fn counts(visit: &Visit) -> bool {
+    visit.may(Permission::CreateUsers) || visit.may(Permission::EditRoles)
+}
+
+fn row(visit: &Visit, id: RoleId, role: &Role, people: Option<u64>) -> Vec<Markup> {
+    let useful = role.permissions.iter().filter(|one| useful(visit, **one));
+    let mut row = vec![
+        html! { a href=(format!("/roles/{id}")) { (reveal(&role.name)) } },
+        html! { ul.plain { @for permission in useful { li { (meaning(visit, *permission)) } } } },
+    ];
+    row.extend(people.map(|people| {
+        html! { @if visit.may(Permission::CreateUsers) { a href=(format!("/users?role={id}")) { (people) } } @else { (people) } }
+    }));
+    row
 }
 
 async fn show_new(visit: Visit) -> Answer {
@@ -162,7 +186,7 @@ async fn page(visit: &Visit, id: RoleId, refused: Option<Filled>) -> Answer {
         .status(filled.status())
         .body(html! {
             (filled.summary())
-            p { (held) }
+            @if counts(visit) { p { (held) } }
             div.card.narrow {
                 @if editable.is_ok() { (visit.form(&format!("/roles/{id}"), html! {
                     (was(&filled, &state(&role)))

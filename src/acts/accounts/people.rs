@@ -117,7 +117,7 @@ pub struct Wanted {
 /// The people that the actor may see, newest first.
 ///
 /// # Errors
-/// There is no such role or group, or the store cannot be read.
+/// There is no such role, or no such group that the actor may know of; or the store cannot be read.
 pub fn list(
     read: &impl Read,
     actor: &Actor,
@@ -127,7 +127,7 @@ pub fn list(
 ) -> Result<(Vec<Person>, Option<listing::Place>), Refusal> {
     let role = wanted.role.as_ref().map(|name| roles::named(read, name));
     let role = role.transpose()?.map(|(id, _)| id);
-    let group = wanted.group.as_ref().map(|name| groups::named(read, name));
+    let group = wanted.group.as_ref().map(|name| groups::known(read, actor, name));
     let group = group.transpose()?.map(|(id, _)| id);
     let viewer = Viewer::Person(actor.clone());
     let keep = |object: &Object| -> Result<bool, Refusal> {

@@ -90,3 +90,28 @@ fn only_those_who_upload_data_change_the_catalogue() {
         .unwrap();
     assert_eq!(changed.body.title(), "Pima women");
 }
+
+#[test]
+fn a_member_of_one_group_is_not_told_which_others_a_dataset_is_for() {
+    let scene = Scene::new(Side::Low);
+    let visibility = Visibility::Groups(vec!["Eyes".into(), "Lungs".into()]);
+    let closed = DatasetDraft {
+        visibility: visibility.clone(),
+        ..draft("Closed", &[])
+    };
+    let id = DatasetId(make(&scene, 100, closed).unwrap().id);
+    let mut member = ada();
+    member.groups.insert("lungs".to_owned());
+    let told = |actor: &Actor| {
+        let viewer: Viewer = actor.clone().into();
+        let one = show(&scene.view(), &viewer, id).unwrap().dataset.body;
+        let listed = list(&scene.view(), &viewer, &Wanted::default(), None, 1).unwrap();
+        assert_eq!(one, listed.objects[0].body);
+        match one {
+            Body::Dataset(dataset) => dataset.visibility,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told(&member), Visibility::default());
+    assert_eq!(told(&owner()), visibility);
+}

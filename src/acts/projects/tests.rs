@@ -43,7 +43,22 @@ fn members_are_named_by_id_or_address_and_see_the_project() {
     let scene = with_people();
     assert_eq!((seen(&scene, &eve()), seen(&scene, &owner())), (0, 1));
     make(&scene, 300, &["EVE@example.org"]).unwrap();
-    make(&scene, 301, &[&eve().user.to_string()]).unwrap();
+    // By id only whom one may see: else a project would tell the name behind it.
+    let Err(Refusal::Invalid(wrong)) = make(&scene, 301, &[&eve().user.to_string()]) else {
+        panic!("a scientist named somebody whom they may not see")
+    };
+    assert_eq!(wrong[0].field, "members[0]");
+    make(&scene, 301, &[]).unwrap();
+    let id = ProjectId(Uuid::from_u128(301));
+    let by_id = vec![eve().user.to_string()];
+    let listed = by_id.clone();
+    scene
+        .act(move |tx, here| change(tx, &officer(), here, id, None, Some(&listed)))
+        .unwrap();
+    // Who is a member already stays one by id.
+    scene
+        .act(move |tx, here| change(tx, &ada(), here, id, None, Some(&by_id)))
+        .unwrap();
     make(&scene, 302, &[]).unwrap();
     assert_eq!((seen(&scene, &eve()), seen(&scene, &owner())), (2, 4));
     let Err(Refusal::Invalid(wrong)) = make(&scene, 303, &["eve@example.org", "nobody@example.org"]) else {
@@ -99,4 +114,26 @@ fn projects_begin_on_the_low_side() {
         scene.act(|tx, here| start(tx, &eve(), here, PROJECT)),
         Err(Refusal::NotFound { .. })
     ));
+}
+
+#[test]
+fn members_know_each_others_names_and_only_whom_they_may_see_by_address() {
+    let scene = with_people();
+    let made = make(&scene, 300, &["eve@example.org"]).unwrap();
+    let Body::Project(project) = made.body else {
+        panic!("not a project")
+    };
+    let addresses = |actor: &Actor| {
+        let members = members_of(&scene.view(), actor, &project).unwrap();
+        assert!(
+            members
+                .iter()
+                .all(|member| !member.name.contains('@') && !member.name.is_empty())
+        );
+        let with_address = members.into_iter().filter(|member| member.email.is_some());
+        with_address.map(|member| member.id).collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(&ada()), [ada().user]);
+    assert_eq!(addresses(&eve()), [eve().user]);
+    assert_eq!(addresses(&officer()).len(), 2);
 }

@@ -21,6 +21,42 @@ async fn nobody_is_offered_a_token_for_their_own_password() {
     assert_eq!(send!(app, cookies, ask(&sam)).0, 200);
 }
 
+#[actix_web::test]
+async fn a_project_tells_no_address_of_whom_its_reader_may_not_see() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let mut owner = Cookies::default();
+    owner!(app, lab, owner);
+    let (mut sam, _) = person!(app, owner, "sam", "user");
+    let (_, eve) = person!(app, owner, "eve", "user");
+    let begin = |members: Value| json!({"name": members.to_string(), "description": "", "members": members});
+    let by_id = rest!(app, sam, call("POST", "/projects", &begin(json!([eve]))));
+    assert_eq!(by_id.0, 400, "{by_id:?}");
+    let made = done!(
+        app,
+        sam,
+        call("POST", "/projects", &begin(json!(["eve@example.org"])))
+    );
+    let path = format!("/projects/{}", id(&made));
+    let html = send!(app, sam, get(&path)).2;
+    // The title holds the address that was typed; no line of the members does.
+    assert!(html.contains("<li><bdi>eve</bdi></li>"), "{html}");
+    let seen = send!(app, owner, get(&path)).2;
+    assert!(seen.contains("eve@example.org</span>"), "{seen}");
+
+    // Who is in it stays so by their box, and goes without it.
+    let (form, was) = (token(&html), hidden(&html, "was"));
+    let sent = [("form_token", form.as_str()), ("was", was.as_str())];
+    let keeping: Vec<_> = sent.into_iter().chain([("member", eve.as_str())]).collect();
+    let members = |path: &str| call("GET", path, &Value::Null);
+    assert_eq!(send!(app, sam, post(&path, &keeping)).0, 303);
+    let kept = done!(app, sam, members(&path));
+    assert_eq!(kept["members"].as_array().unwrap().len(), 2, "{kept}");
+    assert_eq!(send!(app, sam, post(&path, &sent)).0, 303);
+    let left = done!(app, sam, members(&path));
+    assert_eq!(left["members"].as_array().unwrap().len(), 1, "{left}");
+}
+
 /// Private data that was asked for and written as a result, not released: the paths of its run, its asset and the request.
 macro_rules! fulfilled {
     ($app:expr, $owner:expr, $asker:expr) => {{

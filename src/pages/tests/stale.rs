@@ -133,3 +133,30 @@ async fn who_is_in_a_group_is_not_put_back_either() {
     let now = done!(app, cookies, call("GET", &page, &json!(null)));
     assert_eq!(now["groups"][0]["name"], "Oncology");
 }
+
+#[actix_web::test]
+async fn who_is_in_a_project_is_not_put_back_either() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let mut cookies = Cookies::default();
+    owner!(app, lab, cookies);
+    let (mut sam, _) = person!(app, cookies, "sam", "user");
+    let project = json!({"name": "Glucose", "description": ""});
+    let project = format!(
+        "/projects/{}",
+        id(&done!(app, sam, call("POST", "/projects", &project)))
+    );
+    let change = call("PATCH", &project, &json!({"description": "as agreed"}));
+    let html = late!(
+        app,
+        sam,
+        &project,
+        &project,
+        change,
+        [("description", "typed earlier")]
+    );
+    assert!(
+        html.contains("now “as agreed”") && html.contains("typed earlier"),
+        "{html}"
+    );
+}

@@ -112,6 +112,39 @@ fn a_scientist_sees_themselves_and_nobody_else() {
 }
 
 #[test]
+fn who_is_looked_for_by_group_tells_of_no_group_that_is_not_ones_own() {
+    let lab = Lab::ready();
+    let owner = preset(Preset::Owner);
+    lab.create(Some(&owner), 11, None).unwrap();
+    let by = owner.clone();
+    lab.act(move |tx, here| {
+        for (number, name) in [(50, "Oncology"), (51, "Lungs")] {
+            groups::create(tx, &by, here, GroupId(Uuid::from_u128(number)), (name, ""))?;
+        }
+        groups::add(tx, &by, here, GroupId(Uuid::from_u128(50)), id(11))
+    })
+    .unwrap();
+    let scientist = lab.actor(11);
+    let sought = |actor: &Actor, group: &str| {
+        let wanted = Wanted {
+            group: Some(group.to_owned()),
+            ..Wanted::default()
+        };
+        let found = list(&lab.view(), actor, &wanted, None, 9);
+        found
+            .map(|(people, _)| people.len())
+            .map_err(|refusal| refusal.to_string())
+    };
+    assert_eq!(sought(&scientist, "oncology"), Ok(1));
+    let told = |group: &str| Err(format!("there is no group {group}"));
+    for group in ["lungs", "hearts", "00000000-0000-0000-0000-000000000033"] {
+        assert_eq!(sought(&scientist, group), told(group));
+    }
+    assert_eq!(sought(&owner, "lungs"), Ok(0));
+    assert_eq!(sought(&owner, "hearts"), told("hearts"));
+}
+
+#[test]
 fn pages_of_people_follow_each_other() {
     let lab = Lab::ready();
     for number in 11..16 {
