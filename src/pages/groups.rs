@@ -92,10 +92,12 @@ async fn read(visit: &Visit, id: GroupId) -> Result<(Group, Vec<Person>), Proble
 async fn page(visit: &Visit, id: GroupId, filled: &Filled) -> Answer {
     let (group, members) = read(visit, id).await?;
     let at = format!("/groups/{id}");
-    let described = Filled::with([
+    let stored = Filled::with([
         ("name", group.name.as_str()),
         ("description", group.description.as_str()),
     ]);
+    // Two forms stand on this page; only one of them has a name.
+    let described = if filled.fields().has("name") { filled } else { &stored };
     Ok(visit
         .page(format!("Group {}", group.name))
         .trail([("Groups", "/groups")])

@@ -168,6 +168,7 @@ async fn read(visit: &Visit) -> Result<(Preferences, Effective), Problem> {
 
 async fn switches(visit: &Visit, refused: Option<Filled>) -> Answer {
     let (mine, effective) = read(visit).await?;
+    let typed = refused.as_ref().map(|refused| refused.fields().clone());
     let weekday = WEEKDAYS.iter().find(|(day, _)| *day == mine.schedule.weekday);
     let filled = refused.unwrap_or_else(|| {
         Filled::with([
@@ -188,7 +189,7 @@ async fn switches(visit: &Visit, refused: Option<Filled>) -> Answer {
             (filled.summary())
             (available(&mine, &effective))
             (visit.form(SWITCHES, html! {
-                (table(visit, &mine))
+                (table(visit, &mine, typed.as_ref()))
                 fieldset.card.narrow {
                     legend { "What does not come at once" }
                     p.hint { "It is gathered into one message, at these times." }
@@ -221,30 +222,37 @@ fn events(visit: &Visit) -> impl Iterator<Item = Event> {
     all.filter(|event| visit.exchanges_bundles() || !event.is_between_nodes())
 }
 
-fn table(visit: &Visit, mine: &Preferences) -> Markup {
+fn table(visit: &Visit, mine: &Preferences, typed: Option<&Fields>) -> Markup {
     let has_webhook = mine.webhook.is_some();
     html! {
         div.scroll role="region" aria-label="What you are told of" tabindex="0" {
             table.switches {
                 thead { tr { th scope="col" { "When" } th scope="col" { "Mail" } @if has_webhook { th scope="col" { "Chat" } } th scope="col" { "How soon" } } }
-                tbody { @for event in events(visit) { (row(mine, event, has_webhook)) } }
+                tbody { @for event in events(visit) { (row(mine, typed, event, has_webhook)) } }
             }
         }
     }
 }
 
-fn row(mine: &Preferences, event: Event, has_webhook: bool) -> Markup {
+/// What is wanted of one event: as it is stored, or as it was `typed` in a form that was refused.
+fn row(mine: &Preferences, typed: Option<&Fields>, event: Event, has_webhook: bool) -> Markup {
     let about = event.subject();
     let channel = |channel: ChannelKind, label: &str| {
         let name = format!("{}-{}", channel.word(), event.word());
+        let wanted = typed.map_or_else(|| mine.wants(event, channel), |typed| typed.has(&name));
         html! {
             td {
                 @if event.is_optional() {
-                    input id=(name) type="checkbox" name=(name) value="on" checked[mine.wants(event, channel)];
+                    input id=(name) type="checkbox" name=(name) value="on" checked[wanted];
                     label.only-heard for=(name) { (label) ": " (about) }
                 } @else if mine.wants(event, channel) { "always" } @else { "never" }
             }
         }
+    };
+    let how_soon = format!("frequency-{}", event.word());
+    let is_chosen = |frequency: Frequency, word: &str| match typed {
+        Some(typed) => typed.has_value(&how_soon, word),
+        None => mine.frequency(event) == frequency,
     };
     html! {
         tr {
@@ -253,9 +261,9 @@ fn row(mine: &Preferences, event: Event, has_webhook: bool) -> Markup {
             @if has_webhook { (channel(ChannelKind::Slack, "In the chat")) }
             td {
                 @if event.may_wait() {
-                    select name=(format!("frequency-{}", event.word())) aria-label=(format!("How soon: {about}")) {
+                    select name=(how_soon) aria-label=(format!("How soon: {about}")) {
                         @for (frequency, word) in Frequency::ALL {
-                            option value=(word) selected[mine.frequency(event) == *frequency] { (frequency_label(*frequency)) }
+                            option value=(word) selected[is_chosen(*frequency, word)] { (frequency_label(*frequency)) }
                         }
                     }
                 } @else { "At once" }

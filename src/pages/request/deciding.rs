@@ -1,6 +1,7 @@
 //! Deciding on a request and running it; and what its requester does with it. Whatever decides names exactly what was seen.
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -18,7 +19,10 @@ use crate::domain::id::{DecisionId, JobId, RequestId};
 use crate::domain::job::Data;
 use crate::domain::object::Revision;
 use crate::domain::text::Invalid;
+use crate::pages::piece::facts::facts;
+use crate::pages::piece::hash;
 use crate::pages::piece::list::button;
+use crate::pages::piece::status;
 use crate::pages::piece::text::{prose, reveal};
 use crate::pages::{Answer, Confirm, Field, Fields, Filled, Form, Notice, Problem, Site, Visit};
 
@@ -172,6 +176,11 @@ async fn denial(visit: &Visit, id: RequestId, filled: &Filled) -> Answer {
     let found = read(visit, id).await?;
     let at = address(id);
     let title = found.view.request.object.body.title();
+    let seen = filled
+        .fields()
+        .given("seen")
+        .map_or_else(|| seen_words(&found), str::to_owned);
+    let overtaken = filled.status() == StatusCode::PRECONDITION_FAILED;
     let reason = Field::new("reason", "Reason")
         .hint("The scientist reads it. Say nothing in it that is not theirs to know.");
     Ok(visit
@@ -182,13 +191,28 @@ async fn denial(visit: &Visit, id: RequestId, filled: &Filled) -> Answer {
             (filled.summary())
             div.card.narrow {
                 p { strong { (reveal(&title)) } }
+                @if overtaken { (present(&found)) }
                 (visit.form(&format!("{at}/denial"), html! {
-                    input type="hidden" name="seen" value=(filled.fields().get("seen"));
+                    input type="hidden" name="seen" value=(seen);
                     (filled.area(&reason, 5))
                     div.actions { button.danger { "Deny" } a.button href=(at) { "Cancel" } }
                 }))
             }
         }))
+}
+
+/// A request as it is now, beside a reason that was written for what it was.
+fn present(found: &Review) -> Markup {
+    let request = &found.view.request;
+    facts([
+        ("It is now", status::request(&found.view.status)),
+        ("Revision", html! { (request.object.revision.number) }),
+        ("Why", prose(&request.body.reason)),
+        (
+            "Hash of code and policies",
+            html! { @if let Some(code) = found.code() { (hash::whole(&code.body.hash)) } },
+        ),
+    ])
 }
 
 async fn approve(form: Form, id: Path<Uuid>) -> Answer {
@@ -205,6 +229,9 @@ async fn deny(form: Form, id: Path<Uuid>) -> Answer {
     };
     match denied {
         Ok(()) => Ok(done(&form, id, "The request is denied.")),
+        Err(problem) if problem.word() == "changed" => {
+            denial(&form, id, &Filled::overtaken(&form.fields, &problem, "seen")).await
+        }
         Err(problem) => denial(&form, id, &Filled::refused(&form.fields, problem)?).await,
     }
 }

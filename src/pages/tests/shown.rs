@@ -169,3 +169,37 @@ async fn an_officer_takes_their_own_request_back() {
     assert_eq!(offers(&send!(app, owner, get(&hers)).2), (false, true));
     assert_eq!(offers(&send!(app, eve, get(&hers)).2), (true, false));
 }
+
+#[actix_web::test]
+async fn a_reason_outlives_that_the_request_has_changed_meanwhile() {
+    let lab = lab(Side::Solo);
+    let app = served!(lab);
+    let mut owner = Cookies::default();
+    let form = owner!(app, lab, owner);
+    let (eve, _) = person!(app, owner, "eve", "user");
+    let (_, request) = fulfilled!(app, owner, eve);
+    let seen = hidden(&send!(app, owner, get(&request)).2, "seen");
+    approve!(app, owner, request);
+    let deny = |seen: &str| {
+        let fields = [
+            ("form_token", form.as_str()),
+            ("seen", seen),
+            ("reason", "It is the data itself."),
+        ];
+        post(&format!("{request}/denial"), &fields)
+    };
+    let refused = send!(app, owner, deny(&seen));
+    assert_eq!(refused.0, 412, "{}", refused.2);
+    assert!(
+        refused.2.contains("It is the data itself.") && refused.2.contains("It is now"),
+        "{}",
+        refused.2
+    );
+    let denied = send!(app, owner, deny(&hidden(&refused.2, "seen")));
+    assert_eq!(
+        (denied.0, denied.1.as_str()),
+        (303, request.as_str()),
+        "{}",
+        denied.2
+    );
+}

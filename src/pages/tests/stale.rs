@@ -160,3 +160,45 @@ async fn who_is_in_a_project_is_not_put_back_either() {
         "{html}"
     );
 }
+
+#[actix_web::test]
+async fn a_form_that_is_refused_shows_what_was_typed() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let mut cookies = Cookies::default();
+    let form = owner!(app, lab, cookies);
+    let switches = "/notifications/settings";
+    let typed = [
+        ("form_token", form.as_str()),
+        ("EMAIL-welcome", "on"),
+        ("frequency-user_registered", "weekly"),
+        ("digest_time", "07:30"),
+        ("utc_offset", "nowhere"),
+    ];
+    let stored = send!(app, cookies, get(switches)).2;
+    let refused = send!(app, cookies, post(switches, &typed));
+    assert_eq!(refused.0, 400, "{}", refused.2);
+    let checked = |html: &str| html.matches(" checked").count();
+    assert!(checked(&stored) > 1, "{stored}");
+    assert_eq!(checked(&refused.2), 1, "{}", refused.2);
+    assert!(refused.2.contains("value=\"weekly\" selected"), "{}", refused.2);
+
+    for name in ["Oncology", "Lungs"] {
+        done!(app, cookies, call("POST", "/groups", &json!({"name": name})));
+    }
+    let groups = done!(app, cookies, call("GET", "/groups", &json!(null)));
+    let lungs = groups["items"].as_array().unwrap();
+    let lungs = lungs.iter().find(|group| group["name"] == "Lungs").unwrap();
+    let typed = [
+        ("form_token", form.as_str()),
+        ("name", "oncology"),
+        ("description", "typed"),
+    ];
+    let refused = send!(app, cookies, post(&format!("/groups/{}", id(lungs)), &typed));
+    assert_eq!(refused.0, 409, "{}", refused.2);
+    assert!(
+        refused.2.contains("value=\"oncology\"") && refused.2.contains("typed"),
+        "{}",
+        refused.2
+    );
+}
