@@ -165,11 +165,17 @@ fn view(peer: &Peer, own: &PublicIdentity) -> Result<Value, Problem> {
     }))
 }
 
+/// Peers are looked at by those who exchange bundles with them, and by those who pair.
+fn may_look(actor: &Actor) -> Result<(), Problem> {
+    let may = actor.require_either(Permission::Sync, Permission::ManageInfrastructure);
+    Ok(may.map_err(Refusal::from)?)
+}
+
 /// The peers, with the fingerprint of each pair.
 #[utoipa::path(tag = "peers", responses((status = 200, description = "items", body = schema::PageOf<schema::PeerShown>)))]
 #[get("")]
 async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
-    who.0.require(Permission::Sync).map_err(Refusal::from)?;
+    may_look(&who.0)?;
     let peers = context.store.read(|view| Ok(records::peers(view)?)).await?;
     let own = own(&context).await?;
     let items = peers
@@ -183,7 +189,7 @@ async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
 #[utoipa::path(tag = "peers", responses((status = 200, description = "The peer", body = schema::PeerShown)))]
 #[get("/{id}")]
 async fn get(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) -> Answer {
-    who.0.require(Permission::Sync).map_err(Refusal::from)?;
+    may_look(&who.0)?;
     let id = id.into_inner();
     let peer = context.store.read(move |view| peers::peer(view, id)).await?;
     Ok(HttpResponse::Ok().json(view(&peer, &own(&context).await?)?))

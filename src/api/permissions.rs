@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use crate::domain::access::{Actor, Permission};
+use crate::domain::access::{Actor, Denied, Permission, Permissions};
 use crate::domain::role::Preset;
 
 /// What whoever calls a route must be.
@@ -22,24 +22,40 @@ pub enum Needs {
     SignedIn,
     /// Signed in, with a permission.
     May(Permission),
+    /// Signed in, with one of two permissions; as a rule with the first.
+    Either(Permission, Permission),
 }
 
 impl Needs {
-    /// Whether somebody who is signed in may call the route.
-    pub fn admits(self, actor: &Actor) -> bool {
+    /// Demands what somebody needs who is signed in.
+    ///
+    /// # Errors
+    /// Names the permission that is missing.
+    pub fn check(self, actor: &Actor) -> Result<(), Denied> {
         match self {
-            Self::Nothing | Self::Catalogue | Self::Account | Self::SignedIn => true,
-            Self::May(permission) => actor.may(permission),
+            Self::Nothing | Self::Catalogue | Self::Account | Self::SignedIn => Ok(()),
+            Self::May(permission) => actor.require(permission),
+            Self::Either(usual, other) => actor.require_either(usual, other),
         }
     }
 
-    fn words(self) -> &'static str {
+    /// Whether whoever has these permissions may call the route.
+    pub fn admits(self, permissions: &Permissions) -> bool {
         match self {
-            Self::Nothing => "nobody has to be signed in",
-            Self::Catalogue => "signed in, or a guest",
-            Self::Account => "signed in, even before a second factor",
-            Self::SignedIn => "signed in",
-            Self::May(permission) => permission.word(),
+            Self::Nothing | Self::Catalogue | Self::Account | Self::SignedIn => true,
+            Self::May(permission) => permissions.contains(&permission),
+            Self::Either(usual, other) => permissions.contains(&usual) || permissions.contains(&other),
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::Nothing => "nobody has to be signed in".to_owned(),
+            Self::Catalogue => "signed in, or a guest".to_owned(),
+            Self::Account => "signed in, even before a second factor".to_owned(),
+            Self::SignedIn => "signed in".to_owned(),
+            Self::May(permission) => permission.word().to_owned(),
+            Self::Either(usual, other) => format!("{} or {}", usual.word(), other.word()),
         }
     }
 }
@@ -59,7 +75,7 @@ const fn row(method: &'static str, path: &'static str, needs: Needs) -> Row {
     Row { method, path, needs }
 }
 
-use Needs::{Account, Catalogue, May, Nothing, SignedIn};
+use Needs::{Account, Catalogue, Either, May, Nothing, SignedIn};
 use Permission::{
     CreateGroups, CreateUsers, EditRoles, EditSettings, ManageInfrastructure, ReadAudit, Release,
     SubmitRequests, Sync, TriageRequests, UploadData,
@@ -181,8 +197,8 @@ pub const TABLE: &[Row] = &[
     row("POST", "/node/rotation", May(ManageInfrastructure)),
     row("GET", "/node/rotation", May(ManageInfrastructure)),
     row("POST", "/peers", May(ManageInfrastructure)),
-    row("GET", "/peers", May(Sync)),
-    row("GET", "/peers/{id}", May(Sync)),
+    row("GET", "/peers", Either(Sync, ManageInfrastructure)),
+    row("GET", "/peers/{id}", Either(Sync, ManageInfrastructure)),
     row("POST", "/peers/{id}/confirmation", May(ManageInfrastructure)),
     row("POST", "/peers/{id}/rotation", May(ManageInfrastructure)),
     row(
@@ -279,12 +295,9 @@ pub fn page() -> String {
         let nobody = match row.needs {
             Nothing => "yes",
             Catalogue => "guests",
-            Account | SignedIn | May(_) => "–",
+            Account | SignedIn | May(_) | Either(..) => "–",
         };
-        let has = Preset::ALL.map(|preset| {
-            let permissions = preset.role().permissions;
-            mark(!matches!(row.needs, May(permission) if !permissions.contains(&permission)))
-        });
+        let has = Preset::ALL.map(|preset| mark(row.needs.admits(&preset.role().permissions)));
         let (method, path, words) = (row.method, row.path, row.needs.words());
         let _infallible = writeln!(
             page,

@@ -120,6 +120,18 @@ impl Actor {
         }
     }
 
+    /// Demands one of two permissions.
+    ///
+    /// # Errors
+    /// Names the first, which is the one that is had for it as a rule.
+    pub fn require_either(&self, usual: Permission, other: Permission) -> Result<(), Denied> {
+        if self.may(other) {
+            Ok(())
+        } else {
+            self.require(usual)
+        }
+    }
+
     /// Demands every permission of a set: nobody gives, takes or acts on more than they have themselves.
     ///
     /// # Errors

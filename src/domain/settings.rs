@@ -46,7 +46,7 @@ pub struct Settings {
     /// Who runs it; may be empty.
     #[serde(default)]
     pub organization: String,
-    /// What it is for, as its first page says; may be empty.
+    /// What it is for, as the page for signing in says; may be empty.
     #[serde(default)]
     pub description: String,
     /// Whether scientists may register themselves.
@@ -195,8 +195,8 @@ impl Key {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Name => "How people and the paired nodes call this node.",
-            Self::Organization => "Who runs the node.",
-            Self::Description => "What the node is for; its first page shows it to everybody.",
+            Self::Organization => "Who runs the node; the page for signing in shows it to everybody.",
+            Self::Description => "What the node is for; the page for signing in shows it to everybody.",
             Self::AllowRegistration => {
                 "People make their own accounts, with the role User. Otherwise somebody who may create users does."
             }

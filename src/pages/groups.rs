@@ -10,6 +10,7 @@ use super::piece::text::{prose, reveal};
 use super::{Answer, Confirm, Field, Filled, Form, Notice, Problem, Site, Visit};
 use crate::acts::accounts::Person;
 use crate::acts::groups;
+use crate::domain::access::{Facts, Viewer, may_see};
 use crate::domain::group::{GROUPS_MAX, Group};
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::object::Body;
@@ -97,7 +98,11 @@ async fn page(visit: &Visit, id: GroupId, filled: &Filled) -> Answer {
         ("description", group.description.as_str()),
     ]);
     // Two forms stand on this page; only one of them has a name.
-    let described = if filled.fields().has("name") { filled } else { &stored };
+    let described = if filled.fields().has("name") {
+        filled
+    } else {
+        &stored
+    };
     Ok(visit
         .page(format!("Group {}", group.name))
         .trail([("Groups", "/groups")])
@@ -107,7 +112,7 @@ async fn page(visit: &Visit, id: GroupId, filled: &Filled) -> Answer {
             @if !group.description.is_empty() { div.card { (prose(&group.description)) } }
             h2 { "Members" }
             @if members.is_empty() { (empty("Nobody is in it.", html! { "Add the first one by e-mail address." })) }
-            @else { (visit.form(&format!("{at}/leavers"), members_table(&members))) }
+            @else { (visit.form(&format!("{at}/leavers"), members_table(visit, &members))) }
             div.card.narrow { (visit.form(&format!("{at}/members"), html! {
                 (filled.input(&Field::new("email", "E-mail address of an account").kind("email")))
                 div.actions { button { "Add" } }
@@ -121,10 +126,14 @@ async fn page(visit: &Visit, id: GroupId, filled: &Filled) -> Answer {
         }))
 }
 
-fn members_table(members: &[Person]) -> maud::Markup {
+fn members_table(visit: &Visit, members: &[Person]) -> maud::Markup {
+    let viewer = Viewer::Person(visit.actor.clone());
     let row = |person: &Person| match &person.object.body {
         Body::User(user) => Some(vec![
-            html! { a href=(format!("/users/{}", person.object.id)) { (reveal(&user.name)) } },
+            html! {
+                @if may_see(&viewer, &person.object, Facts::default()) { a href=(format!("/users/{}", person.object.id)) { (reveal(&user.name)) } }
+                @else { (reveal(&user.name)) }
+            },
             html! { (user.email) },
             html! { button.small name="user" value=(person.object.id) { "Take out" span.only-heard { ": " (reveal(&user.name)) } } },
         ]),

@@ -167,7 +167,7 @@ async fn page(visit: &Visit, id: Uuid, filled: &Filled) -> Answer {
         .status(filled.status())
         .body(html! {
             (filled.summary())
-            @if peer.trust == Trust::Paired {
+            @if peer.trust == Trust::Paired && visit.may(Permission::Sync) {
                 div.actions { a.button.primary href=(format!("{}/import", address(id))) { "Look at what it sent" } a.button href=(format!("{}/export", address(id))) { "Make a bundle for it" } }
             }
             @if peer.trust == Trust::Revoked {

@@ -47,7 +47,9 @@ fn meaning(visit: &Visit, permission: Permission) -> &'static str {
             "Make datasets, upload mocks and private data, publish"
         }
         Permission::UploadData => "Make datasets, upload mocks and private data",
-        Permission::Release => "Let a result, log or failure report leave",
+        Permission::Release => {
+            "Let a result, log or failure report leave; to see it first, one must also see every request"
+        }
         Permission::Sync => "Export, import, review and apply bundles",
         Permission::ReadAudit => "Read the audit chain",
     }

@@ -4,6 +4,7 @@ use actix_web::http::header::{CLEAR_SITE_DATA, HeaderValue};
 use maud::html;
 use zeroize::Zeroizing;
 
+use super::piece::text::{prose, reveal};
 use super::visit::Shell;
 use super::{Answer, Anyone, Field, Fields, Filled, Form, OpenForm, Problem, Site};
 use super::{forgotten, register};
@@ -42,6 +43,8 @@ fn page(shell: &Shell, filled: &Filled, signed_out: bool) -> Answer {
     Ok(shell.page("Sign in").status(filled.status()).body(html! {
         @if signed_out { div.notice.done role="status" { p { "You are signed out." } } }
         (filled.summary())
+        @if !shell.organization.is_empty() { p.lead { (reveal(&shell.node_name)) ", of " (reveal(&shell.organization)) } }
+        @if !shell.description.is_empty() { div.card.narrow { (prose(&shell.description)) } }
         div.card.narrow {
             (shell.form("/sign-in", html! {
                 input type="hidden" name="next" value=(filled.fields().get("next"));

@@ -15,7 +15,7 @@ use crate::api::page;
 use crate::api::passwords::Password;
 use crate::api::users::{self as rest, NewAccount};
 use crate::domain::access::Permission;
-
+use crate::domain::id::GroupId;
 use crate::domain::object::Body;
 use crate::domain::password;
 use crate::domain::role::Preset;
@@ -64,7 +64,7 @@ async fn list(visit: Visit, query: Fields) -> Answer {
                 @if ["search", "role", "group"].iter().any(|name| query.given(name).is_some()) { a.button.quiet href="/users" { "Show all" } }
             }
             @if people.is_empty() { (empty("Nobody fits.", html! { a href="/users" { "Show everybody" } })) }
-            @else { (table("People", &heads, people.iter().filter_map(row))) }
+            @else { (table("People", &heads, people.iter().filter_map(|person| row(&visit, person)))) }
             (pager("/users", &query, next.as_deref()))
         }))
 }
@@ -73,7 +73,7 @@ fn add(visit: &Visit) -> Markup {
     html! { @if visit.may(Permission::CreateUsers) { a.button.primary href="/users/new" { "Make an account" } } }
 }
 
-fn row(person: &Person) -> Option<Vec<Markup>> {
+fn row(visit: &Visit, person: &Person) -> Option<Vec<Markup>> {
     let Body::User(user) = &person.object.body else {
         return None;
     };
@@ -85,12 +85,14 @@ fn row(person: &Person) -> Option<Vec<Markup>> {
         },
     };
     let groups = person.account.iter().flat_map(|account| &account.groups);
+    let opens = visit.may(Permission::CreateGroups);
+    let group = |id: GroupId, name: &str| html! { @if opens { a href=(format!("/groups/{id}")) { (reveal(name)) } } @else { (reveal(name)) } };
     Some(vec![
         html! { a href=(format!("/users/{}", person.object.id)) { (reveal(&user.name)) } },
         html! { (user.email) },
         html! { (reveal(&user.institution)) },
         role,
-        html! { @for (at, (id, name)) in groups.enumerate() { @if at > 0 { ", " } a href=(format!("/groups/{id}")) { (reveal(name)) } } },
+        html! { @for (at, (id, name)) in groups.enumerate() { @if at > 0 { ", " } (group(*id, name)) } },
         time(person.object.created_at),
     ])
 }

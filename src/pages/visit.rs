@@ -18,7 +18,7 @@ use super::{Context, Problem};
 use crate::acts::notices::inbox;
 use crate::acts::{Refusal, accounts, settings};
 use crate::api::cookies::{Cookie, Jar};
-use crate::api::permissions::{self, Needs};
+use crate::api::permissions;
 use crate::api::sessions::agent;
 use crate::clock;
 use crate::domain::access::{Actor, Permission, Viewer};
@@ -35,6 +35,10 @@ pub struct Shell {
     pub actor: Option<Actor>,
     /// How the node is called.
     pub node_name: String,
+    /// Who runs it; may be empty.
+    pub organization: String,
+    /// What it is for, as its owner tells everybody; may be empty.
+    pub description: String,
     /// Its side.
     pub side: Side,
     /// How many of their notifications whoever looks has not read.
@@ -122,6 +126,8 @@ impl Shell {
             guests: settings.allow_guests,
             registration: settings.allow_registration,
             node_name: settings.name,
+            organization: settings.organization,
+            description: settings.description,
             address: request
                 .uri()
                 .path_and_query()
@@ -284,8 +290,7 @@ impl Visit {
     /// The person may not call the route, or there is none of that name.
     pub fn demand(&self, method: &str, path: &str) -> Result<(), Problem> {
         match permissions::needs(method, path) {
-            Some(Needs::May(permission)) => Ok(self.actor.require(permission).map_err(Refusal::from)?),
-            Some(Needs::Nothing | Needs::Catalogue | Needs::Account | Needs::SignedIn) => Ok(()),
+            Some(needs) => Ok(needs.check(&self.actor).map_err(Refusal::from)?),
             None => Err(Problem::not_found("there is no page at this address")),
         }
     }

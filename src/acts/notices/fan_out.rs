@@ -1,6 +1,8 @@
 //! From the outbox to people: each of an entry's audience gets a notice in their inbox, and a message over every channel
 //! that they and the node have on.
 
+use std::collections::BTreeSet;
+
 use crate::acts::{Refusal, roles};
 use crate::domain::id::UserId;
 use crate::domain::notification::delivery::{Content, Delivery, Gathered, Item, Origin, Used, message_id};
@@ -42,7 +44,7 @@ pub fn fan_out(
     let effective = effective(tx, configured)?;
     let (mut people, mut more) = (0, false);
     'entries: while let Some((number, entry)) = tx.range_from(&OUTBOX, Some(&progress.fanned_out), 1)?.pop() {
-        for user in audience(tx, entry.audience)? {
+        for user in audience(tx, &entry)? {
             if progress.after.is_some_and(|after| user <= after) {
                 continue;
             }
@@ -66,11 +68,18 @@ pub fn fan_out(
     Ok(Fanned { people, more })
 }
 
-/// Everybody of an audience, in the order of their ids.
-fn audience(read: &impl Read, audience: Audience) -> Result<Vec<UserId>, Refusal> {
-    let mut people = match audience {
+/// Everybody of an entry's audience, in the order of their ids.
+fn audience(read: &impl Read, entry: &Notification) -> Result<Vec<UserId>, Refusal> {
+    let mut people = match entry.audience {
         Audience::Person(user) => vec![user],
-        Audience::Holders(permission) => roles::holders(read, permission)?,
+        Audience::Holders(permission) => {
+            let mut holders = roles::holders(read, permission)?;
+            if let Some(besides) = entry.event.needs_besides() {
+                let able: BTreeSet<_> = roles::holders(read, besides)?.into_iter().collect();
+                holders.retain(|user| able.contains(user));
+            }
+            holders
+        }
     };
     people.sort_unstable();
     people.dedup();

@@ -134,10 +134,7 @@ async fn every_route_admits_whom_the_table_names_and_nobody_else() {
         for (preset, user) in &people {
             let token = session(&lab, *user, SignedDuration::ZERO).await;
             let answer = send!(app, by(request(row.method, row.path), &token));
-            let may = match row.needs {
-                Needs::May(permission) => preset.role().permissions.contains(&permission),
-                _ => true,
-            };
+            let may = row.needs.admits(&preset.role().permissions);
             let refused = matches!(word(&answer), (403, "forbidden") | (401, "not_signed_in"));
             if may == refused || answer.0 >= 500 {
                 wrong.push(format!("{row:?} by {preset:?}: {} {}", answer.0, answer.1));

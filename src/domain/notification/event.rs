@@ -95,6 +95,12 @@ impl Event {
         }
     }
 
+    /// What of an audience by permission must be able to do besides, to open what the event leads to: whoever releases looks at
+    /// the run first, which those alone see who triage.
+    pub fn needs_besides(self) -> Option<Permission> {
+        (self == Self::ResultAwaitsRelease).then_some(Permission::TriageRequests)
+    }
+
     /// The event that a word names.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|event| event.word() == word)

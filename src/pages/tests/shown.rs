@@ -171,6 +171,73 @@ async fn an_officer_takes_their_own_request_back() {
 }
 
 #[actix_web::test]
+async fn a_role_of_ones_own_is_led_to_no_page_that_is_closed_to_it() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let mut owner = Cookies::default();
+    owner!(app, lab, owner);
+    let group = id(&done!(
+        app,
+        owner,
+        call("POST", "/groups", &json!({"name": "Oncology"}))
+    ));
+    let (mut sam, sams) = person!(app, owner, "sam", "user");
+    let member = format!("/groups/{group}/members/{sams}");
+    done!(app, owner, call("PUT", &member, &Value::Null));
+    let mut people = Vec::new();
+    for permission in [
+        "can_manage_infrastructure",
+        "can_create_users",
+        "can_create_groups",
+    ] {
+        let role = json!({"name": permission, "permissions": [permission]});
+        done!(app, owner, call("POST", "/roles", &role));
+        people.push(person!(app, owner, permission.replace('_', "-"), permission).0);
+    }
+    let [pairs, counts, groups] = &mut people[..] else {
+        panic!("three people")
+    };
+    assert_eq!(send!(app, *pairs, get("/peers")).0, 200);
+    assert_eq!(rest!(app, *pairs, call("GET", "/peers", &Value::Null)).0, 200);
+    assert_eq!(send!(app, sam, get("/peers")).0, 403);
+
+    let listed = send!(app, *counts, get("/users")).2;
+    assert!(
+        listed.contains("Oncology") && !listed.contains("href=\"/groups/"),
+        "{listed}"
+    );
+    let members = send!(app, *groups, get(&format!("/groups/{group}"))).2;
+    assert!(
+        members.contains("sam@example.org") && !members.contains("href=\"/users/"),
+        "{members}"
+    );
+    // How many people have a role is for those who give roles, or change them.
+    let people = |html: &str| html.contains("<th scope=\"col\">People</th>");
+    assert!(people(&send!(app, *counts, get("/roles")).2));
+    assert!(!people(&send!(app, sam, get("/roles")).2));
+    let roles = done!(app, owner, call("GET", "/roles", &Value::Null));
+    let role = format!("/roles/{}", id(&roles["items"][0]));
+    assert!(!send!(app, sam, get(&role)).2.contains("it.</p>"));
+    assert!(send!(app, owner, get(&role)).2.contains("1 person has it."));
+}
+
+#[actix_web::test]
+async fn the_page_for_signing_in_says_what_the_node_is_for() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let mut owner = Cookies::default();
+    owner!(app, lab, owner);
+    let about = json!({"organization": "Institute <b>", "description": "For studies of glucose."});
+    done!(app, owner, call("PATCH", "/settings", &about));
+    let mut stranger = Cookies::default();
+    let html = send!(app, stranger, get("/sign-in")).2;
+    assert!(
+        html.contains("Institute &lt;b&gt;") && html.contains("For studies of glucose."),
+        "{html}"
+    );
+}
+
+#[actix_web::test]
 async fn a_reason_outlives_that_the_request_has_changed_meanwhile() {
     let lab = lab(Side::Solo);
     let app = served!(lab);

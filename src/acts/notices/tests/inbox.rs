@@ -3,7 +3,9 @@ use crate::acts::access_rules::create;
 use crate::acts::notices::inbox::{
     AT_ONCE, clear, clear_all, get, list, mark, mark_all, newest, news, note_shown, unread,
 };
+use crate::acts::roles;
 use crate::acts::scene::ASSET;
+use crate::domain::access::Permission;
 use crate::domain::access_rule::{Effect, RuleDraft};
 use crate::domain::id::{CodeId, RuleId};
 use crate::domain::notification::Mailbox;
@@ -173,4 +175,26 @@ fn an_inbox_that_did_not_count_yet_goes_on_after_what_it_held_and_what_was_shown
     older(9);
     assert_eq!(next(54), 10, "up to 9 it would not be shown as new");
     assert!(check(&scene.view(), None).is_sound());
+}
+
+#[test]
+fn a_result_that_waits_is_told_to_those_alone_who_can_open_it() {
+    let scene = staffed(Side::High);
+    scene
+        .act(|tx, here| {
+            let (id, alone) = (Preset::ComplianceOfficer.id(), [Permission::Release].into());
+            roles::change(tx, &owner(), here, id, None, Some(alone))
+        })
+        .unwrap();
+    let request = scene.request(50, scene.code(40, OutputPolicy::SingleExecution));
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    scene.run(80, request, succeeded(b"1"));
+    tell(&scene, &configured());
+    let told = told_to(&scene);
+    let told: Vec<_> = told
+        .iter()
+        .filter(|(_, word)| *word == "result_awaits_release")
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(told, ["Olga"]);
 }
