@@ -68,6 +68,29 @@ fn members_are_named_by_id_or_address_and_see_the_project() {
 }
 
 #[test]
+fn a_member_whose_account_is_gone_is_in_nobodys_way() {
+    let scene = with_people();
+    make(&scene, 300, &["eve@example.org"]).unwrap();
+    let id = ProjectId(Uuid::from_u128(300));
+    scene
+        .act(|tx, here| {
+            let body = records::object(tx, eve().user.0)?.unwrap().body;
+            Ok(records::write(tx, here, eve().user.0, body, true)?)
+        })
+        .unwrap();
+    let with = |listed: &[UserId]| {
+        let listed: Vec<_> = listed.iter().map(UserId::to_string).collect();
+        let changed = scene.act(move |tx, here| change(tx, &ada(), here, id, None, Some(&listed)));
+        match changed.unwrap().body {
+            Body::Project(project) => project.members,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(with(&[ada().user, eve().user]), [ada().user, eve().user]);
+    assert_eq!(with(&[ada().user]), [ada().user]);
+}
+
+#[test]
 fn its_creator_and_whoever_triages_may_change_it() {
     let scene = with_people();
     make(&scene, 300, &["eve@example.org"]).unwrap();

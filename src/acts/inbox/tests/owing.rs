@@ -43,6 +43,24 @@ fn only_what_is_owed_goes() {
 }
 
 #[test]
+fn only_what_travels_by_itself_is_held_back() {
+    let (low, high) = two();
+    let [ada, project, code, request] = low.collaboration("ada", &[]);
+    let hold = |id: Uuid| {
+        let (owner, peer) = (low.owner(), high.id.0);
+        low.act(move |tx, _| crate::acts::peers::hold(tx, &owner, peer, id, true))
+    };
+    // Somebody who mistypes an id must not believe that it stays.
+    let nowhere = hold(Uuid::from_u128(0xdead));
+    assert!(matches!(nowhere, Err(Refusal::NotFound { .. })), "{nowhere:?}");
+    assert_eq!(word(hold(ada)), "not_a_root");
+    assert_eq!(word(hold(code)), "not_a_root");
+    hold(project).unwrap();
+    hold(request).unwrap();
+    assert!(export(&low, &high).records.is_empty());
+}
+
+#[test]
 fn what_is_acknowledged_is_owed_no_more_reviewed_or_not() {
     let (low, high) = two();
     low.collaboration("ada", &[]);

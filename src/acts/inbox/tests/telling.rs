@@ -108,6 +108,19 @@ fn what_the_other_side_decided_is_told_to_the_requester() {
 }
 
 #[test]
+fn decisions_that_come_at_once_are_told_as_they_were_made() {
+    let (low, high, _, request) = asked();
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        high.decide(request, Verdict::deny("not like this").unwrap());
+        high.approve(request);
+        made.extend([Event::RequestDenied, Event::RequestApproved]);
+    }
+    bring_twice(&high, &low);
+    assert_eq!(events(&low), made, "the last that is told is the one that stands");
+}
+
+#[test]
 fn a_result_and_a_failure_are_told_to_the_requester() {
     let (low, high, ada, request) = asked();
     high.approve(request);
