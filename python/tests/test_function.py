@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import functools
 import math
 import os.path
@@ -98,18 +99,21 @@ def counted(values):
         self.assertEqual(poundlock.function(number=7)(is_even).try_on_mocks(), False)
 
     def test_a_class_of_a_notebook_is_found_in_its_cell(self):
-        cells = ["", "class Pair:\n    first = 0\n", "x = 1\n@functools.total_ordering\nclass Pair:\n    first = 1\n", "!"]
+        newest = "x = 1\n@dataclasses.dataclass\nclass Pair:\n    first: int = 1\n"
+        cells = ["", newest.replace("= 1", "= 0"), newest, "!"]
         main = sys.modules["__main__"]
-        Pair = type("Pair", (), {"__module__": "__main__"})
+        main.In, main.dataclasses = cells, dataclasses
+        exec(compile(newest, "<cell>", "exec", dont_inherit=True), main.__dict__)
+        Pair = main.Pair
+        for name in ("In", "dataclasses", "Pair", "x"):
+            self.addCleanup(delattr, main, name)
 
         def paired(number):
             return Pair.first + number
 
-        main.In, main.functools = cells, functools
-        self.addCleanup(delattr, main, "In")
-        self.addCleanup(delattr, main, "functools")
         bound = poundlock.function(number=1)(paired)
-        self.assertIn("import functools\n\n\n@functools.total_ordering\nclass Pair:\n    first = 1\n\n\ndef paired", bound.source)
+        written = "import dataclasses\n\n\n@dataclasses.dataclass\nclass Pair:\n    first: int = 1\n\n\ndef paired"
+        self.assertIn(written, bound.source)
 
     def test_what_a_function_inside_another_captures_goes_along(self):
         offset = 40
