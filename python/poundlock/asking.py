@@ -154,9 +154,8 @@ class Request(Shown):
 
     @property
     def releases(self):
-        """What has been released of its runs, as it came, the newest last."""
-        # Times end in Z, which would sort behind a fraction of the same second.
-        released = sorted(self.refresh().document["releases"], key=lambda release: release["created_at"].rstrip("Z"))
+        """What has been released of its runs, the newest last."""
+        released = sorted(self.refresh().document["releases"], key=_when)
         return Listing(Release(self._desk, release) for release in released)
 
     def result(self):
@@ -164,11 +163,16 @@ class Request(Shown):
         return self.code.call()
 
     def log(self):
-        """What its newest run printed, where that was released. Raises `NotYet` otherwise."""
-        released = [release for release in self.releases if release.part == "log"]
-        if not released:
+        """What its newest run printed, where that was released. Raises `NotYet` otherwise: an earlier run's is in `releases`."""
+        released = self.releases
+        jobs = self.document["jobs"]
+        newest = max(map(_when, jobs), default=None)
+        # Of runs of one day that came in one bundle, nobody here can tell which was the last.
+        last = {job["id"] for job in jobs if _when(job) == newest}
+        logs = [release for release in released if release.part == "log" and release.document["job"] in last]
+        if not logs:
             raise NotYet(self.document["status"]["state"])
-        return released[-1].content()
+        return logs[-1].content()
 
     def withdraw(self):
         """Takes it back."""
@@ -215,6 +219,12 @@ class Release(Shown):
     def content(self):
         """What was released: a DataFrame, an array, a picture, text, what JSON says, or bytes."""
         return self._desk.content(f"/releases/{self.id}/content")[0]
+
+
+def _when(document):
+    """When something happened where the data is, by its date, and when it came here: a bundle brings all at one moment."""
+    # Times end in Z, which would sort behind a fraction of the same second.
+    return document["on"], document["created_at"].rstrip("Z")
 
 
 def listed(desk, **which):

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import shutil
 import ssl
 import tempfile
 import time
@@ -16,6 +15,8 @@ from .problem import Unreachable, problem
 _PATIENCE = 60
 # Seconds that are waited, at most, when the node says that it has had too many requests of this person.
 _PAUSE_MAX = 60
+# Bytes of an answer that are read at a time.
+_PIECE = 1024 * 1024
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -76,9 +77,10 @@ class Connection:
         with self._exchange("GET" if body is None else "POST", path, body) as answer:
             file = tempfile.TemporaryFile()
             try:
-                shutil.copyfileobj(answer, file)
+                while piece := self._read(answer, _PIECE):
+                    file.write(piece)
                 if answer.headers.get("Content-Length", str(file.tell())) != str(file.tell()):
-                    raise Unreachable(f"{self.address} broke off an answer; ask again")
+                    raise Unreachable(self._broken_off())
             except BaseException:
                 file.close()
                 raise
@@ -87,8 +89,21 @@ class Connection:
 
     def _json(self, method, path, body=None, query=None):
         with self._exchange(method, path, body, query) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+            text = self._read(answer)
+        try:
+            return json.loads(text) if text else None
+        except ValueError as error:
+            raise Unreachable(f"{self.address} answered something that is no JSON; is it a Poundlock node?") from error
+
+    def _read(self, answer, most=None):
+        """Bytes of an answer: so many at most, or all."""
+        try:
+            return answer.read(most)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unreachable(self._broken_off()) from error
+
+    def _broken_off(self):
+        return f"{self.address} broke off an answer; ask again"
 
     def _exchange(self, method, path, body=None, query=None):
         asked = {name: value for name, value in (query or {}).items() if value is not None}
@@ -112,16 +127,21 @@ class Connection:
             # Nothing of a request that is turned away for that has been done, so it can be sent again.
             if refused.word != "too_many_requests" or self._token is None:
                 raise refused
-            time.sleep(min(float(refused.document.get("retry_after", 1)), _PAUSE_MAX))
+            time.sleep(_pause(refused.document.get("retry_after")))
 
     def _refused(self, refusal):
         try:
             document = json.loads(refusal.read())
-        except (ValueError, OSError):
+        except (OSError, http.client.HTTPException, ValueError):
             document = None
         if not isinstance(document, dict):
             raise Unreachable(f"{self.address} answered {refusal.code}; is it a Poundlock node?")
         return problem(refusal.code, document)
+
+
+def _pause(asked):
+    """The seconds to wait, where a node asks for so many."""
+    return min(max(asked, 0), _PAUSE_MAX) if isinstance(asked, (int, float)) else 1
 
 
 def part(text):

@@ -72,8 +72,8 @@ class Gathering:
         known, first = self.meanings.setdefault(name, (value, where))
         if not unchanged.same(known, value):
             raise NotSelfContained(
-                f"{name} is one thing in {_place(first)} and another in {_place(where)}, and both would be submitted: give one of "
-                f"them another name"
+                f"{name} is one thing in {_place(first)} and another in {_place(where)}, and both would be submitted: give "
+                f"one of them another name"
             )
 
     def define(self, name, value):
@@ -231,8 +231,8 @@ def _check_rule(name, node, own):
             _check_rule(f"{name}.{inner.name}", inner, own)
         elif not _computes_nothing(inner):
             raise NotSelfContained(
-                f"a node refuses {ast.unparse(inner)!r} in the class {name}, which would run as the source is read: write a literal, "
-                f"or move it into a method"
+                f"a node refuses {ast.unparse(inner)!r} in the class {name}, which would run as the source is read: write a "
+                f"literal, or move it into a method"
             )
 
 

@@ -7,7 +7,7 @@ from .asking import Code, Desk, Project, Request, listed
 from .catalogue import Asset, Dataset
 from .connection import Connection, part
 from .naming import is_id, one
-from .problem import NotSignedIn
+from .problem import NotSignedIn, PoundlockError
 from .shown import Listing
 
 
@@ -19,13 +19,18 @@ def sign_in(address, email, password=None, code=None, ca_file=None):
     """
     connection = Connection(address, ca_file=ca_file)
     body = {"email": email, "password": getpass.getpass("Password: ") if password is None else password}
+    session = _with_code(code, lambda code: connection.post("/sessions", {**body, "code": code}))
+    return Node(address, session["token"], ca_file)
+
+
+def _with_code(code, send):
+    """Sends something; asks for a code of the second factor, where one is needed and none was given."""
     try:
-        session = connection.post("/sessions", {**body, "code": code})
+        return send(code)
     except NotSignedIn as refused:
         if refused.word != "second_factor_needed" or code is not None:
             raise
-        session = connection.post("/sessions", {**body, "code": getpass.getpass("Code of your second factor: ")})
-    return Node(address, session["token"], ca_file)
+    return send(getpass.getpass("Code of your second factor: "))
 
 
 class Node:
@@ -66,7 +71,9 @@ class Node:
         """The asset of this id, or of a name like `Pima women/women`."""
         if is_id(named):
             return Asset(self._connection, self._connection.get(f"/assets/{part(named)}"))
-        dataset, _slash, asset = named.rpartition("/")
+        dataset, slash, asset = named.rpartition("/")
+        if not slash:
+            raise PoundlockError(f"give the asset {named!r} with its dataset, like 'Pima women/women', or by its id")
         return self.dataset(dataset).asset(asset)
 
     def projects(self):
@@ -110,12 +117,14 @@ class Node:
         self._desk.key = key
 
     def register_key(self, key, password=None, code=None):
-        """Tells the node the public half of a key, and signs with it from now on. The secret half stays in its file."""
+        """Tells the node the public half of a key, and signs with it from now on. The secret half stays in its file.
+
+        Asks for the password, and for a code of the second factor, where they are not given.
+        """
         body = {
             "key": key.public.hex(),
             "signature": key.sign(signing.key_claim(self.me["id"], key.public)),
             "password": getpass.getpass("Password: ") if password is None else password,
-            "code": code,
         }
-        self._connection.put("/users/me/verify-key", body)
+        _with_code(code, lambda code: self._connection.put("/users/me/verify-key", {**body, "code": code}))
         self.sign_with(key)

@@ -2,7 +2,7 @@
 
 
 class PoundlockError(Exception):
-    """Everything that this package raises on purpose."""
+    """What goes wrong between you, a node and your code. Wrong arguments raise Python's own TypeError or ValueError."""
 
 
 class Unreachable(PoundlockError):

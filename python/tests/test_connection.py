@@ -1,7 +1,9 @@
 import http.server
 import json
+import socket
 import threading
 import unittest
+import unittest.mock
 
 import poundlock
 from poundlock.connection import Connection
@@ -89,6 +91,46 @@ class Calls(unittest.TestCase):
         self.lay_out((200, {"Content-Length": "10"}, b"half"))
         with self.assertRaises(poundlock.Unreachable):
             self.connection.content("/assets/1/mock")
+
+        for headers, body in (
+            ({"Content-Length": "10"}, b'{"a": 1'),
+            ({"Transfer-Encoding": "chunked"}, b"7\r\n{"),
+            ({}, b"<html>"),
+            ({}, b"\xff"),
+        ):
+            self.lay_out((200, headers, body))
+            with self.subTest(body), self.assertRaises(poundlock.Unreachable):
+                self.connection.get("/node")
+        self.lay_out((200, {"Transfer-Encoding": "chunked"}, b"7\r\n{"))
+        with self.assertRaises(poundlock.Unreachable):
+            self.connection.content("/assets/1/mock")
+        self.lay_out((409, {"Content-Length": "10"}, b"{"))
+        with self.assertRaises(poundlock.Unreachable):
+            self.connection.get("/node")
+
+    def test_an_answer_that_stalls_is_no_answer(self):
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+
+        def stall():
+            caller, _address = server.accept()
+            with caller:
+                caller.recv(65536)
+                caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{")
+                caller.recv(1)
+
+        threading.Thread(target=stall, daemon=True).start()
+        with unittest.mock.patch("poundlock.connection._PATIENCE", 0.2):
+            with self.assertRaisesRegex(poundlock.Unreachable, "broke off"):
+                Connection(f"http://127.0.0.1:{server.getsockname()[1]}").get("/node")
+
+    def test_a_pause_that_is_none_does_not_stop_the_next_try(self):
+        for odd in (None, "soon", -1):
+            busy = {"type": "urn:poundlock:problem:too_many_requests", "retry_after": odd}
+            self.lay_out((429, {}, document(busy)), (200, {}, document({"id": 1})))
+            with unittest.mock.patch("time.sleep") as slept:
+                self.assertEqual(self.connection.get("/node"), {"id": 1})
+            self.assertIn(slept.call_args[0][0], (0, 1))
 
     def test_what_a_node_says_is_no_markup(self):
         from poundlock.catalogue import Dataset
