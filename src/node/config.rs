@@ -451,4 +451,33 @@ mod tests {
         let wrong = parse(text, &[("SMTP_SECURITY", "some")]).unwrap_err();
         assert!(wrong.to_string().contains("SMTP_SECURITY"), "{wrong}");
     }
+
+    /// The dotted names of a table's keys and of the tables in it.
+    fn names(table: &toml::Table, before: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for (key, value) in table {
+            let name = format!("{before}{key}");
+            if let Some(inner) = value.as_table() {
+                found.extend(names(inner, &format!("{name}.")));
+            }
+            found.push(name);
+        }
+        found
+    }
+
+    #[test]
+    fn the_page_has_every_key_and_every_variable() {
+        let page = include_str!("../../docs/CONFIGURATION.md");
+        for (variable, place) in VARIABLES {
+            let row = page.lines().find(|line| line.contains(&format!("`{variable}`")));
+            let key = format!("| `{}` |", place.last().unwrap());
+            assert!(row.is_some_and(|row| row.starts_with(&key)), "{variable}");
+        }
+        let table: toml::Table = toml::from_str(&Config::new(Side::Low).to_toml().unwrap()).unwrap();
+        for name in names(&table, "") {
+            let key = name.rsplit('.').next().unwrap();
+            let told = page.contains(&format!("| `{key}` |")) || page.contains(&format!("`[{name}]`"));
+            assert!(told, "{name}");
+        }
+    }
 }
