@@ -84,7 +84,11 @@ def _futures(defined):
 
 def _imported(whole):
     """The names that a cell or file imports: from Python 3.12 on calls of their attributes are compiled in a way of their own."""
-    symbols = symtable.symtable(whole, "<whole>", "exec").get_symbols()
+    try:
+        symbols = symtable.symtable(whole, "<whole>", "exec").get_symbols()
+    except SyntaxError:
+        # A file that is being edited.
+        return []
     return sorted(symbol.get_name() for symbol in symbols if symbol.is_imported())
 
 

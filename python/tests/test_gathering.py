@@ -1,5 +1,6 @@
 """That what is submitted computes what the scientist has tried, or is refused."""
 
+import ast
 import builtins
 import importlib
 import linecache
@@ -189,6 +190,19 @@ class Unchanged(Workshop):
             x=1,
         )
         self.assertEqual(asked.try_on_mocks(), [3.5, "cases", 1, 4, 7, -1, True])
+
+    def test_how_imports_stand_beside_a_definition_makes_no_difference(self):
+        text = "import math\n\ndef asked(x):\n    return math.floor(x)\n"
+        self.assertEqual(poundlock.function(x=1.5)(self.file("own_floor", text).asked).try_on_mocks(), 1)
+        self.assertEqual(self.bound(text, x=1.5).try_on_mocks(), 1)
+        # A notebook compiles each statement by itself, and lets `await` stand outside of functions.
+        for name, cell in (("<apart>", text), ("<awaiting>", text + "[await one for one in ()]\n")):
+            self.main.pop("math")
+            linecache.cache[name] = (len(cell), None, cell.splitlines(True), name)
+            self.addCleanup(linecache.cache.pop, name)
+            for node in ast.parse(text).body:
+                exec(compile(ast.Module([node], []), name, "exec", dont_inherit=True), self.main)
+            self.assertEqual(poundlock.function(x=1.5)(self.main["asked"]).try_on_mocks(), 1)
 
     def test_a_wrapper_that_the_source_does_not_show_is_refused(self):
         self.cell("import functools\ndef twice(f):\n    @functools.wraps(f)\n    def inner(x): return 2 * f(x)\n    return inner")
