@@ -11,6 +11,7 @@ import types
 from . import unchanged
 from .problem import PoundlockError
 
+
 class NotSelfContained(PoundlockError):
     """A function uses something that cannot go along with it as source."""
 
