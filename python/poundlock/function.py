@@ -14,6 +14,7 @@ import types
 from .catalogue import Asset
 from .definition import NotSelfContained
 from .gathering import Gathering
+from .problem import PoundlockError
 
 
 def function(**inputs):
@@ -72,12 +73,23 @@ class Function:
         sys.modules["submission"] = module
         try:
             exec(compiled, module.__dict__)
-            return module.__dict__[self.name](**arguments)
+            return _without_mask(module.__dict__[self.name](**arguments))
         finally:
             if before is None:
                 sys.modules.pop("submission", None)
             else:
                 sys.modules["submission"] = before
+
+
+def _without_mask(returned):
+    """What a function returned, unless a node would refuse it because there are values under its mask."""
+    masked = sys.modules.get("numpy.ma")
+    if masked and isinstance(returned, masked.MaskedArray) and returned is not masked.masked:
+        raise PoundlockError(
+            "a node takes no masked array as a result: its file would hold what is masked too; return what its method "
+            ".filled(...) or .tolist() gives"
+        )
+    return returned
 
 
 def _copied(constant):

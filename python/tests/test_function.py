@@ -171,16 +171,6 @@ def counted(values):
         with self.assertRaises(TypeError):
             poundlock.function(values=1)(taking_all)
 
-    def test_whole_numbers_that_a_node_would_not_keep_are_refused(self):
-        def plain(first):
-            return first
-
-        for fits in (2**64 - 1, -(2**63), True, [2**63], {"a": 0}):
-            poundlock.function(first=fits)(plain)
-        for odd in (2**64, -(2**63) - 1, [2**64], {"a": [1, {"b": 10**30}]}):
-            with self.assertRaisesRegex(ValueError, "beyond 64 bits"):
-                poundlock.function(first=odd)(plain)
-
     def test_a_masked_array_is_refused_here_as_on_a_node(self):
         @poundlock.function(least=5)
         def without_small_cells(least):
