@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
+use arrow::array::timezone::Tz;
 use arrow::array::{
     Array, ArrayRef, Float16Array, Float32Array, Float64Array, RecordBatch, RecordBatchReader, StringArray,
 };
@@ -214,6 +215,18 @@ fn settle_nan(column: ArrayRef) -> ArrayRef {
     column
 }
 
+/// A batch whose cells can be written as text. That needs the time zones' offsets from UTC, and no table of zones is at hand: times in
+/// a zone that is a name, even UTC's, are told in UTC.
+pub(super) fn legible(batch: &RecordBatch) -> Result<Vec<ArrayRef>, ArrowError> {
+    let column = |column: &ArrayRef| match column.data_type() {
+        DataType::Timestamp(unit, Some(zone)) if zone.parse::<Tz>().is_err() => {
+            cast(column, &DataType::Timestamp(*unit, Some("+00:00".into())))
+        }
+        _ => Ok(ArrayRef::clone(column)),
+    };
+    batch.columns().iter().map(column).collect()
+}
+
 fn column_type(dtype: &DataType) -> ColumnType {
     if dtype.is_integer() {
         return ColumnType::Integer;
@@ -307,8 +320,8 @@ fn write_rows_as_csv(source: File, out: &mut (dyn Write + Send)) -> Result<(), F
     writer.write_record(names).map_err(failed)?;
     for batch in reader {
         let batch = plain(&batch.map_err(at)?, &schema, PARQUET)?;
-        let columns = batch
-            .columns()
+        let legible = legible(&batch).map_err(at)?;
+        let columns = legible
             .iter()
             .map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
         let columns = columns.collect::<Result<Vec<_>, _>>().map_err(at)?;

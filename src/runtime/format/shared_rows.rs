@@ -12,7 +12,7 @@ use std::path::Path;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::FormatError;
-use super::columnar::open_parquet;
+use super::columnar::{legible, open_parquet};
 use super::csv::Records;
 use super::foreign::reading;
 use super::npy;
@@ -156,8 +156,8 @@ fn parquet_rows(
     let options = FormatOptions::default();
     for batch in reader {
         let batch = batch.map_err(|error| wrong(&error))?;
-        let columns: Vec<_> = batch
-            .columns()
+        let legible = legible(&batch).map_err(|error| wrong(&error))?;
+        let columns: Vec<_> = legible
             .iter()
             .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
             .collect::<Result<_, _>>()

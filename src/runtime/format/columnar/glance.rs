@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::{ARROW, PARQUET, arrow_file, name_of, parquet_file};
+use super::{ARROW, PARQUET, arrow_file, legible, name_of, parquet_file};
 use crate::domain::release::OutputFormat;
 use crate::runtime::format::FormatError;
 use crate::runtime::format::foreign::reading;
@@ -64,11 +64,8 @@ fn window_of(
             skipped -= batch.num_rows();
             continue;
         }
-        let shown = batch
-            .columns()
-            .iter()
-            .skip(window.from_column)
-            .take(window.columns);
+        let legible = legible(&batch).map_err(at)?;
+        let shown = legible.iter().skip(window.from_column).take(window.columns);
         let columns = shown.map(|column| Ok((column, ArrayFormatter::try_new(column.as_ref(), &options)?)));
         let columns = columns.collect::<Result<Vec<_>, ArrowError>>().map_err(at)?;
         for row in std::mem::take(&mut skipped)..batch.num_rows() {

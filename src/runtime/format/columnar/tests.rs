@@ -3,13 +3,15 @@ use std::path::Path;
 
 use arrow::array::{
     DictionaryArray, DurationSecondArray, Int64Array, StringArray, TimestampMicrosecondArray,
+    TimestampSecondArray,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int32Type;
 use arrow::ipc::reader::FileReader;
 
-use super::super::{Reader, Window};
+use super::super::{DataFile, Glance, Reader, Window};
 use super::*;
+use crate::domain::asset::DataFormat;
 use crate::domain::mock::MockColumn;
 
 fn reader() -> Reader {
@@ -140,6 +142,43 @@ fn durations_and_time_zones_survive() {
         for zone in ["some words", &"a".repeat(100)] {
             assert!(written(zone, format).is_err(), "{zone}");
         }
+    }
+}
+
+#[test]
+fn times_in_a_zone_can_be_looked_at_compared_and_written() {
+    for (zone, told) in [
+        ("UTC", "2020-09-13T12:26:40Z"),
+        ("Europe/Berlin", "2020-09-13T12:26:40Z"),
+        ("+01:00", "2020-09-13T13:26:40+01:00"),
+    ] {
+        let at: ArrayRef = Arc::new(TimestampSecondArray::from(vec![1_600_000_000]).with_timezone(zone));
+        let batch = RecordBatch::try_from_iter([("at", at)]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (path, csv) = (folder.path().join("table"), folder.path().join("csv"));
+        for format in [OutputFormat::Arrow, OutputFormat::Parquet] {
+            write_batch(&path, format, &batch);
+            let window = Window {
+                from: 0,
+                rows: 9,
+                from_column: 0,
+                columns: 9,
+            };
+            let seen = reader()
+                .glance(File::open(&path).unwrap(), format, window)
+                .unwrap();
+            let Glance::Table { rows, .. } = seen else {
+                panic!("a table")
+            };
+            assert_eq!(rows[0][0].text.as_deref(), Some(told), "{zone} {format:?}");
+        }
+        reader().parquet_to_csv(&path, &csv).unwrap();
+        assert_eq!(std::fs::read_to_string(csv).unwrap(), format!("at\n{told}\n"));
+        let file = DataFile {
+            path: &path,
+            format: DataFormat::Parquet,
+        };
+        assert_eq!(reader().shared_rows(file, file, &[7; 32]).unwrap(), 1);
     }
 }
 
