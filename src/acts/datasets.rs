@@ -68,7 +68,7 @@ pub fn delete(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: DatasetId) -> Res
 }
 
 /// What a tombstone keeps of a dataset or an asset: its name, and where it belongs.
-fn bared(body: Body) -> Body {
+pub(super) fn bared(body: Body) -> Body {
     match body {
         Body::Dataset(dataset) => Body::Dataset(dataset.bared()),
         Body::Asset(asset) => Body::Asset(asset.bared()),

@@ -54,7 +54,8 @@ fn owe_all(tx: &mut Tx<'_>, here: &Here, dataset: &Object, peer: NodeId) -> Resu
     Ok(())
 }
 
-/// Publishes a dataset to a peer no more. What the peer has, it keeps; to hide it there, delete the dataset.
+/// Publishes a dataset to a peer no more. What the peer has, it keeps; to hide it there, delete the dataset. That it was deleted,
+/// the peer is still told, unless it bears another name by then, or is shown to other groups.
 ///
 /// # Errors
 /// A permission is missing, this is no high node, or the dataset is not published to the peer.
@@ -74,9 +75,12 @@ pub fn withdraw(
         });
     }
     tx.delete(&PUBLISHED, &(dataset.0, peer.0))?;
-    tx.delete(&OWED, &(peer.0, dataset.0))?;
-    for asset in records::children(tx, dataset.0, Kind::Asset)? {
-        tx.delete(&OWED, &(peer.0, asset.id))?;
+    let mut all = records::children(tx, dataset.0, Kind::Asset)?;
+    all.push(object.clone());
+    for object in all {
+        if !records::may_have(tx, here.node, here.side, peer.0, &object)? {
+            tx.delete(&OWED, &(peer.0, object.id))?;
+        }
     }
     note(tx, actor, here, Action::DATASET_UNPUBLISHED, &object, peer)
 }

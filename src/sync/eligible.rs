@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::domain::dataset::Dataset;
 use crate::domain::decision::About;
 use crate::domain::id::NodeId;
 use crate::domain::object::{Body, Kind, Object};
@@ -15,10 +16,14 @@ pub struct Facts {
     pub request_home: Option<NodeId>,
     /// Whether the dataset, or the asset's dataset, is published to the peer.
     pub published: bool,
+    /// Whether the peer was told of a deleted dataset or asset before, and the word that it is deleted says nothing else; see
+    /// [`says_nothing_new`].
+    pub told: bool,
 }
 
 /// Whether `peer` may receive the object from `this_node`, which stands on `level`. A sender sends only what it is the home of. A low node receives
-/// only answers to its own requests, and the datasets that were published to it.
+/// only answers to its own requests, and the datasets that were published to it. Of one that is published to it no more it
+/// is told only that it was deleted: else it would show there for ever.
 pub fn eligible(object: &Object, this_node: NodeId, level: Level, peer: NodeId, facts: Facts) -> bool {
     if object.home != this_node || stays(&object.body) {
         return false;
@@ -27,8 +32,24 @@ pub fn eligible(object: &Object, this_node: NodeId, level: Level, peer: NodeId, 
         (Level::Low, Kind::Job | Kind::Release) => false,
         (Level::Low, _) => true,
         (Level::High, Kind::Decision | Kind::Job | Kind::Release) => facts.request_home == Some(peer),
-        (Level::High, Kind::Dataset | Kind::Asset) => facts.published,
+        (Level::High, Kind::Dataset | Kind::Asset) => facts.published || object.deleted && facts.told,
         (Level::High, Kind::User | Kind::Project | Kind::Code | Kind::Request) => false,
+    }
+}
+
+/// Whether the tombstone of a dataset or an asset says nothing that an earlier revision did not say. One that was renamed since,
+/// or shown to other groups, does. Who may have its mocks tells nothing of it.
+pub fn says_nothing_new(tombstone: &Body, earlier: &Body) -> bool {
+    match (tombstone, earlier) {
+        (Body::Dataset(tombstone), Body::Dataset(earlier)) => {
+            let left = Dataset {
+                mocks: tombstone.mocks,
+                ..earlier.clone().bared()
+            };
+            *tombstone == left
+        }
+        (Body::Asset(tombstone), Body::Asset(earlier)) => *tombstone == earlier.clone().bared(),
+        _ => false,
     }
 }
 

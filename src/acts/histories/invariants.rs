@@ -164,11 +164,17 @@ fn may_have(high: &Node, peer: Uuid, object: &Object) -> bool {
         Body::Decision(decision) => decision.request.0,
         Body::Job(job) => job.request.0,
         Body::Release(release) => release.request.0,
-        Body::Dataset(_) => return high.rows(&PUBLISHED).contains(&((object.id, peer), ())),
-        Body::Asset(asset) => return high.rows(&PUBLISHED).contains(&((asset.dataset.0, peer), ())),
+        Body::Dataset(_) => return may_have_data(high, peer, object, object.id),
+        Body::Asset(asset) => return may_have_data(high, peer, object, asset.dataset.0),
         _ => return false,
     };
     high.object(request).is_some_and(|request| request.home.0 == peer)
+}
+
+/// What is published, and the word that something is gone which the peer was sent or had first.
+fn may_have_data(high: &Node, peer: Uuid, object: &Object, dataset: Uuid) -> bool {
+    high.rows(&PUBLISHED).contains(&((dataset, peer), ()))
+        || object.deleted && !never_known(high, peer, object.id)
 }
 
 /// In the end the receiver has all that the sender may send it, as the sender has it; and nothing is owed. What was lost when
@@ -188,7 +194,8 @@ pub fn check_level(from: &Node, to: &Node) {
             Level::High => may_have(from, to.id.0, &object),
         };
         // What was deleted before it was sent was never there for the other side.
-        if travels && !(object.deleted && from.level == Level::High && never_sent(from, to, object.id)) {
+        if travels && !(object.deleted && from.level == Level::High && never_known(from, to.id.0, object.id))
+        {
             due.insert(object.id);
             due.extend(eligible::companions(&object.body));
         }
@@ -219,13 +226,15 @@ pub fn check_level(from: &Node, to: &Node) {
     }
 }
 
-fn never_sent(from: &Node, to: &Node, id: Uuid) -> bool {
+/// Whether a peer was never sent an object, nor made it.
+fn never_known(from: &Node, peer: Uuid, id: Uuid) -> bool {
     let carried = from.rows(&CARRIED_IN).into_iter();
     let acknowledged = from.rows(&DELIVERED).into_iter();
     !carried
         .map(|((object, peer, ..), ())| (peer, object))
         .chain(acknowledged.map(|(key, _)| key))
-        .any(|known| known == (to.id.0, id))
+        .any(|known| known == (peer, id))
+        && !id.as_bytes().starts_with(&Node::mark_of(NodeId(peer)))
 }
 
 /// The batches that wait for what nobody has any more, and those that need one.

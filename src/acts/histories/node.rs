@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::acts::{Refusal, inbox, peers};
+use crate::acts::{Refusal, datasets, inbox, peers};
 use crate::domain::access::Actor;
 use crate::domain::hash::Hash;
 use crate::domain::id::{Epoch, NodeId, UserId};
@@ -75,7 +75,12 @@ impl Node {
 
     /// The eight bytes that every id made here begins with.
     pub fn mark(&self) -> [u8; 8] {
-        [0xF0 | self.id.0.as_bytes()[0]; 8]
+        Self::mark_of(self.id)
+    }
+
+    /// The same of a node that is known by its id.
+    pub fn mark_of(id: NodeId) -> [u8; 8] {
+        [0xF0 | id.0.as_bytes()[0]; 8]
     }
 
     pub fn fresh_id(&self) -> Uuid {
@@ -203,9 +208,9 @@ impl Node {
             .unwrap();
     }
 
-    /// Lays a tombstone.
+    /// Lays a tombstone, which says of data no more than what is gone.
     pub fn erase(&self, id: Uuid) {
-        let body = self.object(id).unwrap().body;
+        let body = datasets::bared(self.object(id).unwrap().body);
         self.act(move |tx, here| records::write(tx, here, id, body, true))
             .unwrap();
     }

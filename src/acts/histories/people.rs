@@ -4,13 +4,13 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::node::Node;
-use crate::acts::Refusal;
+use crate::acts::{Refusal, publications};
 use crate::domain::asset::{Asset, DataFormat, Mock};
 use crate::domain::code::Code;
 use crate::domain::dataset::{Dataset, DatasetDraft};
 use crate::domain::decision::{About, Decision, Maker, Verdict};
 use crate::domain::hash::Hash;
-use crate::domain::id::{AssetId, CodeId, DatasetId, JobId, ProjectId, RequestId, UserId};
+use crate::domain::id::{AssetId, CodeId, DatasetId, JobId, NodeId, ProjectId, RequestId, UserId};
 use crate::domain::job::{self, Job};
 use crate::domain::object::{Body, Kind};
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
@@ -118,6 +118,15 @@ impl Node {
             Ok(())
         });
         published.unwrap();
+    }
+
+    /// Publishes a dataset to a peer no more, if it was.
+    pub fn withdraw(&self, dataset: Uuid, peer: Uuid) {
+        let (owner, dataset, peer) = (self.owner(), DatasetId(dataset), NodeId(peer));
+        match self.act(move |tx, here| publications::withdraw(tx, &owner, here, dataset, peer)) {
+            Ok(()) | Err(Refusal::NotFound { .. }) => {}
+            Err(refusal) => panic!("{refusal}"),
+        }
     }
 
     /// Takes over a low-born dataset, with or without the assets that it has here, and publishes it to where it was born.

@@ -240,7 +240,7 @@ impl World {
             ids.filter(|id| high.object(*id).unwrap().home != high.id)
                 .collect()
         };
-        match what % 12 {
+        match what % 13 {
             0 => {
                 high.asset(high.dataset(&name), &name);
             }
@@ -284,6 +284,9 @@ impl World {
                     high.adopt(*dataset, !pick.is_multiple_of(3));
                 }
             }
+            11 => with(&own, Kind::Dataset, pick / 2, |dataset| {
+                high.withdraw(dataset.id, self.nodes[pick % 2].id.0);
+            }),
             _ if pick.is_multiple_of(2) => {
                 high.collaboration(&name, &[]);
             }

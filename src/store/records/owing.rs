@@ -4,12 +4,12 @@ use uuid::Uuid;
 
 use super::{Here, RecordError, peers};
 use crate::domain::id::NodeId;
-use crate::domain::object::{Body, Object};
+use crate::domain::object::{Body, Object, Revision};
 use crate::domain::peer::{Owed, Trust};
 use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::table::TableError;
-use crate::store::tables::{CARRIED_IN, DELIVERED, HISTORY, OWED, PUBLISHED};
+use crate::store::tables::{CARRIED, CARRIED_IN, DELIVERED, HISTORY, OWED, PUBLISHED};
 use crate::store::transaction::Tx;
 use crate::sync::eligible::{self, Facts};
 
@@ -158,8 +158,29 @@ fn facts(read: &impl Read, peer: Uuid, object: &Object) -> Result<Facts, TableEr
         Some(dataset) => read.contains(&PUBLISHED, &(dataset, peer))?,
         None => false,
     };
+    let told = dataset.is_some() && !published && object.deleted && was_told(read, peer, object)?;
     Ok(Facts {
         request_home,
         published,
+        told,
     })
+}
+
+/// Whether a peer was sent, or had first, a revision of which a tombstone says nothing new.
+fn was_told(read: &impl Read, peer: Uuid, tombstone: &Object) -> Result<bool, TableError> {
+    let id = tombstone.id;
+    let delivered = read.get(&DELIVERED, &(peer, id))?;
+    let mut sent: Vec<Revision> = delivered
+        .map(|delivered| delivered.revision)
+        .into_iter()
+        .collect();
+    for ((_, _, epoch, sequence), ()) in read.range_prefix(&CARRIED_IN, &(id, peer), None, usize::MAX)? {
+        let carried = read.get(&CARRIED, &(peer, epoch, sequence, id))?;
+        sent.extend(carried.map(|carried| carried.revision));
+    }
+    let history = read.range_prefix(&HISTORY, &id, None, usize::MAX)?;
+    Ok(history.iter().any(|(_, earlier)| {
+        (earlier.home.0 == peer || sent.contains(&earlier.revision))
+            && eligible::says_nothing_new(&tombstone.body, &earlier.body)
+    }))
 }

@@ -174,6 +174,43 @@ fn the_word_that_a_dataset_is_deleted_says_nothing_new_of_it() {
 }
 
 #[test]
+fn a_dataset_that_is_published_no_more_is_gone_there_too_when_it_is_deleted() {
+    let (low, other, high) = three();
+    let dataset = high.dataset("pima");
+    let asset = high.asset(dataset, "table");
+    high.publish(dataset, low.id.0);
+    carry(&high, &low);
+    acknowledge(&low, &high);
+    high.withdraw(dataset, low.id.0);
+    high.edit(asset, |body| rename(body, "what the low node is not told"));
+    assert!(owed(&high, &low).is_empty());
+    deleted(&high, dataset);
+    assert!(owed(&high, &other).is_empty());
+    assert_eq!(carry(&high, &low).records.len(), 2);
+    assert!(low.object(dataset).unwrap().deleted && low.object(asset).unwrap().deleted);
+    acknowledge(&low, &high);
+    assert!(owed(&high, &low).is_empty());
+}
+
+#[test]
+fn a_name_that_a_peer_was_never_told_does_not_go_with_the_word_that_it_is_deleted() {
+    let (low, high) = two();
+    let dataset = high.dataset("pima");
+    let asset = high.asset(dataset, "table");
+    high.publish(dataset, low.id.0);
+    carry(&high, &low);
+    high.withdraw(dataset, low.id.0);
+    high.edit(dataset, |body| {
+        let Body::Dataset(dataset) = body else {
+            panic!("no dataset")
+        };
+        dataset.name = "the patients of one ward".into();
+    });
+    deleted(&high, dataset);
+    assert_eq!(owed(&high, &low), [asset]);
+}
+
+#[test]
 fn a_hold_keeps_back_all_that_needs_the_batch_until_it_is_let_go() {
     let (low, high) = two();
     let [_, project, ..] = low.collaboration("ada", &[]);
