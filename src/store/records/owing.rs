@@ -118,7 +118,8 @@ fn owe_with(
 }
 
 /// Whether an object was deleted where private data is held before the peer was sent anything of it. Then the peer is not told
-/// that it was ever there. Where the store was set back since the object was made, it may have forgotten what was sent.
+/// that it was ever there. Where the store was set back since the object was made or adopted here, it may have forgotten what was
+/// sent. A peer that had an adopted object first knows of it.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -127,8 +128,16 @@ pub fn is_nobodys(read: &impl Read, side: Side, peer: Uuid, object: &Object) -> 
         return Ok(false);
     }
     let carried = read.range_prefix_back(&CARRIED_IN, &(object.id, peer), None, 1)?;
-    let first = read.range_prefix(&HISTORY, &object.id, None, 1)?.pop();
-    Ok(carried.is_empty() && first.is_some_and(|(_, first)| first.epoch == object.epoch))
+    if !carried.is_empty() {
+        return Ok(false);
+    }
+    let history = read.range_prefix(&HISTORY, &object.id, None, usize::MAX)?;
+    let mut revisions = history.iter().map(|(_, earlier)| earlier).chain([object]);
+    if revisions.clone().any(|revision| revision.home.0 == peer) {
+        return Ok(false);
+    }
+    let first = revisions.find(|revision| revision.home == object.home);
+    Ok(first.is_some_and(|first| first.epoch == object.epoch))
 }
 
 fn known_root(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Uuid>, TableError> {

@@ -211,6 +211,24 @@ fn a_name_that_a_peer_was_never_told_does_not_go_with_the_word_that_it_is_delete
 }
 
 #[test]
+fn of_an_adopted_dataset_that_is_deleted_only_those_hear_who_knew_of_it() {
+    let (low, other, high) = three();
+    let dataset = low.dataset("lungs");
+    let asset = low.asset(dataset, "scans");
+    carry(&low, &high);
+    high.adopt(dataset, true);
+    high.publish(dataset, other.id.0);
+    deleted(&high, dataset);
+    assert!(owed(&high, &other).is_empty());
+    let full = ByHand
+        .export(&high, other.id.0, &Filters::default(), true)
+        .unwrap();
+    assert!(full.records.is_empty(), "not even its name");
+    assert_eq!(carry(&high, &low).records.len(), 2);
+    assert!(low.object(dataset).unwrap().deleted && low.object(asset).unwrap().deleted);
+}
+
+#[test]
 fn a_hold_keeps_back_all_that_needs_the_batch_until_it_is_let_go() {
     let (low, high) = two();
     let [_, project, ..] = low.collaboration("ada", &[]);
