@@ -46,7 +46,7 @@ pub struct Parcel {
     pub received: Received,
     /// The head of this node's audit chain.
     pub audit_head: Hash,
-    /// The records, encoded.
+    /// The records, encoded, by kind and id.
     pub records: Vec<Vec<u8>>,
     /// The blobs that the peer does not have, with their lengths.
     pub blobs: BTreeMap<Hash, u64>,
@@ -88,7 +88,7 @@ pub fn pack(
     let mut load = Load {
         level: here.level()?,
         everything: full,
-        records: Vec::new(),
+        records: BTreeMap::new(),
         blobs: BTreeMap::new(),
         bytes: 0,
     };
@@ -107,11 +107,7 @@ pub fn pack(
             tx.put(&CARRIED_IN, &(member.id, peer, here.epoch.0, sequence), &())?;
         }
     }
-    let Load {
-        records: encoded,
-        blobs,
-        ..
-    } = load;
+    let (encoded, blobs) = load.unload();
     note_packed(tx, actor, here, &known, bundle, (&encoded, &blobs))?;
     Ok(Parcel {
         bundle,
@@ -211,7 +207,7 @@ fn is_under_way(read: &impl Read, here: &Here, peer: Uuid, member: &Member) -> R
 struct Load {
     level: Level,
     everything: bool,
-    records: Vec<Vec<u8>>,
+    records: BTreeMap<(u8, Uuid), Vec<u8>>,
     blobs: BTreeMap<Hash, u64>,
     bytes: usize,
 }
@@ -223,21 +219,28 @@ impl Load {
         for member in &batch.members {
             let object =
                 records::object(read, member.id)?.ok_or_else(|| Refusal::no(member.kind, member.id))?;
-            records.push(encode(self.level, &object, batch.root)?);
+            let key = (member.kind as u8, member.id);
+            records.push((key, encode(self.level, &object, batch.root)?));
             for (blob, length) in object.body.blobs() {
                 if self.everything || !read.contains(&HAS_BLOB, &(peer, blob.0))? {
                     blobs.push((blob, length));
                 }
             }
         }
-        let bytes: usize = records.iter().map(Vec::len).sum();
+        let bytes: usize = records.iter().map(|(_, record)| record.len()).sum();
         if !self.records.is_empty() && self.bytes + bytes > RECORD_BYTES_MAX {
             return Ok(false);
         }
         self.bytes += bytes;
-        self.records.append(&mut records);
+        self.records.extend(records);
         self.blobs.extend(blobs);
         Ok(true)
+    }
+
+    /// The records and blobs in an order that tells nothing: they were taken on as they came to be owed, and so as runs ended.
+    /// Ids that were made where private data is held are random.
+    fn unload(self) -> (Vec<Vec<u8>>, BTreeMap<Hash, u64>) {
+        (self.records.into_values().collect(), self.blobs)
     }
 }
 

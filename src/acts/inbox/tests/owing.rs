@@ -13,6 +13,7 @@ use crate::store::engine::{
     Batch, CommitError, Direction, Engine, EngineError, EngineView, Entry, KeyRange, Versioned,
 };
 use crate::store::memory_engine::MemoryEngine;
+use crate::store::records;
 use crate::sync::select::KeptBack;
 
 #[test]
@@ -313,6 +314,36 @@ fn answers_go_only_to_the_node_whose_request_it_is() {
             high.object(answer).unwrap().body
         );
     }
+}
+
+#[test]
+fn a_bundle_does_not_tell_in_which_order_runs_ended() {
+    let ids = |turned: bool| {
+        let (low, high) = two();
+        let [.., one] = low.collaboration("ada", &[]);
+        let [.., other] = low.collaboration("bob", &[]);
+        carry(&low, &high);
+        let mut jobs = [(one, 0x51), (other, 0x52), (one, 0x53)];
+        if turned {
+            jobs.reverse();
+        }
+        for (request, id) in jobs {
+            let job = crate::domain::job::Job {
+                request: crate::domain::id::RequestId(request),
+                code: None,
+                verdict: crate::domain::job::Verdict::Succeeded,
+                on: "2026-11-22".parse().unwrap(),
+            };
+            high.act(move |tx, here| {
+                records::write(tx, here, Uuid::from_u128(id), Body::Job(job.clone()), false)
+            })
+            .unwrap();
+        }
+        export(&high, &low).records
+    };
+    let (records, turned) = (ids(false), ids(true));
+    assert_eq!(records.len(), 3);
+    assert_eq!(records, turned);
 }
 
 #[test]
