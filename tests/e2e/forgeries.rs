@@ -288,6 +288,14 @@ fn refuses_false_blobs(stage: &Stage) {
         &stage.signed(&missing),
         "bundle_blob_missing",
     );
+    // Its epoch comes first: to export with --full would mend nothing.
+    let mut left_behind = missing.clone();
+    left_behind.header.outgoing.sender_epoch = Uuid::new_v4();
+    watch.refuses(
+        "a blob that is not there, in another epoch",
+        &stage.signed(&left_behind),
+        "bundle_epoch_unconfirmed",
+    );
     let short = parts.next(|next| {
         next.records[place] = with(
             &with(&asset, &["number"], 2),

@@ -1,5 +1,5 @@
 //! Takes one bundle from the quarantine into the inbox: signature, then everything inside, then its place among its sender's
-//! bundles, then every record; only then one commit.
+//! bundles, then every record, then the blobs that they name; only then one commit.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -113,7 +113,6 @@ impl Syncer {
         }
         let unpacked = unpacked.map_err(not_unpacked)?;
         failpoint!("import.unpacked");
-        self.check_blobs(&staging, sender)?;
         let size = std::fs::metadata(quarantined).map_err(ActError::internal)?.len();
         let file = (Hash(*unpacked.hash().as_bytes()), size);
         let delivery = delivery(sender, unpacked.header(), file, staging.records);
@@ -163,15 +162,13 @@ impl Syncer {
     ///
     /// On a high node, here already means that the same sender brought it: else a low node could learn from what is
     /// acknowledged which results another low node has been given.
-    fn check_blobs(&self, staging: &Staging<'_>, sender: uuid::Uuid) -> Result<(), ActError> {
-        let named: BTreeMap<Hash, u64> = staging
+    fn check_blobs(&self, delivery: &Delivery, blobs: &[StagedBlob]) -> Result<(), ActError> {
+        let named: BTreeMap<Hash, u64> = delivery
             .records
             .iter()
             .flat_map(|record| record.body.blobs())
             .collect();
-        let brought: BTreeMap<Hash, u64> = staging
-            .blobs
-            .complete
+        let brought: BTreeMap<Hash, u64> = blobs
             .iter()
             .map(|staged| (staged.blob().hash, staged.blob().len))
             .collect();
@@ -184,8 +181,8 @@ impl Syncer {
         }
         for (hash, length) in named.iter().filter(|(hash, _)| !brought.contains_key(hash)) {
             let here = self.blobs.find(hash).map_err(ActError::internal)?;
-            let blob = (sender, hash.0);
-            let known = staging.level == Level::Low
+            let blob = (delivery.sender, hash.0);
+            let known = self.level == Level::Low
                 || self
                     .store
                     .read_blocking(|view| Ok(view.contains(&HAS_BLOB, &blob)?))?;
@@ -200,7 +197,8 @@ impl Syncer {
     }
 
     /// Tries the whole receipt without keeping it, so that a bundle that is refused leaves no blob behind; then publishes
-    /// the blobs, and only then commits what names them.
+    /// the blobs, and only then commits what names them. Blobs are asked for only of a bundle that has a place: one that was
+    /// received before, or belongs to another epoch, may build on blobs that are no longer counted as here.
     fn commit(&self, delivery: Delivery, blobs: Vec<StagedBlob>) -> Result<Receipt, ActError> {
         let attempt = delivery.clone();
         let (sent, tried) = std::sync::mpsc::sync_channel(1);
@@ -219,6 +217,7 @@ impl Syncer {
         if receipt.place == Place::Repeated {
             return Ok(receipt);
         }
+        self.check_blobs(&delivery, &blobs)?;
         let (mut brought, level) = (Vec::with_capacity(blobs.len()), self.level);
         for blob in blobs {
             brought.push(self.blobs.publish(blob).map_err(ActError::internal)?.hash);
