@@ -1,6 +1,8 @@
 //! Calling code: the newest released result, or why there is none.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use uuid::Uuid;
 
 use crate::acts::Refusal;
 use crate::acts::requests::status_of;
@@ -60,10 +62,7 @@ pub fn call<'a>(
             continue;
         }
         for release in results(read, &object.id)? {
-            if newest
-                .as_ref()
-                .is_none_or(|newest| newest.object.created_at <= release.object.created_at)
-            {
+            if newest.as_ref().is_none_or(|newest| age(newest) < age(&release)) {
                 newest = Some(release);
             }
         }
@@ -81,8 +80,14 @@ pub fn call<'a>(
     Ok(Answer::State(Box::new(last), status))
 }
 
-/// The results that were released for a request, oldest first.
-fn results(read: &impl Read, request: &uuid::Uuid) -> Result<Vec<Found<Release>>, Refusal> {
+/// What tells which of two releases is newer. Across the gap only the date of a release is told, and what one bundle brings is
+/// seen here at one moment: among those the order is not known, and it is always the same one that counts as the newest.
+fn age(release: &Found<Release>) -> (Date, Timestamp, Uuid) {
+    (release.body.on, release.object.created_at, release.object.id)
+}
+
+/// The results that were released for a request.
+fn results(read: &impl Read, request: &Uuid) -> Result<Vec<Found<Release>>, Refusal> {
     let releases = records::children(read, *request, Kind::Release)?;
     Ok(releases
         .into_iter()

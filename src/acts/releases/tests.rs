@@ -248,3 +248,39 @@ fn a_call_answers_with_the_result_the_reason_or_the_state() {
     let foreign = call(&scene.view(), &eve(), scene.now(), code, []);
     assert!(matches!(foreign, Err(Refusal::NotFound { .. })));
 }
+
+#[test]
+fn of_results_that_came_down_together_the_one_that_was_released_last_is_the_newest() {
+    for turned in [false, true] {
+        let scene = Scene::new(Side::Low);
+        let code = scene.code(40, OutputPolicy::ExecuteCount(2));
+        let request = scene.request(50, code);
+        // One bundle brings both at one moment, in the order of ids that tell nothing.
+        let mut released = [("2026-11-22", b"first"), ("2026-11-23", b"again")];
+        if turned {
+            released.reverse();
+        }
+        scene
+            .act(move |tx, here| {
+                for (id, (on, bytes)) in (90..).zip(released) {
+                    let body = Release {
+                        job: JobId(Uuid::from_u128(80)),
+                        request,
+                        part: Part::Result,
+                        blob: Hash::of(bytes),
+                        length: 5,
+                        format: crate::domain::release::OutputFormat::Json,
+                        by_name: owner().name,
+                        on: on.parse().unwrap(),
+                    };
+                    records::write(tx, here, Uuid::from_u128(id), Body::Release(body), false)?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        match call(&scene.view(), &ada(), scene.now(), code, []).unwrap() {
+            Answer::Result(newest) => assert_eq!(newest.body.blob, Hash::of(b"again")),
+            other => panic!("{other:?}"),
+        }
+    }
+}
