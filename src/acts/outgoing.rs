@@ -58,11 +58,42 @@ pub struct Parcel {
 /// not fit stays owed, and goes with the next bundle.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The most bytes of blobs that one bundle carries, and so the most that one blob may have that is to travel. A receiver takes files
+/// of up to 64 GiB; what is written around the blobs, and the padding, take less than the rest.
+pub const BLOB_BYTES_MAX: u64 = 60 << 30;
+
+/// What a bundle is to carry.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// What of all that is owed.
+    pub filters: Filters,
+    /// Whether it builds on nothing, and all that the peer may have is owed again.
+    pub full: bool,
+    /// The most that it takes on.
+    pub most: Most,
+}
+
+/// The most that one bundle takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Most {
+    /// In bytes of records.
+    pub record_bytes: usize,
+    /// In bytes of blobs.
+    pub blob_bytes: u64,
+}
+
+impl Default for Most {
+    fn default() -> Self {
+        Self {
+            record_bytes: RECORD_BYTES_MAX,
+            blob_bytes: BLOB_BYTES_MAX,
+        }
+    }
+}
+
 /// Packs what the peer is owed, under the filters and holds: reserves the bundle's number, notes what it carries, and
 /// hands out the encoded records as they are at this moment. A crash before the file is written wastes the number, and
 /// nothing else: what was to go stays owed until a bundle that carried it is acknowledged.
-///
-/// `full` builds on nothing and carries all that the peer may have.
 ///
 /// # Errors
 /// The actor may not sync, the peer is not paired, or the store fails.
@@ -71,26 +102,27 @@ pub fn pack(
     actor: &Actor,
     here: &Here,
     peer: Uuid,
-    filters: &Filters,
-    full: bool,
+    wanted: &Wanted,
     bundle: BundleId,
 ) -> Result<Parcel, Refusal> {
-    if full {
+    if wanted.full {
         actor.require(Permission::Sync)?;
         paired(tx, peer)?;
         owe_everything(tx, here, peer)?;
     }
-    let preview = preview(tx, actor, peer, filters, false)?;
+    let preview = preview(tx, actor, peer, &wanted.filters, false)?;
     let mut known = paired(tx, peer)?;
     let here = &here.toward(&known);
     known.last_sequence += 1;
     let sequence = known.last_sequence;
     let mut load = Load {
         level: here.level()?,
-        everything: full,
+        everything: wanted.full,
+        most: wanted.most,
         records: BTreeMap::new(),
         blobs: BTreeMap::new(),
         bytes: 0,
+        blob_bytes: 0,
     };
     let mut left_over = 0;
     for batch in loading_order(tx, here, peer, &preview)? {
@@ -113,7 +145,7 @@ pub fn pack(
         bundle,
         epoch: here.epoch,
         sequence,
-        base: if full { 0 } else { known.acknowledged },
+        base: if wanted.full { 0 } else { known.acknowledged },
         received: known.received,
         audit_head: crate::store::audit::head(tx)?.hash,
         records: encoded,
@@ -192,6 +224,7 @@ fn loading_order<'a>(
     Ok(fresh)
 }
 
+/// Whether a bundle that was not acknowledged carries what is owed. Where it was, the peer has lost it since, and nothing brings it.
 fn is_under_way(read: &impl Read, here: &Here, peer: Uuid, member: &Member) -> Result<bool, Refusal> {
     let last = read
         .range_prefix_back(&CARRIED_IN, &(member.id, peer, here.epoch.0), None, 1)?
@@ -199,39 +232,52 @@ fn is_under_way(read: &impl Read, here: &Here, peer: Uuid, member: &Member) -> R
     let Some(((_, _, _, sequence), ())) = last else {
         return Ok(false);
     };
+    let sent = read.get(&SENT, &(peer, here.epoch.0, sequence))?;
+    if sent.is_none_or(|sent| sent.acknowledged) {
+        return Ok(false);
+    }
     let carried = read.get(&CARRIED, &(peer, here.epoch.0, sequence, member.id))?;
     Ok(carried.is_some_and(|carried| carried.revision == member.revision))
 }
 
-/// What a bundle takes on, up to [`RECORD_BYTES_MAX`].
+/// What a bundle takes on, up to the most that it may.
 struct Load {
     level: Level,
     everything: bool,
+    most: Most,
     records: BTreeMap<(u8, Uuid), Vec<u8>>,
     blobs: BTreeMap<Hash, u64>,
     bytes: usize,
+    blob_bytes: u64,
 }
 
 impl Load {
     /// Takes a batch on, if it fits; the first always does.
     fn take(&mut self, read: &impl Read, peer: Uuid, batch: &Batch) -> Result<bool, Refusal> {
-        let (mut records, mut blobs) = (Vec::new(), Vec::new());
+        let (mut records, mut blobs) = (Vec::new(), BTreeMap::new());
         for member in &batch.members {
             let object =
                 records::object(read, member.id)?.ok_or_else(|| Refusal::no(member.kind, member.id))?;
             let key = (member.kind as u8, member.id);
             records.push((key, encode(self.level, &object, batch.root)?));
             for (blob, length) in object.body.blobs() {
-                if self.everything || !read.contains(&HAS_BLOB, &(peer, blob.0))? {
-                    blobs.push((blob, length));
+                let there = self.blobs.contains_key(&blob)
+                    || !self.everything && read.contains(&HAS_BLOB, &(peer, blob.0))?;
+                if !there {
+                    blobs.insert(blob, length);
                 }
             }
         }
         let bytes: usize = records.iter().map(|(_, record)| record.len()).sum();
-        if !self.records.is_empty() && self.bytes + bytes > RECORD_BYTES_MAX {
+        let blob_bytes = blobs
+            .values()
+            .fold(self.blob_bytes, |sum, length| sum.saturating_add(*length));
+        let too_much = self.bytes + bytes > self.most.record_bytes || blob_bytes > self.most.blob_bytes;
+        if !self.records.is_empty() && too_much {
             return Ok(false);
         }
         self.bytes += bytes;
+        self.blob_bytes = blob_bytes;
         self.records.extend(records);
         self.blobs.extend(blobs);
         Ok(true)

@@ -293,7 +293,11 @@ fn no_bundle_leaves_or_enters_a_solo_node_even_if_its_store_held_a_peer() {
         Box::new(move |tx, _| outgoing::preview(tx, &owner(), id, &Filters::default(), false).map(drop)),
         Box::new(move |tx, here| {
             let bundle = BundleId(Uuid::from_u128(71));
-            outgoing::pack(tx, &owner(), here, id, &Filters::default(), true, bundle).map(drop)
+            let wanted = outgoing::Wanted {
+                full: true,
+                ..outgoing::Wanted::default()
+            };
+            outgoing::pack(tx, &owner(), here, id, &wanted, bundle).map(drop)
         }),
         Box::new(move |tx, here| Ok(inbox::receive(tx, here, &delivery).map(drop)?)),
         Box::new(move |tx, _| inbox::contents(tx, &owner(), id, &Filters::default()).map(drop)),

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::problem::Problem;
 use crate::acts::Refusal;
 use crate::acts::assets::{self, NewMock, NewPrivateData};
+use crate::acts::outgoing::BLOB_BYTES_MAX;
 use crate::clock;
 use crate::domain::access::Actor;
 use crate::domain::asset::{DataFormat, check_mock};
@@ -68,12 +69,21 @@ fn most(context: &Context) -> Result<u64, Problem> {
     Ok(context.config.server.upload_bytes.min(free))
 }
 
+/// The most bytes that a mock may have: one that is to travel must fit into a bundle.
+fn most_of_a_mock(context: &Context) -> Result<u64, Problem> {
+    let most = most(context)?;
+    Ok(match context.side.level() {
+        Ok(_) => most.min(BLOB_BYTES_MAX),
+        Err(_) => most,
+    })
+}
+
 /// Takes a mock in. Gives the asset as it is then, and how many rows of the mock stand in the private data.
 ///
 /// # Errors
 /// See [`assets::set_mock`]; and the bytes are not of the format, too many, or the disk fails.
 pub fn mock(context: &Context, upload: &MockUpload, body: &mut dyn Read) -> Result<(Object, u64), Problem> {
-    let limit = most(context)?;
+    let limit = most_of_a_mock(context)?;
     let mut writer = context.blobs.writer(limit).map_err(Problem::from)?;
     copy(body, |piece| writer.push(piece).map_err(Problem::from))?;
     take_mock(context, upload, writer.stage(None)?)
@@ -89,7 +99,7 @@ pub fn generated_mock(
     plan: &MockPlan,
     seed: u64,
 ) -> Result<(Object, u64), Problem> {
-    let mut writer = context.blobs.writer(most(context)?)?;
+    let mut writer = context.blobs.writer(most_of_a_mock(context)?)?;
     for line in plan.csv(seed) {
         writer.push(line.as_bytes())?;
     }

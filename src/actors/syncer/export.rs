@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{Export, Syncer, public_identity};
 use crate::actors::ActError;
 use crate::acts::Refusal;
-use crate::acts::outgoing::{self, Parcel};
+use crate::acts::outgoing::{self, Parcel, Wanted};
 use crate::clock;
 use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, NodeId};
@@ -54,9 +54,14 @@ impl Syncer {
             full,
         } = ask;
         let bundle = BundleId(clock::random_id());
+        let wanted = Wanted {
+            filters,
+            full,
+            ..Wanted::default()
+        };
         let parcel = self
             .store
-            .act_blocking(move |tx, here| outgoing::pack(tx, &actor, here, peer.0, &filters, full, bundle))?;
+            .act_blocking(move |tx, here| outgoing::pack(tx, &actor, here, peer.0, &wanted, bundle))?;
         failpoint!("export.reserved");
         let written = self.write(&parcel)?;
         failpoint!("export.written");

@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use super::node::Node;
+use crate::acts::Refusal;
 use crate::acts::inbox::{self, Delivery, ImportRefused, Receipt};
-use crate::acts::{Refusal, outgoing};
+use crate::acts::outgoing::{self, Wanted};
 use crate::domain::hash::Hash;
 use crate::domain::id::BundleId;
 use crate::sync::ledger::{Arrival, Refused};
@@ -42,33 +43,12 @@ impl Courier for ByHand {
     type Bundle = Bundle;
 
     fn export(&self, from: &Node, peer: Uuid, filters: &Filters, full: bool) -> Result<Bundle, Refusal> {
-        let (owner, filters, id) = (from.owner(), filters.clone(), BundleId(from.fresh_id()));
-        let parcel = from.act(move |tx, here| outgoing::pack(tx, &owner, here, peer, &filters, full, id))?;
-        let anything_received = parcel.received.highest > 0;
-        let arrival = Arrival {
-            bundle: parcel.bundle,
-            hash: Hash::of(parcel.bundle.0.as_bytes()),
-            epoch: parcel.epoch,
-            sequence: parcel.sequence,
-            base: parcel.base,
-            recipient_epoch: parcel.peer.epoch,
+        let wanted = Wanted {
+            filters: filters.clone(),
+            full,
+            ..Wanted::default()
         };
-        let (sequence, hash) = (parcel.sequence, arrival.hash);
-        from.act(move |tx, here| outgoing::written(tx, here, peer, sequence, hash))?;
-        let header = Delivery {
-            sender: from.id.0,
-            arrival,
-            acknowledged_epoch: anything_received.then_some(parcel.peer.epoch),
-            acknowledged: parcel.received,
-            audit_head: parcel.audit_head,
-            audit_echo: parcel.peer.audit_head,
-            size: 1,
-            records: Vec::new(),
-        };
-        Ok(Bundle {
-            header,
-            records: parcel.records,
-        })
+        packed(from, peer, wanted)
     }
 
     fn import(&self, to: &Node, bundle: &Bundle) -> Result<Receipt, ImportRefused> {
@@ -87,6 +67,37 @@ impl Courier for ByHand {
         }
         taken_in
     }
+}
+
+/// Has a node make a bundle of what is wanted.
+pub fn packed(from: &Node, peer: Uuid, wanted: Wanted) -> Result<Bundle, Refusal> {
+    let (owner, id) = (from.owner(), BundleId(from.fresh_id()));
+    let parcel = from.act(move |tx, here| outgoing::pack(tx, &owner, here, peer, &wanted, id))?;
+    let anything_received = parcel.received.highest > 0;
+    let arrival = Arrival {
+        bundle: parcel.bundle,
+        hash: Hash::of(parcel.bundle.0.as_bytes()),
+        epoch: parcel.epoch,
+        sequence: parcel.sequence,
+        base: parcel.base,
+        recipient_epoch: parcel.peer.epoch,
+    };
+    let (sequence, hash) = (parcel.sequence, arrival.hash);
+    from.act(move |tx, here| outgoing::written(tx, here, peer, sequence, hash))?;
+    let header = Delivery {
+        sender: from.id.0,
+        arrival,
+        acknowledged_epoch: anything_received.then_some(parcel.peer.epoch),
+        acknowledged: parcel.received,
+        audit_head: parcel.audit_head,
+        audit_echo: parcel.peer.audit_head,
+        size: 1,
+        records: Vec::new(),
+    };
+    Ok(Bundle {
+        header,
+        records: parcel.records,
+    })
 }
 
 /// Has a node take a bundle in, and notes nothing of a refusal.
