@@ -122,6 +122,7 @@ pub fn introduce(
             epoch: introduced.epoch,
             own_epoch: node(tx)?.pairing_epoch,
             retired_epochs: Vec::new(),
+            former_epochs: Vec::new(),
             unconfirmed_epoch: None,
             last_sequence: 0,
             acknowledged: 0,
@@ -150,7 +151,7 @@ fn introduced_again(
         );
         return Err(Refusal::conflict("peer_known", detail));
     }
-    if known.retired_epochs.contains(&introduced.epoch) {
+    if known.has_left(introduced.epoch) {
         let detail = format!(
             "{} has left the epoch of this identity behind; ask it for its identity as it is now: `poundlock pair identity`",
             known.name

@@ -228,6 +228,7 @@ fn peer() -> Peer {
         epoch: Epoch(Uuid::from_u128(9)),
         own_epoch: None,
         retired_epochs: Vec::new(),
+        former_epochs: Vec::new(),
         unconfirmed_epoch: Some(Epoch(Uuid::from_u128(10))),
         last_sequence: 0,
         acknowledged: 0,

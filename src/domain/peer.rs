@@ -97,6 +97,10 @@ pub struct Peer {
     pub own_epoch: Option<Epoch>,
     /// Epochs that it has left behind.
     pub retired_epochs: Vec<Epoch>,
+    /// Epochs that its bundles may bear still, although its identity named another when the pairing was begun anew: if it has not
+    /// begun it anew itself, it goes on in the one before. A bundle must know this node's own epoch then, else it is from before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_epochs: Vec<Epoch>,
     /// An epoch that a bundle, or the identity of a peer that is not paired, has named and nobody has confirmed yet.
     pub unconfirmed_epoch: Option<Epoch>,
     /// The number of the last bundle made for it in this node's epoch.
@@ -119,8 +123,19 @@ impl Peer {
 
     /// Takes up the peer's new epoch, which a person has confirmed. Nothing has been received in it yet, and what was
     /// acknowledged in the one before may be lost there.
+    ///
+    /// One that it was in before its identity named another is no new one: it never left it, and may still begin the named one.
     pub fn begin_epoch(&mut self, epoch: Epoch) {
-        self.retired_epochs.push(self.epoch);
+        if self.former_epochs.contains(&epoch) {
+            self.former_epochs.retain(|former| *former != epoch);
+        } else {
+            self.retired_epochs.push(self.epoch);
+            self.retired_epochs.append(&mut self.former_epochs);
+        }
+        self.count_in(epoch);
+    }
+
+    fn count_in(&mut self, epoch: Epoch) {
         self.epoch = epoch;
         self.unconfirmed_epoch = None;
         self.received = Received::default();
@@ -128,12 +143,20 @@ impl Peer {
         self.audit_head = None;
     }
 
+    /// Whether an identity that names the epoch was written before one that has been read.
+    pub fn has_left(&self, epoch: Epoch) -> bool {
+        self.retired_epochs.contains(&epoch) || self.former_epochs.contains(&epoch)
+    }
+
     /// Begins to trust it, for the first time or anew. Nothing that went between the two before counts as received, on either
     /// side: what was revoked came from nobody who is vouched for now.
     pub fn begin_trust(&mut self) {
         self.trust = Trust::Paired;
         match self.unconfirmed_epoch.filter(|epoch| *epoch != self.epoch) {
-            Some(epoch) => self.begin_epoch(epoch),
+            Some(epoch) => {
+                self.former_epochs.push(self.epoch);
+                self.count_in(epoch);
+            }
             None => {
                 self.unconfirmed_epoch = None;
                 self.received = Received::default();

@@ -37,6 +37,8 @@ pub struct Known {
     pub epoch: Epoch,
     /// Epochs that it has left behind.
     pub retired: Vec<Epoch>,
+    /// Epochs that it may be in still, as far as a bundle of it knows this node's own.
+    pub former: Vec<Epoch>,
     /// What was received in the confirmed epoch.
     pub received: Received,
     /// The bundle that was received under the arrival's epoch and number, if any.
@@ -62,10 +64,11 @@ pub enum Place {
 /// Why a bundle is refused for its place in the order.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The sender's store was made or restored anew, and nobody has confirmed that yet.
+    /// The sender's store was made or restored anew, and nobody has confirmed that yet; or the pairing was begun anew by one side.
     #[error(
-        "the sender writes under a new epoch, {epoch}: its store was restored or made anew, or it has begun the pairing anew. Ask \
-         its owner whether that is so, then confirm the epoch with `poundlock pair epoch`"
+        "the sender writes under another epoch than is known here, {epoch}: its store was restored or made anew, it has begun the \
+         pairing anew, or it goes on with one that was begun anew here. Ask its owner whether that is so, then confirm the epoch \
+         with `poundlock pair epoch`"
     )]
     UnconfirmedEpoch {
         /// The epoch in the bundle.
@@ -170,14 +173,19 @@ pub fn place(arrival: &Arrival, known: &Known) -> Result<Place, Refused> {
     if known.retired.contains(&arrival.epoch) {
         return Err(Refused::RetiredEpoch { epoch: arrival.epoch });
     }
+    let made_for_another = Refused::MadeForAnotherEpoch {
+        theirs: arrival.recipient_epoch,
+        ours: known.own_epoch,
+    };
+    // Nobody is asked to confirm an epoch by a bundle from before the pairing was begun anew.
+    if known.former.contains(&arrival.epoch) && arrival.recipient_epoch != known.own_epoch {
+        return Err(made_for_another);
+    }
     if arrival.epoch != known.epoch {
         return Err(Refused::UnconfirmedEpoch { epoch: arrival.epoch });
     }
     if arrival.recipient_epoch != known.own_epoch && (arrival.base != 0 || known.begun_anew) {
-        return Err(Refused::MadeForAnotherEpoch {
-            theirs: arrival.recipient_epoch,
-            ours: known.own_epoch,
-        });
+        return Err(made_for_another);
     }
     if arrival.base >= arrival.sequence {
         return Err(Refused::Base {
@@ -231,6 +239,7 @@ mod tests {
         Known {
             epoch: Epoch(id(1)),
             retired: vec![Epoch(id(0))],
+            former: vec![Epoch(id(3))],
             received,
             at_sequence: None,
             own_epoch: Epoch(id(9)),
@@ -282,6 +291,21 @@ mod tests {
             place(&other(0), &known(0)),
             Err(Refused::RetiredEpoch { .. })
         ));
+        assert!(matches!(
+            place(&other(3), &known(0)),
+            Err(Refused::UnconfirmedEpoch { .. })
+        ));
+        let from_before = Arrival {
+            recipient_epoch: Epoch(id(8)),
+            ..other(3)
+        };
+        assert!(
+            matches!(
+                place(&from_before, &known(0)),
+                Err(Refused::MadeForAnotherEpoch { .. })
+            ),
+            "nobody is asked to confirm what was made before the pairing was begun anew"
+        );
         let restored = Known {
             own_epoch: Epoch(id(8)),
             ..known(3)

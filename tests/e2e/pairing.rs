@@ -237,10 +237,10 @@ fn a_revoked_pairing_is_begun_anew_with_the_same_keys_and_with_others() {
         let word = if rotates {
             "bundle_signature"
         } else {
-            "bundle_epoch_retired"
+            "bundle_for_another_epoch"
         };
         at_high.refuses(what, &up, word);
-        at_low.refuses(what, &down, "bundle_epoch_retired");
+        at_low.refuses(what, &down, "bundle_for_another_epoch");
         let requests = world.scientist.get("/requests")["items"]
             .as_array()
             .unwrap()

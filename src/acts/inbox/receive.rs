@@ -185,6 +185,7 @@ pub fn receive(tx: &mut Tx<'_>, here: &Here, delivery: &Delivery) -> Result<Rece
     let known = Known {
         epoch: sender.epoch,
         retired: sender.retired_epochs.clone(),
+        former: sender.former_epochs.clone(),
         received: sender.received,
         at_sequence: tx
             .get(&ARRIVED, &key)?

@@ -27,6 +27,7 @@ fn peer(trust: Trust) -> Peer {
         epoch: Epoch(Uuid::from_u128(9)),
         own_epoch: None,
         retired_epochs: Vec::new(),
+        former_epochs: Vec::new(),
         unconfirmed_epoch: None,
         last_sequence: 0,
         acknowledged: 0,

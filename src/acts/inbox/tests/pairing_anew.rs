@@ -23,6 +23,11 @@ fn confirm(here: &Node, there: &Node) -> Result<Peer, Refusal> {
     here.act(move |tx, here| peers::confirm(tx, &owner, here, id, &compared))
 }
 
+/// Whether a bundle was refused because its sender did not know yet that the pairing was begun anew.
+fn from_before(refused: &ImportRefused) -> bool {
+    matches!(refused, ImportRefused::Order(Refused::MadeForAnotherEpoch { .. }))
+}
+
 fn sound(nodes: &[&Node]) {
     for node in nodes {
         let findings = check::check(&node.view(), None);
@@ -69,10 +74,7 @@ fn a_revoked_pairing_is_begun_anew_on_both_sides_and_loses_nothing() {
         "what was blocked comes in by no back door"
     );
     for (to, bundle) in [(&high, &up), (&low, &down)] {
-        assert!(matches!(
-            refused(to, bundle),
-            ImportRefused::Order(Refused::RetiredEpoch { .. })
-        ));
+        assert!(from_before(&refused(to, bundle)));
     }
     let again = carry(&low, &high);
     assert_eq!((again.header.arrival.sequence, again.header.arrival.base), (1, 0));
@@ -95,10 +97,7 @@ fn a_revoked_pairing_is_begun_anew_on_both_sides_and_loses_nothing() {
     revoke(&low, &high);
     revoke(&high, &low);
     pair(&low, &high);
-    assert!(matches!(
-        refused(&high, &late),
-        ImportRefused::Order(Refused::RetiredEpoch { .. })
-    ));
+    assert!(from_before(&refused(&high, &late)));
     let repeated = receive(&high, &again).unwrap();
     assert_eq!((repeated.place, repeated.brought), (Place::Repeated, 0));
     assert!(high.rows(&INBOX).is_empty());
@@ -120,10 +119,7 @@ fn a_pairing_that_one_side_revoked_is_taken_up_by_the_other_like_a_restored_stor
     // The low node does not know of it: neither what was on its way nor anything new comes in, not even a full bundle.
     let full = ByHand.export(&low, high.id.0, &Filters::default(), true).unwrap();
     for bundle in [&up, &full, &export(&low, &high)] {
-        assert!(matches!(
-            refused(&high, bundle),
-            ImportRefused::Order(Refused::MadeForAnotherEpoch { .. })
-        ));
+        assert!(from_before(&refused(&high, bundle)));
     }
     assert!(matches!(
         ByHand.import(&low, &export(&high, &low)),
@@ -134,13 +130,67 @@ fn a_pairing_that_one_side_revoked_is_taken_up_by_the_other_like_a_restored_stor
     assert!(high.object(waiting).is_none());
     carry(&low, &high);
     assert!(high.object(waiting).is_some(), "though it counted as delivered");
-    assert!(matches!(
-        refused(&high, &up),
-        ImportRefused::Order(Refused::MadeForAnotherEpoch { .. })
-    ));
+    assert!(from_before(&refused(&high, &up)));
     carry(&high, &low);
     assert!(owed(&low, &high).is_empty());
     sound(&[&low, &high]);
+}
+
+#[test]
+fn a_pairing_that_one_side_revoked_goes_on_where_the_other_has_ended_another_since() {
+    for counts_anew_already in [false, true] {
+        let (low, other, high) = three();
+        if counts_anew_already {
+            revoke(&low, &high);
+            revoke(&high, &low);
+            pair(&low, &high);
+        }
+        let [.., request] = low.collaboration("ada", &[]);
+        carry(&low, &high);
+        let decision = high.approve(request);
+        carry(&high, &low);
+        let before = export(&high, &low);
+        // From now on its identity names another epoch than the one that its bundles for the low node bear.
+        revoke(&high, &other);
+        revoke(&low, &high);
+        introduce(&low, &high);
+        confirm(&low, &high).unwrap();
+        for bundle in [&before, &export(&high, &low)] {
+            assert!(
+                from_before(&refused(&low, bundle)),
+                "nobody is asked to confirm it"
+            );
+        }
+        assert!(ByHand.import(&high, &export(&low, &high)).is_err());
+        confirm_epoch(&high, &low).unwrap();
+        let down = export(&high, &low);
+        let Err(ImportRefused::Order(Refused::UnconfirmedEpoch { epoch })) = ByHand.import(&low, &down)
+        else {
+            panic!("no epoch to confirm")
+        };
+        let (owner, id) = (low.owner(), high.id.0);
+        let known = low
+            .act(move |tx, here| peers::confirm_epoch(tx, &owner, here, id, epoch))
+            .unwrap();
+        ByHand.import(&low, &down).unwrap();
+        assert_eq!(
+            low.object(decision).unwrap().epoch,
+            known.epoch,
+            "what was decided counts"
+        );
+        let [.., next] = low.collaboration("eve", &[]);
+        carry(&low, &high);
+        high.approve(next);
+        carry(&high, &low);
+        carry(&low, &high);
+        assert!(owed(&low, &high).is_empty() && owed(&high, &low).is_empty());
+        assert!(from_before(&refused(&low, &before)));
+        // And once more: the same identity is still the newest.
+        revoke(&low, &high);
+        introduce(&low, &high);
+        confirm(&low, &high).unwrap();
+        sound(&[&low, &high]);
+    }
 }
 
 #[test]
