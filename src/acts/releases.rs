@@ -8,22 +8,23 @@ mod tests;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::requests::{decisions, status_of, with_homes};
+use super::requests::{decisions, status_for_run, with_homes};
 use super::visible::{self, Found};
 use super::{Refusal, decisions as deciding, runs};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
-use crate::domain::decision::Verdict;
+use crate::domain::decision::{Decision, Verdict};
 use crate::domain::hash::Hash;
 use crate::domain::id::{DecisionId, JobId, ReleaseId, RequestId};
-use crate::domain::job::{Data, Product};
+use crate::domain::job::{Data, Product, Run};
 use crate::domain::notification::Event;
-use crate::domain::object::{Body, Kind, Object};
+use crate::domain::object::{Body, Kind, Object, Revision};
 use crate::domain::release::{Part, Release};
 use crate::domain::request::{Request, Status};
 use crate::store::blobs::Blob;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
+use crate::store::tables::HISTORY;
 use crate::store::transaction::Tx;
 
 pub use call::{Answer, call};
@@ -110,7 +111,7 @@ pub fn check(
     if product.hash != wanted.hash {
         return Err(changed(wanted, product.hash));
     }
-    may_answer(&status_of(read, here.now, &request)?)?;
+    may_answer(&status_for_run(read, here.now, &request, &run)?)?;
     if let Some(earlier) = released(read, wanted.job, wanted.part)? {
         return Err(Refusal::conflict(
             "released_already",
@@ -142,7 +143,46 @@ fn released(read: &impl Read, job: JobId, part: Part) -> Result<Option<Object>, 
     ))
 }
 
-/// Releases what has been copied into `blob`. The first result of a request that this node has never approved approves it.
+/// The revision of a request that a run answers, if this node has decided nothing on it. Of a run that does not say which, it is
+/// the present one, unless this node has ever approved any.
+fn undecided(
+    read: &impl Read,
+    here: &Here,
+    request: &Found<Request>,
+    run: &Run,
+    made: &[Found<Decision>],
+) -> Result<Option<Found<Request>>, Refusal> {
+    let mut own = with_homes(made).filter(|(home, _)| *home == here.node);
+    let asked = match run.request_revision {
+        Some(revision) if revision != request.object.revision => earlier(read, request, revision)?,
+        revision => revision.map(|_| request.clone()),
+    };
+    let Some(asked) = asked else {
+        let approved_once = own.any(|(_, decision)| decision.verdict == Verdict::Approve);
+        return Ok((!approved_once).then(|| request.clone()));
+    };
+    let decided = own.any(|(_, decision)| decision.request_revision == asked.object.revision);
+    Ok((!decided).then_some(asked))
+}
+
+/// An earlier revision of a request.
+fn earlier(
+    read: &impl Read,
+    request: &Found<Request>,
+    revision: Revision,
+) -> Result<Option<Found<Request>>, Refusal> {
+    let history = read.range_prefix(&HISTORY, &request.object.id, None, usize::MAX)?;
+    let found = history
+        .into_iter()
+        .find(|(_, earlier)| earlier.revision == revision);
+    Ok(found.and_then(|(_, object)| match object.body.clone() {
+        Body::Request(body) => Some(Found { object, body }),
+        _ => None,
+    }))
+}
+
+/// Releases what has been copied into `blob`. A result approves the revision of the request that it answers, if this node has decided
+/// nothing on that.
 /// All in one commit; a crash before it leaves a blob that nothing names.
 ///
 /// Its caller is the triage actor, which copies the private bytes into the blob while it checks their hash: together they
@@ -165,11 +205,11 @@ pub fn release(
     }
     let request_id = RequestId(request.object.id);
     let made = decisions(tx, request_id)?;
-    let approved_once =
-        with_homes(&made).any(|(home, decision)| home == here.node && decision.verdict == Verdict::Approve);
-    if wanted.part == Part::Result && !approved_once {
+    if wanted.part == Part::Result
+        && let Some(asked) = undecided(tx, here, &request, &runs::get(tx, actor, wanted.job)?, &made)?
+    {
         let by = deciding::By::Person(actor);
-        deciding::write(tx, by, here, ids.decision, &request, Verdict::Approve, &made)?;
+        deciding::write(tx, by, here, ids.decision, &asked, Verdict::Approve, &made)?;
     }
     runs::tell_of_released(tx, here, wanted.job)?;
     let release = Release {

@@ -30,7 +30,7 @@ pub use see::{SightDraft, ask_to_see};
 pub use submitted::{Submission, SubmittedCode};
 pub(in crate::acts) use view::whose;
 pub use view::{Asked, Filter, Listed, View, list, status_of, view};
-pub(super) use view::{decisions, with_homes};
+pub(super) use view::{decisions, status_for_run, with_homes};
 
 /// Stores code that has passed the rule for code. It never changes afterwards.
 ///

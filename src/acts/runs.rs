@@ -18,6 +18,7 @@ use crate::domain::audit::{self, Action};
 use crate::domain::code::Code;
 use crate::domain::id::{CodeId, JobId, RequestId};
 use crate::domain::job::{Data, Origin, Product, Run, State};
+use crate::domain::object::Revision;
 use crate::domain::release::Part;
 use crate::domain::request::Present;
 use crate::store::open;
@@ -94,6 +95,7 @@ pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wan
     let (request, code, data) = may_queue(tx, actor, here, wanted)?;
     let run = Run {
         request,
+        request_revision: request.map_or(Ok(None), |request| revision_of(tx, request))?,
         code: Some(CodeId(code.object.id)),
         data,
         origin: Origin::Sandbox,
@@ -120,6 +122,11 @@ pub fn queue(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId, wanted: Wan
         )?;
     }
     Ok(run)
+}
+
+/// The present revision of a request, which a run answers that is queued, begun or noted now.
+fn revision_of(read: &impl Read, request: RequestId) -> Result<Option<Revision>, Refusal> {
+    Ok(records::object(read, request.0)?.map(|object| object.revision))
 }
 
 /// Puts a new run into its tables.

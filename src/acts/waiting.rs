@@ -225,7 +225,7 @@ fn matter(
     }
 }
 
-/// Results that were not released, of requests that were neither denied nor withdrawn.
+/// Results that were not released, and of whose runs the requests were neither denied nor withdrawn.
 fn results(read: &impl Read, here: &Here, waiting: &mut Waiting) -> Result<(), Refusal> {
     let mut after = None;
     loop {
@@ -242,7 +242,7 @@ fn results(read: &impl Read, here: &Here, waiting: &mut Waiting) -> Result<(), R
             let Some(request) = request(read, answered)? else {
                 continue;
             };
-            let status = requests::status_of(read, here.now, &request)?;
+            let status = requests::status_for_run(read, here.now, &request, &run)?;
             if matches!(status, Status::Denied { .. } | Status::Withdrawn) {
                 continue;
             }
@@ -361,6 +361,19 @@ mod tests {
         let request = scene.request(50, scene.code(40, OutputPolicy::SingleExecution));
         scene.decide(officer(), request, deny("no")).unwrap();
         assert_eq!(matters(&scene, officer()), []);
+    }
+
+    #[test]
+    fn a_result_waits_to_be_released_also_where_a_further_run_is_denied() {
+        let scene = Scene::new(Side::High);
+        let request = scene.request(50, scene.code(40, OutputPolicy::ExecuteCount(2)));
+        scene.decide(officer(), request, Verdict::Approve).unwrap();
+        let job = scene.run(60, request, succeeded(b"{}"));
+        scene
+            .act(move |tx, here| requests::want_another_run(tx, &ada(), here, request, None))
+            .unwrap();
+        scene.decide(officer(), request, deny("once is enough")).unwrap();
+        assert_eq!(matters(&scene, officer()), [(Matter::Result, job.0)]);
     }
 
     #[test]

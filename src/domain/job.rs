@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::hash::Hash;
 use super::id::{CodeId, RequestId, UserId};
+use super::object::Revision;
 use super::release::{OutputFormat, Part};
 
 /// Whether a run worked.
@@ -131,6 +132,10 @@ pub enum Origin {
 pub struct Run {
     /// The request, where the run answers one.
     pub request: Option<RequestId>,
+    /// The revision of the request that it answers: what was decided on that one holds for what it left behind. Runs of earlier
+    /// versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_revision: Option<Revision>,
     /// The code; none where private data was written as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeId>,

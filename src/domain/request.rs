@@ -294,6 +294,16 @@ pub fn status<'a>(
     }
 }
 
+/// Where a request stands for what one of its runs left behind: by the status of the revision that was run for, and of the present
+/// one. To deny a further run takes nothing back of one that was approved, and to approve one makes good what was denied before.
+pub fn status_for_run(of_run: Status, present: Status) -> Status {
+    match (of_run, present) {
+        (of_run @ (Status::Approved | Status::Withdrawn), _) => of_run,
+        (of_run @ (Status::Denied { .. } | Status::Expired), Status::Pending) => of_run,
+        (_, present) => present,
+    }
+}
+
 /// Whether nothing is left to do about a request for those who look after data on a node, until its requester, a decision or
 /// a run changes it: by the node's `own` decisions on it, and how many runs of what it asks for have `succeeded` there. Time
 /// and what other nodes decide play no part, so that this holds until one of those changes.

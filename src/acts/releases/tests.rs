@@ -174,6 +174,34 @@ fn releasing_an_earlier_run_does_not_approve_the_next() {
 }
 
 #[test]
+fn to_deny_a_further_run_takes_nothing_back_of_the_one_before() {
+    let (scene, request, job) = ran();
+    scene
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request, None))
+        .unwrap();
+    scene.decide(officer(), request, deny("once is enough")).unwrap();
+    release_as(&scene, owner(), wanted(job, Part::Result, BYTES), BYTES).unwrap();
+    let view = scene.look(&ada(), request).unwrap();
+    assert!(view.progress.released && matches!(view.status, Status::Denied { .. }));
+    assert_eq!(view.decisions.len(), 2);
+}
+
+#[test]
+fn a_deposited_result_of_a_further_run_approves_that() {
+    let (scene, request, _) = ran();
+    scene
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request, None))
+        .unwrap();
+    let again = JobId(Uuid::from_u128(81));
+    scene
+        .act(move |tx, here| deposit(tx, &owner(), here, again, request, product(BYTES)))
+        .unwrap();
+    release_as(&scene, officer(), wanted(again, Part::Result, BYTES), BYTES).unwrap();
+    let view = scene.look(&ada(), request).unwrap();
+    assert_eq!((view.status, view.decisions.len()), (Status::Approved, 2));
+}
+
+#[test]
 fn nothing_leaves_of_a_denied_or_withdrawn_request() {
     let (scene, request, job) = ran();
     let result = wanted(job, Part::Result, BYTES);

@@ -10,8 +10,9 @@ use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::code::Code;
 use crate::domain::decision::Decision;
 use crate::domain::id::{NodeId, ProjectId, RequestId, UserId};
+use crate::domain::job::Run;
 use crate::domain::key_pins::Standing;
-use crate::domain::object::{Body, Kind, Object};
+use crate::domain::object::{Body, Kind, Object, Revision};
 use crate::domain::release::Part;
 use crate::domain::request::{self, Crossing, Progress, Request, SightType, Status};
 use crate::domain::side::{NoBundles, Side};
@@ -139,12 +140,42 @@ pub(in crate::acts) fn with_homes(
 /// # Errors
 /// The store cannot be read.
 pub fn status_of(read: &impl Read, now: Timestamp, request: &Found<Request>) -> Result<Status, Refusal> {
+    status_on(read, now, request, request.object.revision)
+}
+
+/// Where a request stands for what one of its runs left behind; see [`request::status_for_run`].
+///
+/// # Errors
+/// The store cannot be read.
+pub(in crate::acts) fn status_for_run(
+    read: &impl Read,
+    now: Timestamp,
+    request: &Found<Request>,
+    run: &Run,
+) -> Result<Status, Refusal> {
+    let present = status_of(read, now, request)?;
+    match run.request_revision {
+        Some(revision) if revision != request.object.revision => {
+            let of_run = status_on(read, now, request, revision)?;
+            Ok(request::status_for_run(of_run, present))
+        }
+        _ => Ok(present),
+    }
+}
+
+/// What has become of one revision of a request.
+fn status_on(
+    read: &impl Read,
+    now: Timestamp,
+    request: &Found<Request>,
+    revision: Revision,
+) -> Result<Status, Refusal> {
     let node = read.get(&NODE, &())?.ok_or(RecordError::NoNode)?;
     let decisions = decisions(read, RequestId(request.object.id))?;
     let counting = counting(read, node.id, &decisions)?;
     Ok(request::status(
         &request.body,
-        request.object.revision,
+        revision,
         counting,
         holds_the_data(node.id, node.side),
         now,

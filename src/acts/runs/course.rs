@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{admission, audit, no, save};
+use super::{admission, audit, no, revision_of, save};
 use crate::acts::Refusal;
 use crate::acts::visible::{self, Found};
 use crate::domain::asset::DataFormat;
@@ -88,6 +88,10 @@ pub fn begin(tx: &mut Tx<'_>, here: &Here, id: JobId) -> Result<Option<Plan>, Re
     match plan(tx, here, &run) {
         Ok((source, entry_point, inputs)) => {
             run.enter(State::Running, here.now)?;
+            if let Some(request) = run.request {
+                // The one that allows it; it may have changed, and been approved again, while the run waited.
+                run.request_revision = revision_of(tx, request)?;
+            }
             save(tx, id, &run)?;
             Ok(Some(Plan {
                 run,

@@ -1,6 +1,6 @@
 //! Results that a data owner computed elsewhere. They go the same way through release, and use up a run.
 
-use super::{admission, course, insert};
+use super::{admission, course, insert, revision_of};
 use crate::acts::requests::status_of;
 use crate::acts::visible;
 use crate::acts::{Refusal, releases};
@@ -45,6 +45,7 @@ pub fn deposit(
     let code = check_deposit(tx, actor, here, request)?;
     let run = Run {
         request: Some(request),
+        request_revision: revision_of(tx, request)?,
         code: Some(code),
         data: Data::Private,
         origin: Origin::Deposit,

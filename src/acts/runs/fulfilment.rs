@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{admission, course, insert};
+use super::{admission, course, insert, revision_of};
 use crate::acts::Refusal;
 use crate::acts::visible;
 use crate::domain::access::Actor;
@@ -110,6 +110,7 @@ pub fn fulfil(
     }
     let run = Run {
         request: Some(request),
+        request_revision: revision_of(tx, request)?,
         code: None,
         data: Data::Private,
         origin: Origin::Fulfilment,

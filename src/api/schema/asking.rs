@@ -420,6 +420,8 @@ pub struct RunShown {
     pub id: Uuid,
     /// The request that it answers, if any.
     pub request: Option<Uuid>,
+    /// The revision of that; none of a run of an earlier version.
+    pub request_revision: Option<RevisionView>,
     /// The code, if any ran.
     pub code: Option<Uuid>,
     /// Mock or private data.

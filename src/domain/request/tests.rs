@@ -276,3 +276,19 @@ fn a_refusal_names_only_what_its_reader_can_do() {
     let decided = RequestError::Withdrawn.to_string();
     assert!(decided.contains("its requester can resubmit it"), "{decided}");
 }
+
+#[test]
+fn a_run_is_judged_by_what_was_decided_on_the_revision_that_it_answers() {
+    let denied = || Status::Denied { reason: "no".into() };
+    for (of_run, present, expected) in [
+        (Status::Approved, denied(), Status::Approved),
+        (Status::Approved, Status::Pending, Status::Approved),
+        (denied(), Status::Pending, denied()),
+        (denied(), Status::Approved, Status::Approved),
+        (Status::Pending, denied(), denied()),
+        (Status::Pending, Status::Pending, Status::Pending),
+        (Status::Withdrawn, Status::Withdrawn, Status::Withdrawn),
+    ] {
+        assert_eq!(status_for_run(of_run, present), expected);
+    }
+}
