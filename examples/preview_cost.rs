@@ -137,8 +137,7 @@ fn carry(writer: &Writer) {
             &owner(),
             &here_and_now(),
             PEER,
-            &Filters::default(),
-            false,
+            &outgoing::Wanted::default(),
             bundle,
         )?;
         let mut peer = peers::peer(tx, PEER)?;

@@ -311,7 +311,7 @@ fn outline() -> Outline {
 pub fn export(from: &Node, to: &Node) -> Bundle {
     let (owner, peer, bundle) = (from.owner(), to.id.0, BundleId(clock::random_id()));
     let parcel = from.act(move |tx, here| {
-        let parcel = outgoing::pack(tx, &owner, here, peer, &Filters::default(), false, bundle)?;
+        let parcel = outgoing::pack(tx, &owner, here, peer, &outgoing::Wanted::default(), bundle)?;
         let file = Hash::of(bundle.0.as_bytes());
         outgoing::written(tx, here, peer, parcel.sequence, file)?;
         Ok(parcel)

@@ -185,7 +185,7 @@ struct CallBody {
 }
 
 /// Calls code: answers with the newest result that was released, else with what has become of its request. Nothing runs. Of results
-/// that were released on one day and came in one bundle, it is not known which is the newest; the answer is always the same one.
+/// that were released on one day and arrived together, it is not known which is the newest; the answer is always the same one.
 #[utoipa::path(tag = "codes", security(("token" = [])), request_body = CallBody, responses(
     (status = 200, description = "The result's bytes; `Poundlock-Result-Hash` is their BLAKE3 hash", content(
         (serde_json::Value = "application/json"), (schema::Bytes = "text/csv"), (schema::Bytes = "text/plain"),
