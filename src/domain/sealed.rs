@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_bytes::ByteBuf;
 use zeroize::Zeroizing;
 
@@ -18,9 +18,18 @@ impl fmt::Debug for Sealed {
 }
 
 /// A secret in the open: wiped when it is dropped, and never printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Secret(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // What stands there instead may be a secret all the same, such as one of digits alone.
+        String::deserialize(deserializer)
+            .map(Self::new)
+            .map_err(|_told| serde::de::Error::custom("a secret is a text, in quotation marks"))
+    }
+}
 
 impl Secret {
     /// Takes a secret over.
