@@ -107,9 +107,9 @@ impl Parts {
         craft::bundle_of(&self.plain(), signer, recipient)
     }
 
-    /// The record of a kind, and where it stands.
+    /// The newest record of a kind, and where it stands: they are in the order of their ids.
     pub fn record(&self, kind: &str) -> (usize, Vec<u8>) {
-        let found = self.records.iter().enumerate().find(|(_, record)| {
+        let found = self.records.iter().enumerate().rfind(|(_, record)| {
             let Value::Map(body) = field(&read(record), "body").clone() else {
                 return false;
             };

@@ -275,7 +275,7 @@ fn refuses_false_blobs(stage: &Stage) {
     let elsewhere = BlobHash::of(b"not here");
     let missing = parts.next(|next| {
         let number = &["number"];
-        let named = with(&asset, number, 2);
+        let named = with(&asset, number, 9);
         next.records[place] = with(
             &named,
             &["body", "asset", "mock", "blob"],
@@ -291,14 +291,19 @@ fn refuses_false_blobs(stage: &Stage) {
     // Its epoch comes first: to export with --full would mend nothing.
     let mut left_behind = missing.clone();
     left_behind.header.outgoing.sender_epoch = Uuid::new_v4();
+    let left_behind = stage.signed(&left_behind);
+    watch
+        .who
+        .try_post_bytes("/imports", "application/octet-stream", &left_behind);
+    // Once the epoch is remembered, the same changes nothing.
     watch.refuses(
         "a blob that is not there, in another epoch",
-        &stage.signed(&left_behind),
+        &left_behind,
         "bundle_epoch_unconfirmed",
     );
     let short = parts.next(|next| {
         next.records[place] = with(
-            &with(&asset, &["number"], 2),
+            &with(&asset, &["number"], 9),
             &["body", "asset", "mock", "length"],
             5,
         );
