@@ -1,5 +1,7 @@
 //! Whom a node exchanges bundles with: pairing, rotation, epochs, revocation, and what is held back.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::Refusal;
@@ -11,6 +13,7 @@ use crate::domain::object::Kind;
 use crate::domain::peer::{Owed, Peer, Received, Trust};
 use crate::domain::settings::Node;
 use crate::domain::side::Level;
+use crate::domain::text;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
 use crate::store::tables::{
@@ -103,6 +106,8 @@ pub fn introduce(
         return Err(Refusal::conflict("wrong_side", detail));
     }
     let id = introduced.node.0;
+    let name = told_apart(tx, id, introduced.name)?;
+    let introduced = Introduction { name, ..introduced };
     let known = tx.get(&PEERS, &id)?;
     if let Some(known) = &known
         && known.trust != Trust::Revoked
@@ -132,6 +137,20 @@ pub fn introduce(
     };
     tx.put(&PEERS, &id, &peer)?;
     Ok(peer)
+}
+
+/// The name of a peer, with a number behind it where another peer bears it: whoever releases something must see to whom.
+fn told_apart(read: &impl Read, id: Uuid, name: String) -> Result<String, RecordError> {
+    let others = records::peers(read)?
+        .into_iter()
+        .filter(|(other, _)| *other != id);
+    let taken: BTreeSet<String> = others.map(|(_, peer)| text::folded(&peer.name)).collect();
+    let (mut apart, mut number) = (name.clone(), 1);
+    while taken.contains(&text::folded(&apart)) {
+        number += 1;
+        apart = text::numbered(&name, number);
+    }
+    Ok(apart)
 }
 
 /// A peer that is known and not trusted is compared by voice once more, whatever keys it has now. Bundles for it are numbered

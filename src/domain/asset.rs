@@ -115,11 +115,8 @@ impl Asset {
     /// The asset under its name with a number behind it, where another bears the name alone.
     #[must_use]
     pub fn told_apart(&self, number: u32) -> Self {
-        let suffix = format!(" ({number})");
-        let room = text::NAME_MAX.saturating_sub(suffix.chars().count());
-        let kept: String = self.name.chars().take(room).collect();
         Self {
-            name: format!("{}{suffix}", kept.trim_end()),
+            name: text::numbered(&self.name, number),
             ..self.clone()
         }
     }

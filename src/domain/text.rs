@@ -112,6 +112,14 @@ pub fn url(field: &str, text: &str) -> Result<String, Invalid> {
     Ok(text.to_owned())
 }
 
+/// A name with a number behind it, where another bears the name alone; shortened where both would be too long.
+pub fn numbered(name: &str, number: u32) -> String {
+    let suffix = format!(" ({number})");
+    let room = NAME_MAX.saturating_sub(suffix.chars().count());
+    let kept: String = name.chars().take(room).collect();
+    format!("{}{suffix}", kept.trim_end())
+}
+
 /// The form under which two names count as the same: without regard to case.
 pub fn folded(name: &str) -> String {
     name.trim().to_lowercase()

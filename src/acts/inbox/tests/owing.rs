@@ -8,7 +8,7 @@ use super::*;
 use crate::acts::histories::courier::packed;
 use crate::acts::outgoing::{self, Most, Wanted};
 use crate::domain::hash::Hash;
-use crate::domain::id::{BundleId, DatasetId};
+use crate::domain::id::{BundleId, DatasetId, Epoch, NodeId};
 use crate::domain::object::Kind;
 use crate::store::engine::{
     Batch, CommitError, Direction, Engine, EngineError, EngineView, Entry, KeyRange, Versioned,
@@ -30,6 +30,31 @@ fn nothing_is_exchanged_before_the_pairing_is_confirmed() {
         owed(&low, &high).len(),
         2,
         "what was there before is owed from now on"
+    );
+}
+
+#[test]
+fn two_peers_never_bear_one_name() {
+    let high = Node::new(3, Level::High);
+    let introduced = |number: u128, name: &str| {
+        let introduction = crate::acts::peers::Introduction {
+            node: NodeId(Uuid::from_u128(number)),
+            level: Level::Low,
+            name: name.to_owned(),
+            epoch: Epoch(Uuid::from_u128(number)),
+            identity: number.to_string(),
+        };
+        let owner = high.owner();
+        let peer = high.act(move |tx, here| crate::acts::peers::introduce(tx, &owner, here, introduction));
+        peer.unwrap().name
+    };
+    assert_eq!(introduced(1, "Low Lab"), "Low Lab");
+    assert_eq!(introduced(2, "low lab"), "low lab (2)");
+    assert_eq!(introduced(4, "Low Lab"), "Low Lab (3)");
+    assert_eq!(
+        introduced(1, "Low Lab"),
+        "Low Lab",
+        "by itself it is in nobody's way"
     );
 }
 
