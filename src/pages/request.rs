@@ -122,6 +122,7 @@ fn about(found: &Review) -> Markup {
             Some(user) => { (reveal(&user.name)) br; span.soft { (user.email) @if !user.institution.is_empty() { br; (reveal(&user.institution)) } } },
             None => { "not known on this node" },
         }
+        @if let Some(peer) = &found.by_way_of { br; span.soft { "by way of " (reveal(peer)) } }
     };
     let project = html! { @if let Some(project) = &found.project { (reveal(&project.body.name)) } };
     let predecessor = html! {

@@ -18,6 +18,7 @@ use crate::domain::request::{RequestError, Sight};
 use crate::domain::user::User;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
+use crate::store::tables::PEERS;
 
 /// Runs on each kind of data that are shown beside a request, the newest.
 const RUNS_SHOWN: usize = 50;
@@ -29,6 +30,8 @@ pub struct Review {
     pub view: View,
     /// Whether it was made on this node.
     pub made_here: bool,
+    /// The name of the peer whose request it is; none of one that was made here.
+    pub by_way_of: Option<String>,
     /// Its project, if it is here.
     pub project: Option<Found<Project>>,
     /// Who asks, if they are known here.
@@ -106,8 +109,10 @@ pub fn review(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Re
         Some(Body::User(user)) => Some(user),
         _ => None,
     };
+    let home = view.request.object.home;
     Ok(Review {
-        made_here: view.request.object.home == here.node,
+        made_here: home == here.node,
+        by_way_of: read.get(&PEERS, &home.0)?.map(|peer| peer.name),
         project,
         requester,
         parameters: match &view.asked {
