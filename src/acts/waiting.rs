@@ -1,5 +1,5 @@
 //! What waits for somebody who looks after data: imports to review, requests for runs and for sight to decide on, runs to
-//! start, and results to release or keep. Computed from what is stored whenever it is asked for, so it never disagrees with it.
+//! start, and results to look at and release. Computed from what is stored whenever it is asked for, so it never disagrees with it.
 
 use std::collections::BTreeSet;
 

@@ -130,7 +130,7 @@ fn row(entry: &Entry, now: Timestamp) -> Vec<Markup> {
             Icon::Out,
             "result",
             format!("/runs/{}/parts/result", entry.about),
-            "Look, then release or keep it",
+            "Look, then release it or let it wait",
         ),
     };
     vec![
