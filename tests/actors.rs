@@ -268,9 +268,10 @@ fn a_request_runs_and_its_result_leaves_by_its_hash_only() {
         let mut blob = node.blobs.open_blob(&result.hash).unwrap();
         blob.read_to_string(&mut bytes).unwrap();
         assert!(bytes.contains("3.5"), "{bytes}");
-        let called = node
-            .store
-            .read(|view| releases::call(view, &ada(), Timestamp::MAX, CodeId(Uuid::from_u128(40)), []));
+        let called = node.store.read(|view| {
+            let here = poundlock::store::records::Here::at(view, Timestamp::MAX, [0; 32])?;
+            releases::call(view, &ada(), &here, CodeId(Uuid::from_u128(40)), [])
+        });
         assert!(matches!(called.await.unwrap(), releases::Answer::Result(_)));
         running
     });

@@ -100,7 +100,7 @@ class Code(Shown):
         """
         answer, status = self._desk.content(f"/codes/{self.id}/call", {"arguments": arguments})
         if status == 202:
-            raise NotYet(answer["status"]["state"])
+            raise NotYet(answer["status"]["state"], answer.get("last_run"))
         return answer
 
     def statement(self):

@@ -42,11 +42,14 @@ class Withdrawn(Problem):
 
 
 class NotYet(PoundlockError):
-    """Nothing has been released yet: `state` says how far the request is."""
+    """Nothing has been released yet: `state` says how far the request is, and `last_run` how its last run ended, if that is known."""
 
-    def __init__(self, state):
+    def __init__(self, state, last_run=None):
         self.state = state
-        super().__init__(f"nothing has been released yet; the request is {state}")
+        #: "failed" or "succeeded"; None where nothing is known of a run.
+        self.last_run = last_run
+        failed = "; its last run failed, and what was released of that is in the request's `releases`" if last_run == "failed" else ""
+        super().__init__(f"nothing has been released yet; the request is {state}{failed}")
 
 
 _BY_WORD = {"denied": Denied, "withdrawn": Withdrawn}

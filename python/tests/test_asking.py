@@ -6,7 +6,7 @@ import unittest
 import unittest.mock
 
 import poundlock
-from poundlock.asking import Desk, Request
+from poundlock.asking import Code, Desk, Request
 from poundlock.problem import problem
 
 
@@ -60,6 +60,18 @@ class Releases(unittest.TestCase):
         self.assertEqual(asked(jobs, [second, first]).log(), "log b")
         with self.assertRaises(poundlock.NotYet):
             asked([], []).log()
+
+
+class Calling(unittest.TestCase):
+    def test_who_waits_for_a_result_is_told_that_the_last_run_failed(self):
+        answer = {"request": "r", "status": {"state": "approved"}}
+        for last_run, text in (("failed", "its last run failed"), (None, "the request is approved")):
+            desk = unittest.mock.Mock(spec=Desk)
+            desk.content.return_value = ({**answer, **({"last_run": last_run} if last_run else {})}, 202)
+            code = Code(desk, {"id": "c", "name": "n", "source": "", "author": "me", "created_at": "2026-03-09T08:00:00Z"})
+            with self.assertRaisesRegex(poundlock.NotYet, text) as raised:
+                code.call()
+            self.assertEqual(raised.exception.last_run, last_run)
 
 
 class Signing(unittest.TestCase):

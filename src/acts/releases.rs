@@ -27,7 +27,7 @@ use crate::store::records::{self, Here};
 use crate::store::tables::HISTORY;
 use crate::store::transaction::Tx;
 
-pub use call::{Answer, call};
+pub use call::{Answer, NoResult, call};
 pub use candidates::{Candidate, candidates};
 
 /// What shall be released: one part of one run, by the hash of the exact bytes that were reviewed.
@@ -230,7 +230,7 @@ pub fn release(
     let (told, about) = match wanted.part {
         Part::Result => (Event::ResultReady, ids.release.0),
         Part::FailureReport if here.side.takes_scientists() => (Event::RunFailed, wanted.job.0),
-        Part::FailureReport | Part::Log => return Ok(object),
+        Part::FailureReport | Part::Log => (Event::ReportReady, ids.release.0),
     };
     records::notify(tx, here, told, Some(about), Some(request.body.requester))?;
     Ok(object)

@@ -28,9 +28,9 @@ pub use described::{Described, described};
 pub use review::{Bound, Possible, PossibleRuns, Review, approved_before, review};
 pub use see::{SightDraft, ask_to_see};
 pub use submitted::{Submission, SubmittedCode};
-pub(in crate::acts) use view::whose;
 pub use view::{Asked, Filter, Listed, View, list, status_of, view};
 pub(super) use view::{decisions, status_for_run, with_homes};
+pub(in crate::acts) use view::{last_run, whose};
 
 /// Stores code that has passed the rule for code. It never changes afterwards.
 ///

@@ -210,7 +210,12 @@ impl Scene {
 
     /// The moment after the last act.
     pub(crate) fn now(&self) -> Timestamp {
-        at(&self.view(), self.acts.load(Ordering::Relaxed)).unwrap().now
+        self.here().now
+    }
+
+    /// The node at that moment.
+    pub(crate) fn here(&self) -> Here {
+        at(&self.view(), self.acts.load(Ordering::Relaxed)).unwrap()
     }
 
     /// What has become of a request now.

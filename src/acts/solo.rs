@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::peers::{self, Compared, Introduction};
-use super::releases::{Answer, Ids, Wanted, call, release};
+use super::releases::{Answer, Ids, NoResult, Wanted, call, release};
 use super::runs::{self, Ended};
 use super::scene::{ASSET, OTHER, PROJECT, Scene, ada, deny, officer, owner, product, succeeded, word};
 use super::{Refusal, assets, decisions, inbox, outgoing, projects, publications};
@@ -14,7 +14,7 @@ use crate::domain::hash::Hash;
 use crate::domain::id::{
     BundleId, CodeId, DatasetId, DecisionId, Epoch, JobId, ProjectId, ReleaseId, RequestId,
 };
-use crate::domain::job::{Data, State};
+use crate::domain::job::{self, Data, State};
 use crate::domain::notification::{Audience, Event};
 use crate::domain::object::{Body, Object};
 use crate::domain::peer::{Peer, Received, Trust};
@@ -70,13 +70,20 @@ fn failed() -> Ended {
 #[test]
 fn a_release_answers_the_scientists_call_at_once() {
     let (scene, code, request) = approved();
-    let answer = || call(&scene.view(), &ada(), scene.now(), code, []).unwrap();
-    assert!(matches!(answer(), Answer::State(_, Status::Approved)));
+    let answer = || call(&scene.view(), &ada(), &scene.here(), code, []).unwrap();
+    let approved_alone = |answer| {
+        matches!(
+            answer,
+            Answer::NoResult(NoResult {
+                status: Status::Approved,
+                last_run: None,
+                ..
+            })
+        )
+    };
+    assert!(approved_alone(answer()));
     let job = scene.run(80, request, succeeded(ANSWER));
-    assert!(
-        matches!(answer(), Answer::State(_, Status::Approved)),
-        "it ran, and is private"
-    );
+    assert!(approved_alone(answer()), "it ran, and is private");
     let released = let_out(&scene, job, Part::Result, ANSWER);
     match answer() {
         Answer::Result(found) => assert_eq!(
@@ -105,8 +112,11 @@ fn a_denial_reaches_the_scientist_and_no_run_follows() {
     let (scene, code, request) = approved();
     scene.decide(owner(), request, deny("single rows")).unwrap();
     assert!(matches!(
-        call(&scene.view(), &ada(), scene.now(), code, []).unwrap(),
-        Answer::State(_, Status::Denied { .. })
+        call(&scene.view(), &ada(), &scene.here(), code, []).unwrap(),
+        Answer::NoResult(NoResult {
+            status: Status::Denied { .. },
+            ..
+        })
     ));
     let wanted = runs::Wanted::Request(request, Data::Private);
     let job = JobId(Uuid::from_u128(80));
@@ -176,13 +186,14 @@ fn what_is_released_of_a_job_tells_of_it() {
     scene.run(80, request, failed());
     let job = scene.run(81, request, succeeded(ANSWER));
     let_out(&scene, job, Part::Log, b"printed");
+    assert_eq!(scene.events().last(), Some(&Event::ReportReady));
     let jobs = scene.look(&ada(), request).unwrap().jobs;
     assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [job.0]);
 }
 
 #[test]
 fn a_failed_run_is_told_with_the_release_of_its_report() {
-    let (scene, _, request) = approved();
+    let (scene, code, request) = approved();
     let before = scene.events();
     let job = scene.run(80, request, failed());
     assert_eq!(scene.events(), before, "when it failed is not told");
@@ -194,6 +205,10 @@ fn a_failed_run_is_told_with_the_release_of_its_report() {
         (Event::RunFailed, Audience::Person(ada().user), Some(job.0))
     );
     assert_eq!(scene.look(&ada(), request).unwrap().jobs.len(), 1);
+    match call(&scene.view(), &ada(), &scene.here(), code, []).unwrap() {
+        Answer::NoResult(state) => assert_eq!(state.last_run, Some(job::Verdict::Failed)),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::actors::ActError;
 use crate::actors::triage::Submit;
-use crate::acts::releases::Answer as CallAnswer;
+use crate::acts::releases::{Answer as CallAnswer, NoResult};
 use crate::acts::requests::Submission;
 use crate::acts::runs::Wanted;
 use crate::acts::{releases as releasing, requests, signatures, visible};
@@ -26,6 +26,7 @@ use crate::domain::object::Object;
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use crate::domain::request::Status;
 use crate::domain::signature::SignatureBytes;
+use crate::store::records::Here;
 
 /// The longest submission, in bytes of JSON: the longest source, however it is escaped, and its policies.
 const SUBMISSION_MAX: usize = 512 * 1024;
@@ -191,7 +192,7 @@ struct CallBody {
         (serde_json::Value = "application/json"), (schema::Bytes = "text/csv"), (schema::Bytes = "text/plain"),
         (schema::Bytes = "image/png"), (schema::Bytes = "application/vnd.apache.parquet"),
         (schema::Bytes = "application/vnd.apache.arrow.file"), (schema::Bytes = "application/octet-stream"))),
-    (status = 202, description = "There is no result yet: request, status", body = schema::UnderWay),
+    (status = 202, description = "There is no result yet: request, status, how the last run ended if it is known", body = schema::UnderWay),
     (status = 409, description = "Denied, with the reason; withdrawn; or never requested")))]
 #[post("/{id}/call")]
 async fn call(
@@ -205,31 +206,42 @@ async fn call(
         .store
         .read(move |view| {
             let arguments = body.arguments.keys().map(String::as_str);
-            releasing::call(view, &actor, now, id, arguments)
+            releasing::call(view, &actor, &Here::at(view, now, [0; 32])?, id, arguments)
         })
         .await?;
     let conflict = |word, detail: String| Problem::new(StatusCode::CONFLICT, word, detail);
     match answer {
         CallAnswer::Result(found) => releases::content(&context, *found).await,
-        CallAnswer::State(request, Status::Denied { reason }) => {
-            let detail = format!("the request was denied: {reason}");
-            let request = request.object.id.to_string();
-            Err(conflict("denied", detail)
-                .with("reason", reason)
-                .with("request", request))
-        }
-        CallAnswer::State(request, Status::Withdrawn) => {
-            let detail = "the request was withdrawn; make a new one that names it as its predecessor";
-            let request = request.object.id.to_string();
-            Err(conflict("withdrawn", detail.to_owned()).with("request", request))
-        }
-        CallAnswer::State(request, status) => {
-            Ok(HttpResponse::Accepted().json(json!({ "request": request.object.id, "status": status })))
-        }
         CallAnswer::NeverRequested => Err(conflict(
             "not_requested",
             "no request names this code; make one with POST /api/v1/requests".to_owned(),
         )),
+        CallAnswer::NoResult(why) => no_result(why),
+    }
+}
+
+/// What has become of code that has no result yet.
+fn no_result(why: NoResult) -> Answer {
+    let conflict = |word, detail: String| Problem::new(StatusCode::CONFLICT, word, detail);
+    let request = why.request.object.id;
+    match why.status {
+        Status::Denied { reason } => {
+            let detail = format!("the request was denied: {reason}");
+            Err(conflict("denied", detail)
+                .with("reason", reason)
+                .with("request", request.to_string()))
+        }
+        Status::Withdrawn => {
+            let detail = "the request was withdrawn; make a new one that names it as its predecessor";
+            Err(conflict("withdrawn", detail.to_owned()).with("request", request.to_string()))
+        }
+        status => {
+            let mut shown = json!({ "request": request, "status": status });
+            if let Some(verdict) = why.last_run {
+                shown["last_run"] = json!(verdict);
+            }
+            Ok(HttpResponse::Accepted().json(shown))
+        }
     }
 }
 

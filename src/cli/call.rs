@@ -46,7 +46,12 @@ fn no_result(mut state: Value) -> Value {
             Value::Object(status) => status.get("state").map(print::of).unwrap_or_default(),
             _ => print::field(&state, "state"),
         };
-        state["detail"] = format!("there is no released result yet; the request is {word}").into();
+        let failed = if state["last_run"] == "failed" {
+            "; its last run failed, and `poundlock request show` lists what was released of it"
+        } else {
+            ""
+        };
+        state["detail"] = format!("there is no released result yet; the request is {word}{failed}").into();
     }
     state
 }
@@ -75,6 +80,12 @@ mod tests {
             Failure::problem(409, no_result(json!({"status": {"state": "approved"}})))
                 .to_string()
                 .ends_with("approved")
+        );
+        let failed = json!({"status": {"state": "approved"}, "last_run": "failed"});
+        assert!(
+            Failure::problem(409, no_result(failed))
+                .to_string()
+                .contains("its last run failed")
         );
     }
 }

@@ -273,6 +273,7 @@ fn news(before: Option<&Body>, id: Uuid, body: &Body) -> Option<(Event, Uuid)> {
         (None, Body::Release(release)) if release.part == Part::Result => {
             Some((Event::ResultReady, release.request.0))
         }
+        (None, Body::Release(release)) => Some((Event::ReportReady, release.request.0)),
         _ => None,
     }
 }

@@ -5,26 +5,38 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use crate::acts::Refusal;
-use crate::acts::requests::status_of;
+use crate::acts::requests::{last_run, status_of};
 use crate::acts::visible::{self, Found};
 use crate::domain::access::Actor;
 use crate::domain::id::CodeId;
+use crate::domain::job::Verdict;
 use crate::domain::object::{Body, Kind};
 use crate::domain::release::{Part, Release};
 use crate::domain::request::{Request, Status};
 use crate::domain::text::Invalid;
 use crate::store::read::Read;
-use crate::store::records;
+use crate::store::records::{self, Here};
 
 /// What a call of code answers with.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// The newest result that was released for a request of the caller.
     Result(Box<Found<Release>>),
-    /// There is none; what has become of the newest request, of those that were not withdrawn if there is one.
-    State(Box<Found<Request>>, Status),
+    /// There is none.
+    NoResult(NoResult),
     /// No request names the code.
     NeverRequested,
+}
+
+/// What has become of the newest request for code, of those that were not withdrawn if there is one.
+#[derive(Clone, Debug)]
+pub struct NoResult {
+    /// The request.
+    pub request: Box<Found<Request>>,
+    /// How far it is.
+    pub status: Status,
+    /// How the last run for it ended, as far as the caller is told.
+    pub last_run: Option<Verdict>,
 }
 
 /// Calls code with the names of the arguments that the caller passes. What they hold does not matter: every parameter is
@@ -35,7 +47,7 @@ pub enum Answer {
 pub fn call<'a>(
     read: &impl Read,
     actor: &Actor,
-    now: Timestamp,
+    here: &Here,
     code: CodeId,
     arguments: impl IntoIterator<Item = &'a str>,
 ) -> Result<Answer, Refusal> {
@@ -76,8 +88,11 @@ pub fn call<'a>(
     let Some(last) = last else {
         return Ok(Answer::NeverRequested);
     };
-    let status = status_of(read, now, &last)?;
-    Ok(Answer::State(Box::new(last), status))
+    Ok(Answer::NoResult(NoResult {
+        status: status_of(read, here.now, &last)?,
+        last_run: last_run(read, actor, here, last.object.id)?,
+        request: Box::new(last),
+    }))
 }
 
 /// What tells which of two releases is newer. Across the gap only the date of a release is told, and what one bundle brings is

@@ -5,7 +5,7 @@ use crate::acts::requests::{want_another_run, withdraw};
 use crate::acts::runs::{Ended, deposit};
 use crate::acts::scene::*;
 use crate::domain::id::CodeId;
-use crate::domain::job::State;
+use crate::domain::job::{self, State};
 use crate::domain::policy::OutputPolicy;
 use crate::domain::side::Side;
 
@@ -87,6 +87,7 @@ fn the_log_goes_by_itself_and_approves_nothing() {
     let (scene, request, job) = ran();
     release_as(&scene, owner(), wanted(job, Part::Log, b"printed"), b"printed").unwrap();
     assert!(!scene.events().contains(&Event::ResultReady));
+    assert_eq!(scene.events().last(), Some(&Event::ReportReady));
     let view = scene.look(&ada(), request).unwrap();
     assert!(!view.progress.released);
     assert!(matches!(
@@ -245,17 +246,22 @@ fn only_who_may_release_does_and_never_a_mock_run() {
 fn a_call_answers_with_the_result_the_reason_or_the_state() {
     let scene = Scene::new(Side::High);
     let code = scene.code(40, OutputPolicy::ExecuteCount(2));
-    let calling = |code: CodeId| call(&scene.view(), &ada(), scene.now(), code, ["n"]);
+    let calling = |code: CodeId| call(&scene.view(), &ada(), &scene.here(), code, ["n"]);
     assert!(matches!(calling(code).unwrap(), Answer::NeverRequested));
     let denied = scene.request(50, code);
     assert!(matches!(
         calling(code).unwrap(),
-        Answer::State(_, Status::Pending)
+        Answer::NoResult(NoResult {
+            status: Status::Pending,
+            last_run: None,
+            ..
+        })
     ));
     scene.decide(owner(), denied, deny("no")).unwrap();
     match calling(code).unwrap() {
-        Answer::State(request, Status::Denied { reason }) => {
-            assert_eq!((request.object.id, reason.as_str()), (denied.0, "no"));
+        Answer::NoResult(state) => {
+            assert_eq!(state.request.object.id, denied.0);
+            assert!(matches!(state.status, Status::Denied { reason } if reason == "no"));
         }
         other => panic!("{other:?}"),
     }
@@ -264,16 +270,20 @@ fn a_call_answers_with_the_result_the_reason_or_the_state() {
     let job = scene.run(80, request, succeeded(BYTES));
     assert!(matches!(
         calling(code).unwrap(),
-        Answer::State(_, Status::Approved)
+        Answer::NoResult(NoResult {
+            status: Status::Approved,
+            last_run: Some(job::Verdict::Succeeded),
+            ..
+        })
     ));
     release_as(&scene, owner(), wanted(job, Part::Result, BYTES), BYTES).unwrap();
     match calling(code).unwrap() {
         Answer::Result(result) => assert_eq!(result.body.blob, Hash::of(BYTES)),
         other => panic!("{other:?}"),
     }
-    let unknown = call(&scene.view(), &ada(), scene.now(), code, ["m"]);
+    let unknown = call(&scene.view(), &ada(), &scene.here(), code, ["m"]);
     assert!(matches!(unknown, Err(Refusal::Invalid(_))));
-    let foreign = call(&scene.view(), &eve(), scene.now(), code, []);
+    let foreign = call(&scene.view(), &eve(), &scene.here(), code, []);
     assert!(matches!(foreign, Err(Refusal::NotFound { .. })));
 }
 
@@ -306,7 +316,7 @@ fn of_results_that_came_down_together_the_one_that_was_released_last_is_the_newe
                 Ok(())
             })
             .unwrap();
-        match call(&scene.view(), &ada(), scene.now(), code, []).unwrap() {
+        match call(&scene.view(), &ada(), &scene.here(), code, []).unwrap() {
             Answer::Result(newest) => assert_eq!(newest.body.blob, Hash::of(b"again")),
             other => panic!("{other:?}"),
         }

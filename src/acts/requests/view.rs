@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use uuid::Uuid;
 
 use super::described::{Described, described};
 use crate::acts::visible::{self, Found};
@@ -10,7 +11,7 @@ use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::code::Code;
 use crate::domain::decision::Decision;
 use crate::domain::id::{NodeId, ProjectId, RequestId, UserId};
-use crate::domain::job::Run;
+use crate::domain::job::{Run, Verdict};
 use crate::domain::key_pins::Standing;
 use crate::domain::object::{Body, Kind, Object, Revision};
 use crate::domain::release::Part;
@@ -271,6 +272,28 @@ fn told(actor: &Actor, here: &Here, jobs: Vec<Object>, releases: &[Object]) -> V
         Some(object)
     });
     told.collect()
+}
+
+/// How the last run for a request ended, as far as an actor is told: failed only if there was no other on its day that came with it, of
+/// which nobody here can tell which was the last.
+///
+/// # Errors
+/// The store cannot be read.
+pub(in crate::acts) fn last_run(
+    read: &impl Read,
+    actor: &Actor,
+    here: &Here,
+    id: Uuid,
+) -> Result<Option<Verdict>, Refusal> {
+    let releases = records::children(read, id, Kind::Release)?;
+    let jobs = told(actor, here, records::children(read, id, Kind::Job)?, &releases);
+    let ended = jobs.iter().filter_map(|object| match &object.body {
+        Body::Job(job) if !object.deleted => Some(((job.on, object.created_at), job.verdict)),
+        _ => None,
+    });
+    // Where two are equally late, the one that worked counts.
+    let last = ended.max_by_key(|(when, verdict)| (*when, *verdict == Verdict::Succeeded));
+    Ok(last.map(|(_, verdict)| verdict))
 }
 
 fn progress(

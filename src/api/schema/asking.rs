@@ -458,4 +458,7 @@ pub struct UnderWay {
     pub request: Uuid,
     /// What has become of it.
     pub status: StatusShown,
+    /// How the last run for it ended; not there while that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<JobVerdict>,
 }

@@ -72,6 +72,8 @@ events! {
     PasswordReset = 13, "password_reset", "A new password for your account";
     /// Somebody's verify key is another than this node knew: what they sign waits until a reviewer has asked them.
     VerifyKeyChanged = 14, "verify_key_changed", "Somebody signs with another key";
+    /// A log or a failure report was released to its requester.
+    ReportReady = 15, "report_ready", "What a run of your code said was released";
 }
 
 impl Event {
@@ -87,6 +89,7 @@ impl Event {
             | Self::RequestDenied
             | Self::RunFailed
             | Self::ResultReady
+            | Self::ReportReady
             | Self::PasswordReset => person.map(Audience::Person),
             Self::ResultAwaitsRelease => Some(Audience::Holders(Permission::Release)),
             Self::BundleArrived | Self::BundleRefused | Self::BundleApplied => {

@@ -77,6 +77,9 @@ pub fn sentence(event: Event, told: &Told) -> String {
         Event::RunFailed => "A run of the code of your request failed.".to_owned(),
         Event::ResultAwaitsRelease => "A run has left a result; it waits for its release.".to_owned(),
         Event::ResultReady => "The result of your request was released; you can fetch it.".to_owned(),
+        Event::ReportReady => {
+            "A log or a failure report of your request was released; you can fetch it.".to_owned()
+        }
         Event::BundleArrived => format!("A bundle from {peer} has arrived; it waits for its review."),
         Event::BundleRefused => format!("A bundle from {peer} was refused; the audit chain says why."),
         Event::BundleApplied => format!("Batches from {peer} were applied."),

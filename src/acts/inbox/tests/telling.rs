@@ -5,8 +5,8 @@ use crate::domain::decision::Verdict;
 use crate::domain::id::UserId;
 use crate::domain::job;
 use crate::domain::notification::{Audience, Event};
+use crate::domain::release::Part;
 use crate::domain::request::Subject;
-
 use crate::store::tables::OUTBOX;
 
 /// The events of requests in a node's outbox, with whom they are for.
@@ -142,6 +142,17 @@ fn a_result_and_a_failure_are_told_to_the_requester() {
         events(&low),
         [Event::RequestApproved, Event::RunFailed, Event::ResultReady],
         "each once, and a run that succeeded says nothing"
+    );
+    let log = high.release(job);
+    high.edit(log, |body| {
+        if let Body::Release(release) = body {
+            release.part = Part::Log;
+        }
+    });
+    bring_twice(&high, &low);
+    assert_eq!(
+        told(&low).last(),
+        Some(&(Event::ReportReady, Audience::Person(ada), Some(log)))
     );
 }
 
