@@ -46,6 +46,21 @@ fn plain_values_become_json() {
 }
 
 #[test]
+fn members_of_enumerations_become_what_they_hold() {
+    let source = "
+from enum import Enum
+class Colour(str, Enum):
+    RED = 'red'
+class Size(int, Enum):
+    BIG = 3
+def run():
+    return {Colour.RED: Colour.RED, Size.BIG: [Size.BIG]}
+";
+    let text = Workshop::bare().text(source, Vec::new());
+    assert_eq!(text, "{\"red\":\"red\",\"3\":[3]}\n");
+}
+
+#[test]
 fn values_of_numpy_and_pandas_within_json_become_plain() {
     let source = "
 import numpy, pandas
@@ -73,6 +88,16 @@ fn tables_become_csv_with_their_index_where_it_says_something() {
             "a,b\n1,2.0\n2,5.0\n",
         ),
         ("pandas.Series([1, 2])", "value\n1\n2\n"),
+        // Longer than what NumPy prints whole, and with more digits.
+        (
+            "pandas.DataFrame({'a': [1] * 1500, 'b': [0.1234567890123] * 1500}).groupby('a').b.apply(lambda b: b.to_numpy())",
+            &format!("a,b\n1,\"[{}]\"\n", ["0.1234567890123"; 1500].join(", ")),
+        ),
+        (
+            "pandas.DataFrame({'a': [[1, None], {'k': 'ß'}, 'text']})",
+            "a\n\"[1, null]\"\n\"{\"\"k\"\": \"\"ß\"\"}\"\ntext\n",
+        ),
+        ("pandas.DataFrame([])", "\"\"\n"),
         ("pandas.DataFrame({'a': [float('nan')]})", "a\n\"\"\n"),
         (
             "pandas.DataFrame({'a': ['x\\ry', 'x\\ny', 'x\\r\\ny']})",

@@ -6,6 +6,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
 use super::text::{hidden, is_hidden};
 use crate::domain::python::{self, Piece, Span};
+use crate::domain::text::is_odd_space;
 
 /// Lines around a change.
 const CONTEXT: usize = 4;
@@ -154,15 +155,6 @@ fn visible(text: &str) -> Markup {
             @if let Some(last) = last { (hidden(last)) }
         }
     }
-}
-
-/// Spaces that Python does not take for one, and what else is drawn as nothing.
-fn is_odd_space(c: char) -> bool {
-    (c.is_whitespace() && !matches!(c, ' ' | '\t'))
-        || matches!(
-            c,
-            '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{FE00}'..='\u{FE0F}'
-        )
 }
 
 #[cfg(test)]

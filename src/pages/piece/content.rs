@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::icon::Icon;
 use super::status::{Tone, badge};
-use super::text::revealed;
+use super::text::exact;
 use crate::api::Problem;
 use crate::pages::fields::Fields;
 use crate::runtime::format::{Cell, Glance, Window};
@@ -69,7 +69,7 @@ pub fn content(
             rows,
             more,
         } => {
-            let heads: Vec<_> = columns.iter().map(|name| html! { (revealed(name)) }).collect();
+            let heads: Vec<_> = columns.iter().map(|name| html! { (exact(name)) }).collect();
             let rows: Vec<_> = (window.from..)
                 .map(|row| (row + 1).to_string())
                 .zip(rows)
@@ -99,7 +99,7 @@ pub fn content(
             }
         }
         Glance::Text { text, next } => html! {
-            div.scroll.tall role="region" aria-label=(label) tabindex="0" { pre.exact { (revealed(text)) } }
+            div.scroll.tall role="region" aria-label=(label) tabindex="0" { pre.exact { (exact(text)) } }
             (pieces(path, query, window.from, *next))
         },
         Glance::Picture => html! {
@@ -135,7 +135,7 @@ fn values(label: &str, corner: &str, heads: &[Markup], rows: &[(String, &Vec<Cel
 fn value(cell: &Cell) -> Markup {
     html! {
         @match &cell.text {
-            Some(text) => (revealed(text)),
+            Some(text) => (exact(text)),
             None => span.none { "missing" },
         }
         @if cell.left_out > 0 { span.badge data-tone="warning" { "and " (cell.left_out) " more characters" } }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::domain::text::is_invisible;
+use crate::domain::text::{is_invisible, is_odd_space};
 
 /// Text on one line or in a cell. Characters that control a terminal, turn the direction of the text or are not seen at all
 /// are shown by their code points; everything else is shown as it is, in a direction of its own.
@@ -25,6 +25,49 @@ pub fn revealed(text: &str) -> Markup {
             }
         }
     }
+}
+
+/// The parts of what may leave: as [`revealed`], and with every space told apart. Odd ones are shown by their code points, tabs get a
+/// sign, and of those that stand at the end of a line, where nobody sees them, it is said how many they are.
+pub fn exact(text: &str) -> Markup {
+    html! {
+        @for line in text.split_inclusive('\n') {
+            @let seen = line.trim_end_matches([' ', '\t', '\n']);
+            @let rest = line.get(seen.len()..).unwrap_or_default();
+            @let (unseen, end) = rest.strip_suffix('\n').map_or((rest, ""), |unseen| (unseen, "\n"));
+            @for part in seen.split_inclusive(stands_out) {
+                @let last = part.chars().next_back().filter(|c| stands_out(*c));
+                (last.and_then(|last| part.strip_suffix(last)).unwrap_or(part))
+                @match last {
+                    Some('\t') => { span.tab title="tab" { "\t" } },
+                    Some(c) => (hidden(c)),
+                    None => {},
+                }
+            }
+            @if !unseen.is_empty() { (spaces(unseen)) }
+            (end)
+        }
+    }
+}
+
+fn stands_out(c: char) -> bool {
+    c == '\t' || is_hidden(c) || is_odd_space(c)
+}
+
+/// Spaces that nothing follows on their line.
+fn spaces(unseen: &str) -> Markup {
+    let tabs = unseen.matches('\t').count();
+    let spaces = unseen.len() - tabs;
+    let counted = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        count => Some(format!("{count} {what}s")),
+    };
+    let said: Vec<_> = [counted(spaces, "space"), counted(tabs, "tab")]
+        .into_iter()
+        .flatten()
+        .collect();
+    html! { span.hidden-character title="at the end of the line" { (said.join(", ")) } }
 }
 
 /// A character that is not seen, as something that is.
@@ -73,6 +116,9 @@ fn name(c: char) -> &'static str {
         '\u{202C}' | '\u{2069}' => "ends a change of direction",
         '\u{2066}'..='\u{2068}' => "isolates a direction",
         '\u{FEFF}' => "byte order mark",
+        '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}' => "variation selector",
+        '\u{A0}' => "no-break space",
+        c if is_odd_space(c) && !c.is_control() => "another space",
         '\r' => "carriage return",
         '\u{1B}' => "escape",
         c if c.is_control() => "control character",
@@ -90,6 +136,24 @@ mod tests {
         assert_eq!(shown.matches("hidden-character").count(), 3, "{shown}");
         assert!(shown.contains("U+202E") && shown.contains("&lt;b&gt;") && shown.contains("U+0000"));
         assert!(!shown.contains('\u{202E}') && !shown.contains('\u{0}'));
+    }
+
+    #[test]
+    fn what_may_leave_is_shown_to_the_last_space() {
+        let shown = exact("mg/dL\u{FE03}\u{E0155}\ta\u{A0}b  \t\n\n c ").into_string();
+        for mark in [
+            "U+FE03",
+            "U+E0155",
+            "U+00A0",
+            "2 spaces, 1 tab",
+            "1 space",
+            "class=\"tab\"",
+        ] {
+            assert!(shown.contains(mark), "{mark}: {shown}");
+        }
+        assert!(!shown.contains(['\u{FE03}', '\u{E0155}', '\u{A0}']), "{shown}");
+        let plain = "one\n  two\n";
+        assert_eq!(exact(plain).into_string(), plain);
     }
 
     #[test]

@@ -102,6 +102,14 @@ impl Dtype {
         self.width * self.count
     }
 
+    /// The type as the file tells it: of strings also how many characters each has room for.
+    fn told(&self) -> String {
+        match self.scalar {
+            Scalar::Character | Scalar::Byte => format!("{} of {}", self.name(), self.count),
+            Scalar::Boolean | Scalar::Integer | Scalar::Float => self.name(),
+        }
+    }
+
     /// NumPy's name of the type.
     fn name(&self) -> String {
         let bits = self.item_size() * 8;

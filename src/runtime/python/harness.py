@@ -95,10 +95,12 @@ def _plain_float(value):
 
 def _plain_key(key):
     if isinstance(key, str):
-        return str(key)
+        return str.__str__(key)
     numpy = _module("numpy")
-    if isinstance(key, (bool, int)) or (numpy and isinstance(key, (numpy.bool_, numpy.integer))):
-        return str(key)
+    if isinstance(key, bool) or (numpy and isinstance(key, numpy.bool_)):
+        return str(bool(key))
+    if isinstance(key, int) or (numpy and isinstance(key, numpy.integer)):
+        return str(int(key))
     raise TypeError(f"a key of a dict is of type {type(key).__name__}; keys may be str, int or bool")
 
 
@@ -109,7 +111,8 @@ def _plain(value, depth=0):
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value)
+        # What an enumeration calls itself is not what it holds.
+        return str.__str__(value)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**64:
             raise OverflowError("an int of a result must fit in 64 bits; return it as a str")
@@ -127,6 +130,8 @@ def _plain(value, depth=0):
             plain[name] = _plain(item, depth + 1)
         return plain
     numpy = _module("numpy")
+    if numpy and isinstance(value, numpy.generic) and value.dtype.kind == "f" and value.dtype.itemsize > 8:
+        raise TypeError(f"the result holds a {value.dtype}; convert it to float64")
     if numpy and isinstance(value, numpy.generic) and value.dtype.kind in "biufU":
         return _plain(value.item(), depth)
     if numpy and isinstance(value, numpy.ndarray) and value.dtype.kind in "biufU":
@@ -147,18 +152,44 @@ def _one_header(frame):
     return flat
 
 
+def _holds_objects(dtype):
+    nested = ("list", "large_list", "fixed_size_list", "struct", "map")
+    return dtype == object or str(getattr(dtype, "pyarrow_dtype", "")).startswith(nested)
+
+
+def _with_plain_cells(frame):
+    """The table with JSON in the place of arrays, lists and dicts in its cells: as text they would be shortened and rounded."""
+    is_scalar = _module("pandas").api.types.is_scalar
+    columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
+    changed = [
+        place
+        for place, column in enumerate(columns)
+        if _holds_objects(column.dtype) and not all(map(is_scalar, column))
+    ]
+    if not changed:
+        return frame
+    for place in changed:
+        cells = [cell if is_scalar(cell) else json.dumps(_plain(cell), ensure_ascii=False) for cell in columns[place]]
+        columns[place] = _module("pandas").Series(cells, index=frame.index, dtype=object)
+    plain = _module("pandas").concat(columns, axis=1)
+    plain.columns = frame.columns
+    return plain
+
+
 def _table(frame):
     import inspect
 
     pandas = _module("pandas")
     if isinstance(frame.columns, pandas.MultiIndex):
         frame = _one_header(frame)
+    frame = _with_plain_cells(frame)
     index = frame.index
+    # A table without a column keeps its rows' names: with neither, its file would have no header.
     counts_up = isinstance(index, pandas.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
     # What stands in the ends of lines is quoted within cells. The parameter had another name before pandas 1.5.
     known = inspect.signature(pandas.DataFrame.to_csv).parameters
     ends = {"lineterminator" if "lineterminator" in known else "line_terminator": "\r\n"}
-    return frame.to_csv(index=not counts_up, **ends).encode("utf-8")
+    return frame.to_csv(index=not counts_up or frame.shape[1] == 0, **ends).encode("utf-8")
 
 
 def _array(value):

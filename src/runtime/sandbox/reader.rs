@@ -90,7 +90,7 @@ fn confine(control: &File, order: &Order) -> Result<(), SetupError> {
         (Resource::RLIMIT_FSIZE, order.file),
         (Resource::RLIMIT_NOFILE, 16),
         (Resource::RLIMIT_STACK, 8 << 20),
-        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_CORE, restrictions::NO_CORE),
         (Resource::RLIMIT_MEMLOCK, 0),
         (Resource::RLIMIT_MSGQUEUE, 0),
     ])?;

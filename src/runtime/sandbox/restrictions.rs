@@ -16,6 +16,11 @@ const NEWEST: ABI = ABI::V9;
 /// What may be done with the files that are mounted.
 const READ: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | ReadDir | Execute});
 
+/// The limit on dumps of a process that ended badly, in bytes: none is kept. The kernel holds dumps that go to a program to no limit,
+/// and a limit of 0 would let that program have the whole memory; of 1 alone it makes an exception, and dumps nothing (core(5),
+/// `do_coredump` in fs/coredump.c).
+pub(super) const NO_CORE: u64 = 1;
+
 /// Sets the limits of a run.
 pub(super) fn limit_resources(limits: &Limits) -> Result<(), SetupError> {
     limit(&[
@@ -28,7 +33,7 @@ pub(super) fn limit_resources(limits: &Limits) -> Result<(), SetupError> {
         (Resource::RLIMIT_NOFILE, limits.open_files),
         (Resource::RLIMIT_NPROC, limits.threads.max(1)),
         (Resource::RLIMIT_STACK, 8 << 20),
-        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_CORE, NO_CORE),
         (Resource::RLIMIT_MEMLOCK, 0),
         (Resource::RLIMIT_MSGQUEUE, 0),
         (Resource::RLIMIT_NICE, 0),

@@ -38,7 +38,7 @@ pub fn glance(mut file: &File, window: Window) -> Result<Glance, FormatError> {
         rows.push((name_of(&place), cells.collect::<Result<Vec<_>, FormatError>>()?));
     }
     Ok(Glance::Array {
-        dtype: header.dtype.name(),
+        dtype: header.dtype.told(),
         shape: header.shape,
         rows,
         more: to_row < down,
