@@ -104,7 +104,7 @@ async fn taken(upload: &mut Upload) -> Result<Imported, Problem> {
     let wanted = ImportWanted {
         actor: upload.actor.clone(),
         name: fields.given("name").map(str::to_owned),
-        visibility: visibility(fields).checked()?,
+        visibility: visibility(fields)?.checked()?,
         headers: Headers::new(match fields.get("header") {
             "present" => HeaderChoice::Present,
             "absent" => HeaderChoice::Absent,

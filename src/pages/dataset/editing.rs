@@ -101,12 +101,19 @@ fn owned_lines(text: &str) -> Vec<String> {
     lines(text).map(str::to_owned).collect()
 }
 
-/// Who may know of a dataset, as was chosen.
-pub(super) fn visibility(fields: &Fields) -> Visibility {
+/// Who may know of a dataset, as was chosen. Groups that are named beside another choice, and the choice of groups without one, are no
+/// answer: each reading of them would open the dataset to others than were meant, or to nobody.
+pub(super) fn visibility(fields: &Fields) -> Result<Visibility, Invalid> {
+    let groups = owned_lines(fields.get("groups"));
+    let wrong = |problem| Err(Invalid::new("groups", problem));
     match fields.get("visibility") {
-        "everybody" => Visibility::Everybody,
-        "groups" => Visibility::Groups(owned_lines(fields.get("groups"))),
-        _ => Visibility::SignedIn,
+        "groups" if groups.is_empty() => wrong("must name at least one group, or choose somebody else above"),
+        "groups" => Ok(Visibility::Groups(groups)),
+        _ if !groups.is_empty() => wrong(
+            "names groups, but others were chosen above: choose \"The groups below\", or leave this empty",
+        ),
+        "everybody" => Ok(Visibility::Everybody),
+        _ => Ok(Visibility::SignedIn),
     }
 }
 
@@ -145,7 +152,7 @@ fn draft(fields: &Fields, before: &[Contributor]) -> Result<DatasetDraft, Proble
         url: fields.get("url").trim().to_owned(),
         contributors,
         tags: owned_lines(fields.get("tags")),
-        visibility: visibility(fields),
+        visibility: visibility(fields)?,
         mocks: match fields.get("mocks") {
             "on_request" => MockAccess::OnRequest,
             _ => MockAccess::WithDataset,
@@ -342,6 +349,20 @@ mod tests {
             after, before,
             "a group with a comma in its name is no two groups, of which one may be there"
         );
+    }
+
+    #[test]
+    fn groups_beside_another_choice_are_no_answer() {
+        let chosen =
+            |who: &str, groups: &str| visibility(&Fields::of([("visibility", who), ("groups", groups)]));
+        assert_eq!(chosen("signed_in", " \n").unwrap(), Visibility::SignedIn);
+        assert_eq!(
+            chosen("groups", "Eyes").unwrap(),
+            Visibility::Groups(vec!["Eyes".into()])
+        );
+        for (who, groups) in [("signed_in", "Eyes"), ("everybody", "Eyes"), ("groups", " ")] {
+            assert_eq!(chosen(who, groups).unwrap_err().field, "groups", "{who}");
+        }
     }
 
     #[test]
