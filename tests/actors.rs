@@ -21,7 +21,7 @@ use poundlock::domain::decision::Verdict;
 use poundlock::domain::hash::Hash;
 use poundlock::domain::id::{CodeId, DecisionId, JobId, ProjectId, ReleaseId, RequestId, UserId};
 use poundlock::domain::job::{Data, Run, State};
-use poundlock::domain::object::{Body, Object};
+use poundlock::domain::object::{Body, Kind, Object};
 use poundlock::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use poundlock::domain::project::Project;
 use poundlock::domain::release;
@@ -336,6 +336,44 @@ fn runs_stop_when_they_are_cancelled_and_when_the_node_stops() {
         // What waited is taken up again from the store.
         assert_eq!(until(node, waits, State::is_over).await.state, State::Succeeded);
         running
+    });
+}
+
+#[test]
+fn what_the_node_cannot_carry_out_is_no_failure_of_the_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("high");
+    made(&root, Side::High);
+    let launcher = folder.path().join("launcher");
+    let put = || std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_poundlock"), &launcher).unwrap();
+    put();
+    System::new().block_on(async {
+        let mut config = config(Side::High);
+        config.runtime.launcher = Some(launcher.clone());
+        let running = open(&root, config).unwrap().start().unwrap();
+        let node = running.node();
+        let request = approved(node, 40, MEAN).await;
+        std::fs::remove_file(&launcher).unwrap();
+        let mut runs = Vec::new();
+        for _ in 0..3 {
+            let id = enqueue(node, request, Data::Private).await;
+            let ended = until(node, id, State::is_over).await;
+            assert_eq!(ended.state, State::Interrupted);
+            assert!(
+                ended.log.is_some() && ended.result.is_none(),
+                "whoever started it reads why"
+            );
+            runs.push(id);
+        }
+        let told = node
+            .store
+            .read(move |view| Ok(records::children(view, request.0, Kind::Job)?));
+        assert!(told.await.unwrap().is_empty(), "nobody is told that code failed");
+        // Once the node can carry runs out again, each that is asked for is tried, and the rest follow.
+        put();
+        let last = enqueue(node, request, Data::Private).await;
+        assert_eq!(until(node, last, State::is_over).await.state, State::Succeeded);
+        running.stop().await;
     });
 }
 

@@ -27,6 +27,9 @@ pub use crew::Crew;
 
 /// How long the runner waits after the store or the system has failed it.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How many runs one after the other the node may fail to carry out before the rest of the queue waits: what is wrong with it would
+/// end them all.
+const FAULTS_MAX: u32 = 3;
 
 /// Owns the queue of runs.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub struct Runner {
     /// Whether the queue is being looked at, and whether something came since.
     looking: bool,
     look_again: bool,
+    /// How many runs one after the other could not be carried out, for a fault of the node's.
+    faults: u32,
     /// Who waits for the runner to stop; runs are no longer taken up.
     stopping: Option<Vec<oneshot::Sender<()>>>,
 }
@@ -80,6 +85,7 @@ impl Runner {
             tidied: false,
             looking: false,
             look_again: false,
+            faults: 0,
             stopping: None,
         }
     }
@@ -98,6 +104,13 @@ impl Runner {
         if let Err(not_ready) = self.crew.readiness() {
             // What waits is not at fault; it runs when the node has been started where it can be kept in.
             tracing::error!(error = %not_ready, "the queue of runs waits");
+            return;
+        }
+        if self.faults >= FAULTS_MAX {
+            tracing::error!(
+                "the queue of runs waits: the last {FAULTS_MAX} could not be carried out, and their logs say why; mend that, then start \
+                 a run or the node again"
+            );
             return;
         }
         if ![Data::Mock, Data::Private]
@@ -247,6 +260,8 @@ impl Handler<Enqueue> for Runner {
         };
         Box::pin(queued.into_actor(self).map(|queued, runner, context| {
             if queued.is_ok() {
+                // Whoever starts one now may have mended what was wrong: one more is tried.
+                runner.faults = runner.faults.min(FAULTS_MAX - 1);
                 runner.look(context);
             }
             queued
@@ -312,8 +327,10 @@ impl Handler<Over> for Runner {
             return self.stopped();
         }
         if over.failed {
+            self.faults += 1;
             self.pause(context);
         } else {
+            self.faults = 0;
             self.look(context);
         }
     }

@@ -30,7 +30,7 @@ use crate::store::transaction::Tx;
 
 pub(super) use admission::none_needs;
 pub(super) use course::tell_of_released;
-pub use course::{Ended, Input, Plan, begin, finish, interrupted, tell_of_all_released, waiting};
+pub use course::{Ended, Input, Plan, begin, finish, interrupted, tell_of_all_released, under_way, waiting};
 pub use deposit::{check_deposit, deposit};
 pub use fulfilment::{Source, check_fulfilment, fulfil};
 

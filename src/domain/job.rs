@@ -70,7 +70,7 @@ pub enum State {
     TimedOut,
     /// Stopped by a person.
     Cancelled,
-    /// The node stopped while it was under way.
+    /// The node stopped while it was under way, or could not carry it through: nobody's code is at fault.
     Interrupted,
 }
 
@@ -80,13 +80,13 @@ impl State {
         !matches!(self, Self::Queued | Self::Running)
     }
 
-    /// What the other side may know of a run that is over: a cancelled run never happened, and whatever did not
-    /// succeed has failed.
+    /// What the other side may know of a run that is over: one that was cancelled or interrupted never happened, and whatever else did
+    /// not succeed has failed.
     pub fn verdict(self) -> Option<Verdict> {
         match self {
-            Self::Queued | Self::Running | Self::Cancelled => None,
+            Self::Queued | Self::Running | Self::Cancelled | Self::Interrupted => None,
             Self::Succeeded => Some(Verdict::Succeeded),
-            Self::Failed | Self::TimedOut | Self::Interrupted => Some(Verdict::Failed),
+            Self::Failed | Self::TimedOut => Some(Verdict::Failed),
         }
     }
 

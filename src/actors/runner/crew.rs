@@ -15,7 +15,7 @@ use crate::domain::hash::Hash;
 use crate::domain::id::JobId;
 use crate::domain::job::{Product, State, Used};
 use crate::domain::release::OutputFormat;
-use crate::runtime::{Argument, Cancel, FailureReport, Job, Limits, NotReady, Outcome, Runtime};
+use crate::runtime::{Argument, Cancel, FailureReport, Job, Limits, NotReady, Outcome, RunError, Runtime};
 use crate::store::attachments::{Attachments, Role};
 use crate::store::blobs::Blobs;
 
@@ -74,22 +74,34 @@ impl Crew {
     /// goes; what was released of a cancelled run can travel.
     pub(super) fn tidy(&self) -> anyhow::Result<()> {
         self.store.act_blocking(runs::tell_of_all_released)?;
-        let interrupted = self.store.act_blocking(runs::interrupted)?;
-        for id in &interrupted {
+        // What they left goes first: once they are over, no later start would find them.
+        for id in self.store.read_blocking(runs::under_way)? {
             tracing::warn!(run = %id, "a run was under way when the node stopped; it is interrupted");
-            if let Some(attachments) = &self.attachments {
-                for role in [Role::Result, Role::Log, Role::Failure] {
-                    attachments.remove(id.0, role)?;
-                }
-            }
+            self.forget(id)?;
         }
+        self.store.act_blocking(runs::interrupted)?;
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }
 
+    /// Removes what a run has left, of which no record tells.
+    fn forget(&self, id: JobId) -> anyhow::Result<()> {
+        for role in [Role::Result, Role::Log, Role::Failure] {
+            if let Some(attachments) = &self.attachments {
+                attachments.remove(id.0, role)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes up a run, carries it out and writes how it ended. Does nothing if it may not begin any more.
+    ///
+    /// What the node itself could not do is not told as a failure of the code: the run is interrupted, and its log says why.
+    ///
+    /// # Errors
+    /// The node was at fault, and would be so with the next run.
     pub(super) fn run(&self, id: JobId, cancel: &Cancel) -> anyhow::Result<()> {
         let Some(plan) = self
             .store
@@ -97,13 +109,15 @@ impl Crew {
         else {
             return Ok(());
         };
+        let mut fault = None;
         tracing::info!(run = %id, data = ?plan.run.data, "a run begins");
         let folder = self.folder.join(id.to_string());
         let ended = self
             .carry_out(id, &plan, &folder, cancel)
             .unwrap_or_else(|error| {
-                tracing::error!(error = ?error, run = %id, "a run failed, and not of its own doing");
-                Ended::empty(State::Failed)
+                let ended = self.not_carried_out(id, &error);
+                fault = Some(error);
+                ended
             });
         if let Err(error) = fs::remove_dir_all(&folder) {
             tracing::warn!(%error, run = %id, "what a run needed stays until the next start");
@@ -112,7 +126,27 @@ impl Crew {
         self.store
             .act_in_turn(move |tx, here| runs::finish(tx, here, id, ended))?;
         tracing::info!(run = %id, state = state.word(), "a run is over");
-        Ok(())
+        match fault {
+            // Something about this one run, and no other.
+            Some(error) if matches!(error.downcast_ref(), Some(RunError::Job(_))) => Ok(()),
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// How a run ends that the node could not carry out. Whoever started it reads in its log why.
+    fn not_carried_out(&self, id: JobId, error: &anyhow::Error) -> Ended {
+        tracing::error!(?error, run = %id, "a run could not be carried out");
+        let mut ended = Ended::empty(State::Interrupted);
+        let said = format!("The node could not carry this run out; the code is not at fault.\n{error:#}\n");
+        let kept = self
+            .forget(id)
+            .and_then(|()| self.keep(id, Role::Log, OutputFormat::Text, said.as_bytes()));
+        match kept {
+            Ok(log) => ended.log = log,
+            Err(error) => tracing::error!(?error, run = %id, "why a run was interrupted could not be kept"),
+        }
+        ended
     }
 
     fn carry_out(&self, id: JobId, plan: &Plan, folder: &Path, cancel: &Cancel) -> anyhow::Result<Ended> {

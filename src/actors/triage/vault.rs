@@ -37,13 +37,16 @@ fn attach(attachments: &Attachments, id: JobId, written: &ResultFile) -> Result<
     })
 }
 
-/// Passes on what became of noting a result; if it was refused, nothing names the attachment, and it goes.
+/// Passes on what became of noting a result; if nothing was written, nothing names the attachment, and it goes.
 fn unless_refused(
     attachments: &Attachments,
     id: JobId,
     noted: Result<Run, ActError>,
 ) -> Result<Run, ActError> {
-    if matches!(noted, Err(ActError::Refusal(_))) {
+    if matches!(
+        noted,
+        Err(ActError::Refusal(_) | ActError::Busy | ActError::Stopping)
+    ) {
         attachments
             .remove(id.0, Role::Result)
             .map_err(ActError::internal)?;

@@ -228,12 +228,14 @@ pub(super) fn tell(tx: &mut Tx<'_>, here: &Here, id: JobId, run: &Run) -> Result
     Ok(())
 }
 
-/// Writes the job of a cancelled run, which had none, before something of it is released: a release travels with its job.
+/// Writes the job of a run that was cancelled or interrupted, which had none, before something of it is released: a release travels with its job.
 ///
 /// # Errors
 /// The store fails.
 pub(in crate::acts) fn tell_of_released(tx: &mut Tx<'_>, here: &Here, id: JobId) -> Result<(), Refusal> {
-    let run = tx.get(&RUNS, &id.0)?.filter(|run| run.state == State::Cancelled);
+    let run = tx
+        .get(&RUNS, &id.0)?
+        .filter(|run| run.state.is_over() && run.state.verdict().is_none());
     let Some((request, run)) = run.and_then(|run| Some((run.request?, run))) else {
         return Ok(());
     };
@@ -274,10 +276,24 @@ pub fn tell_of_all_released(tx: &mut Tx<'_>, here: &Here) -> Result<(), Refusal>
 /// # Errors
 /// The store fails.
 pub fn interrupted(tx: &mut Tx<'_>, here: &Here) -> Result<Vec<JobId>, Refusal> {
+    let found = under_way(tx)?;
+    for id in &found {
+        finish(tx, here, *id, Ended::empty(State::Interrupted))?;
+    }
+    Ok(found)
+}
+
+/// The runs that have begun and are not over.
+///
+/// # Errors
+/// The store fails.
+pub fn under_way(read: &impl Read) -> Result<Vec<JobId>, Refusal> {
     let mut found = Vec::new();
-    for ((_, id), ()) in tx.range_from(&RUNS_OPEN, None, usize::MAX)? {
-        if tx.get(&RUNS, &id)?.is_some_and(|run| run.state == State::Running) {
-            finish(tx, here, JobId(id), Ended::empty(State::Interrupted))?;
+    for ((_, id), ()) in read.range_from(&RUNS_OPEN, None, usize::MAX)? {
+        if read
+            .get(&RUNS, &id)?
+            .is_some_and(|run| run.state == State::Running)
+        {
             found.push(JobId(id));
         }
     }

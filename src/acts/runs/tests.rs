@@ -292,7 +292,7 @@ fn what_ran_when_the_node_died_is_interrupted_and_what_waited_still_waits() {
     assert_eq!(scene.act(interrupted).unwrap(), [job(80)]);
     assert_eq!(scene.act(interrupted).unwrap(), []);
     assert_eq!(scene.stored_run(job(80)).state, State::Interrupted);
-    assert_eq!(jobs(&scene, request).len(), 1);
+    assert!(jobs(&scene, request).is_empty(), "no code has failed");
     assert_eq!(waiting(&scene.view(), 9).unwrap(), [(job(81), Data::Mock)]);
 }
 
