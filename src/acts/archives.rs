@@ -93,6 +93,7 @@ fn import_asset(
     }
     if let (Some(mock), Some(private)) = (&new.mock, &new.private) {
         check_mock(&private.schema, &mock.schema).map_err(|error| assets::differs(&error))?;
+        assets::refuse_unmarked(mock, Some(private.hash))?;
     }
     let object = records::write(tx, here, new.id.0, Body::Asset(asset), false)?;
     assets::note(tx, actor, here, Action::ASSET_CREATED, &object, details)?;

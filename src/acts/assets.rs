@@ -8,7 +8,7 @@ use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
 use crate::domain::id::{AssetId, DatasetId, NodeId};
 use crate::domain::object::{Body, Kind, Object};
-use crate::domain::private_data::PrivateData;
+use crate::domain::private_data::{PrivateData, is_private_data};
 use crate::domain::schema::Schema;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
@@ -80,6 +80,8 @@ pub struct NewMock {
     pub schema: Schema,
     /// Whether it is the real data.
     pub is_real: bool,
+    /// Whether the node made it up: what it shares with the private data is there by chance.
+    pub made_up: bool,
     /// How many of its rows stand in the private data, where there is any.
     pub rows_shared: u64,
     /// When the private data that it was compared with was attached; none where there was none.
@@ -137,6 +139,9 @@ pub fn set_mock(
     }
     let attached = private.as_ref().map(|private| private.attached_at);
     as_compared(attached == new.compared_with, "private data")?;
+    if let Some(private) = &private {
+        refuse_unmarked(new, private.hash)?;
+    }
     if let Some(mut private) = private {
         private.rows_shared_with_mock = new.rows_shared;
         tx.put(&PRIVATE_DATA, &id.0, &private)?;
@@ -154,6 +159,37 @@ pub fn set_mock(
     };
     note(tx, actor, here, action, &object, details)?;
     Ok(object)
+}
+
+/// Whether a mock may stand where this private data is: real data leaves only as what it is, by whoever may release.
+pub(super) fn refuse_unmarked(new: &NewMock, private: Option<Hash>) -> Result<(), Refusal> {
+    let rows = new.schema.rows();
+    if new.is_real || new.made_up || !is_private_data(private == Some(new.blob), new.rows_shared, rows) {
+        return Ok(());
+    }
+    let detail = format!(
+        "{} also in the private data. If it may be open, give it by itself and say that it is the real data, which is a release; \
+         else take another file, or have a mock made up",
+        in_common(private == Some(new.blob), new.rows_shared, rows)
+    );
+    Err(Refusal::conflict("mock_is_private_data", detail))
+}
+
+fn in_common(same_bytes: bool, shared: u64, rows: u64) -> String {
+    if same_bytes {
+        "this mock is the private data, byte for byte: all of it stands".to_owned()
+    } else {
+        format!("{shared} of the {rows} rows of this mock stand")
+    }
+}
+
+/// How many rows of the mock of an object, if it is an asset with one, stand in its private data.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn rows_shared_with_mock(read: &impl Read, id: uuid::Uuid) -> Result<u64, Refusal> {
+    let private = read.get(&PRIVATE_DATA, &id)?;
+    Ok(private.map_or(0, |private| private.rows_shared_with_mock))
 }
 
 /// Leaves an asset explicitly without a mock.
@@ -274,7 +310,20 @@ fn fits(
 ) -> Result<(), Refusal> {
     may_attach(read, actor, here, id)?;
     let mock = check_against_mock(read, id, &new.schema)?;
-    as_compared(mock.map(|mock| mock.blob) == new.compared_with, "mock")
+    as_compared(mock.as_ref().map(|mock| mock.blob) == new.compared_with, "mock")?;
+    let Some(mock) = mock.filter(|mock| !mock.is_real) else {
+        return Ok(());
+    };
+    let (same_bytes, rows) = (mock.blob == new.hash, mock.schema.rows());
+    if !is_private_data(same_bytes, new.rows_shared, rows) {
+        return Ok(());
+    }
+    let detail = format!(
+        "{} also in this data. Remove the mock first, or say of it that it is the real data, which is a release; a mock can be made \
+         up afterwards",
+        in_common(same_bytes, new.rows_shared, rows)
+    );
+    Err(Refusal::conflict("mock_is_private_data", detail))
 }
 
 /// A count of shared rows is of two things. Where one of them was replaced while the other came in, it would be of nothing that

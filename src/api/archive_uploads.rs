@@ -188,6 +188,7 @@ impl File<StagedBlob> {
             data: self.data,
             rows_shared: 0,
             compared_with: None,
+            made_up: false,
         };
         NewAsset {
             id: self.asset,
@@ -205,6 +206,8 @@ struct NewFile {
     rows_shared: u64,
     /// When the private data that it was compared with was attached, where it was attached before.
     compared_with: Option<Timestamp>,
+    /// Whether the node made it up.
+    made_up: bool,
 }
 
 impl NewFile {
@@ -215,6 +218,7 @@ impl NewFile {
             format: self.data.format,
             schema: self.data.schema,
             is_real: false,
+            made_up: self.made_up,
             rows_shared: self.rows_shared,
             compared_with: self.compared_with,
         };
@@ -262,6 +266,7 @@ fn generate(
             data,
             rows_shared,
             compared_with: None,
+            made_up: true,
         }));
     }
     Ok(mocks)
@@ -374,6 +379,7 @@ pub(super) fn supply_mocks(
             data,
             rows_shared,
             compared_with,
+            made_up: false,
         };
         let mock = mock.into_mock(&mut staged);
         mocks.push((asset.id, mock));

@@ -86,7 +86,7 @@ pub fn mock(context: &Context, upload: &MockUpload, body: &mut dyn Read) -> Resu
     let limit = most_of_a_mock(context)?;
     let mut writer = context.blobs.writer(limit).map_err(Problem::from)?;
     copy(body, |piece| writer.push(piece).map_err(Problem::from))?;
-    take_mock(context, upload, writer.stage(None)?)
+    take_mock(context, upload, false, writer.stage(None)?)
 }
 
 /// Generates a mock and takes it in.
@@ -103,10 +103,15 @@ pub fn generated_mock(
     for line in plan.csv(seed) {
         writer.push(line.as_bytes())?;
     }
-    take_mock(context, upload, writer.stage(None)?)
+    take_mock(context, upload, true, writer.stage(None)?)
 }
 
-fn take_mock(context: &Context, upload: &MockUpload, staged: StagedBlob) -> Result<(Object, u64), Problem> {
+fn take_mock(
+    context: &Context,
+    upload: &MockUpload,
+    made_up: bool,
+    staged: StagedBlob,
+) -> Result<(Object, u64), Problem> {
     let schema = context.runtime.reader().inspect(staged.path(), upload.format)?;
     let (rows_shared, compared_with) = shared_with_private(context, upload, &schema, staged.path())?;
     let blob = context.blobs.publish(staged)?;
@@ -116,6 +121,7 @@ fn take_mock(context: &Context, upload: &MockUpload, staged: StagedBlob) -> Resu
         format: upload.format,
         schema,
         is_real: upload.is_real,
+        made_up,
         rows_shared,
         compared_with,
     };

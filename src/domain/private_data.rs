@@ -8,6 +8,12 @@ use super::hash::Hash;
 use super::id::UserId;
 use super::schema::Schema;
 
+/// Whether a mock passes for the private data itself: they are the same bytes, or more than half of its `rows` stand there too.
+/// Fewer may be there by chance, above all in narrow tables of few values, and are told instead.
+pub fn is_private_data(same_bytes: bool, shared: u64, rows: u64) -> bool {
+    same_bytes || shared > rows / 2
+}
+
 /// The record beside an attachment. No body holds any of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivateData {
@@ -26,4 +32,26 @@ pub struct PrivateData {
     pub attached_by: UserId,
     /// How many rows of the mock also stand in the private data; a number above 0 is a warning to the owner.
     pub rows_shared_with_mock: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_rows_may_be_there_by_chance_and_more_may_not() {
+        for (same_bytes, shared, rows, real) in [
+            (false, 0, 0, false),
+            (false, 1, 1, true),
+            (false, 1, 2, false),
+            (false, 2, 3, true),
+            (true, 0, 200, true),
+        ] {
+            assert_eq!(
+                is_private_data(same_bytes, shared, rows),
+                real,
+                "{shared} of {rows}"
+            );
+        }
+    }
 }

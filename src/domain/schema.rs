@@ -84,6 +84,14 @@ impl Schema {
     /// The most bytes of [`Self::described_bytes`]: a body or a record that holds the schema must fit into the store.
     pub const DESCRIBED_MAX: usize = 60 * 1024;
 
+    /// How many rows there are; of a tensor, slices along its first dimension.
+    pub fn rows(&self) -> u64 {
+        match self {
+            Self::Table { rows, .. } => *rows,
+            Self::Tensor { shape, .. } => shape.first().copied().unwrap_or(1),
+        }
+    }
+
     /// How many bytes it takes at most to store the description.
     pub fn described_bytes(&self) -> usize {
         match self {

@@ -149,8 +149,12 @@ async fn show(Anyone(visit): Anyone, id: Path<Uuid>, query: Fields) -> Answer {
     let id = AssetId(*id);
     let found = read(&visit, id).await?;
     let (asset, path) = (&found.asset, address(id));
+    let shared = match &found.owned {
+        Some(Some(private)) => private.rows_shared_with_mock,
+        _ => 0,
+    };
     let mock = match &asset.mock {
-        Some(mock) if found.open => with_mock(&visit, asset, mock, &path, &query).await?,
+        Some(mock) if found.open => with_mock(&visit, asset, (mock, shared), &path, &query).await?,
         Some(mock) => html! {
             h2 { "What it looks like" }
             (schema(&mock.schema))
@@ -201,7 +205,7 @@ fn fill(visit: &Shell, found: &Found, private: Option<&PrivateData>) -> Markup {
 async fn with_mock(
     visit: &Shell,
     asset: &Asset,
-    mock: &Mock,
+    (mock, shared): (&Mock, u64),
     path: &str,
     query: &Fields,
 ) -> Result<Markup, Problem> {
@@ -221,7 +225,7 @@ async fn with_mock(
             h2 { "The mock " @if mock.is_real { (badge(Tone::Warning, Icon::Note, "the real data, released on purpose")) } }
             div.aside { a.button href=(format!("{path}/mock")) download { "Download (" (bytes(mock.length)) ", " (mock.format.extension()) ")" } }
         }
-        @if !mock.is_real { p.soft { "Made up: same columns and types as the private data, other values. Code that runs on it runs on the private data." } }
+        @if !mock.is_real { p.soft { "Made up: same columns and types as the private data" @if shared == 0 { ", other values" } ". Code that runs on it runs on the private data." } }
         @match &seen {
             Ok(seen) => (content(&label, seen, window, path, query, "")),
             Err(problem) => p.problem { (super::fields::sentence(problem.detail())) },

@@ -116,11 +116,22 @@ fn mock_and_private_data_must_fit_each_other() {
         .map(str::to_owned)
         .collect();
     let copied = node.file("copied.csv", format!("{}\n", rows.join("\n")).as_bytes());
+    for real in [copied.to_str().unwrap(), private] {
+        let refused = node.run(OWNER, &["asset", "mock", &asset, real]);
+        assert_eq!(refused.refused(1), "mock_is_private_data", "{}", refused.stderr);
+    }
+    let half: String = rows
+        .iter()
+        .take(3)
+        .map(|row| format!("{row}\n"))
+        .collect::<String>()
+        + "1,1,1,1,1,1,1,Yes\n1,1,1,1,1,1,2,No\n";
+    let half = node.file("half.csv", half.as_bytes());
     let shown = node
-        .run(OWNER, &["asset", "mock", &asset, copied.to_str().unwrap()])
+        .run(OWNER, &["asset", "mock", &asset, half.to_str().unwrap()])
         .json();
     assert_eq!(shown["mock_shares_rows"], 2, "{shown}");
-    let warned = node.say(OWNER, &["asset", "mock", &asset, copied.to_str().unwrap()]);
+    let warned = node.say(OWNER, &["asset", "mock", &asset, half.to_str().unwrap()]);
     assert!(
         warned
             .stdout

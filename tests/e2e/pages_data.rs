@@ -118,8 +118,9 @@ fn a_data_owner_makes_a_dataset_by_clicking() {
     owner.check();
     owner.attach("File", &fixture("data/pima_train.csv"));
     owner.click("Upload the mock");
-    owner.see("200 rows of the mock also stand in the private data");
+    owner.see("This mock is the private data, byte for byte");
     owner.check();
+    owner.visit(&asset);
     owner.click("Change the mock");
     owner.click("Remove the mock");
     owner.check();

@@ -24,6 +24,7 @@ fn mock(dtype: ColumnType) -> NewMock {
         format: DataFormat::Csv,
         schema: table(dtype),
         is_real: false,
+        made_up: false,
         rows_shared: 3,
         compared_with: None,
     }

@@ -28,7 +28,8 @@ fn new_mock(schema: Schema, is_real: bool) -> NewMock {
         format: DataFormat::Csv,
         schema,
         is_real,
-        rows_shared: 2,
+        made_up: false,
+        rows_shared: 1,
         compared_with: None,
     }
 }
@@ -39,7 +40,7 @@ fn new_private(schema: Schema) -> NewPrivateData {
         length: 9,
         hash: Hash::of(b"private"),
         schema,
-        rows_shared: 1,
+        rows_shared: 0,
         compared_with: None,
     }
 }
@@ -87,7 +88,62 @@ fn a_mock_must_have_the_columns_of_the_private_data() {
         .act(move |tx, here| private_data(tx, &owner(), here, id))
         .unwrap()
         .unwrap();
-    assert_eq!(status.rows_shared_with_mock, 2);
+    assert_eq!(status.rows_shared_with_mock, 1);
+}
+
+#[test]
+fn private_data_is_no_mock_unless_it_is_said_and_released() {
+    let scene = Scene::new(Side::High);
+    let id = bare(&scene);
+    let ages = || table(&[("age", ColumnType::Integer)]);
+    let private = new_private(ages());
+    let attached = scene.act(move |tx, here| attach(tx, &owner(), here, id, &private));
+    let compared_with = Some(attached.unwrap().attached_at);
+    let mock = |rows_shared, is_real| NewMock {
+        rows_shared,
+        compared_with,
+        ..new_mock(ages(), is_real)
+    };
+    let by_chance = NewMock {
+        made_up: true,
+        ..mock(3, false)
+    };
+    let same_bytes = NewMock {
+        blob: Hash::of(b"private"),
+        ..mock(0, false)
+    };
+    // Two of three rows.
+    assert_eq!(
+        word(give(&scene, owner(), id, mock(2, false))),
+        "mock_is_private_data"
+    );
+    assert_eq!(
+        word(give(&scene, owner(), id, same_bytes)),
+        "mock_is_private_data"
+    );
+    give(&scene, owner(), id, mock(1, false)).unwrap();
+    give(&scene, owner(), id, by_chance).unwrap();
+    give(&scene, owner(), id, mock(2, true)).unwrap();
+    assert_eq!(scene.audited().last().map(String::as_str), Some("released"));
+}
+
+#[test]
+fn private_data_does_not_come_in_behind_a_mock_of_its_rows() {
+    let scene = Scene::new(Side::High);
+    let id = bare(&scene);
+    let mock = new_mock(table(&[("age", ColumnType::Integer)]), false);
+    let compared_with = Some(mock.blob);
+    give(&scene, owner(), id, mock).unwrap();
+    let attaching = |rows_shared| {
+        let new = NewPrivateData {
+            rows_shared,
+            compared_with,
+            ..new_private(table(&[("age", ColumnType::Integer)]))
+        };
+        scene.act(move |tx, here| detach(tx, &owner(), here, id, &new))
+    };
+    assert_eq!(word(attaching(2)), "mock_is_private_data");
+    attaching(1).unwrap();
 }
 
 #[test]

@@ -67,7 +67,7 @@ async fn page(visit: &Visit, id: AssetId, refused: Option<Filled>) -> Answer {
                     section.card {
                         h2 { "From a file" }
                         (visit.upload_form(&format!("{at}/mock/change"), html! {
-                            (filled.check("is_real", "The file is the real data", real))
+                            (filled.check("is_real", "The file is the real data, or holds rows of it", real))
                             (filled.file(&Field::new("file", "File").hint("A table as .csv or .parquet, or a tensor as .npy."), ".csv,.parquet,.npy"))
                             div.actions { button { "Upload the mock" } }
                         }))

@@ -11,7 +11,9 @@ use crate::pages::piece::time::date;
 use crate::pages::request::part_words;
 
 /// What an object tells, as far as it was not told before. `request` is the title of the request that it belongs to.
-pub fn told(before: Option<&Body>, after: &Body, request: Option<&str>) -> Markup {
+///
+/// `shared` is how many rows of an asset's mock stand in its private data.
+pub fn told(before: Option<&Body>, after: &Body, request: Option<&str>, shared: u64) -> Markup {
     let of = html! { @if let Some(request) = request { " for “" (reveal(request)) "”" } };
     let again = before.is_some();
     match after {
@@ -51,6 +53,7 @@ pub fn told(before: Option<&Body>, after: &Body, request: Option<&str>) -> Marku
                 Some(_) => ", with its mock and the names and types of its columns",
                 None => ", without a mock",
             }
+            @if shared > 0 { ", of which " strong { (shared) " " (if shared == 1 { "row stands" } else { "rows stand" }) " in the private data too" } }
         },
         Body::Job(ran) => html! {
             "that code ran" (of) " on " (date(ran.on)) ", and that it "

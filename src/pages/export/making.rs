@@ -10,7 +10,7 @@ use crate::actors::ActError;
 use crate::actors::syncer::Export;
 use crate::actors::triage::Release;
 use crate::acts::releases::{Ids, Wanted};
-use crate::acts::{outgoing, peers};
+use crate::acts::{assets, outgoing, peers};
 use crate::domain::id::{DecisionId, JobId, NodeId, ReleaseId};
 use crate::domain::object::Body;
 use crate::domain::release::Part;
@@ -97,18 +97,19 @@ async fn learned(form: &Form, peer: Uuid) -> Result<Vec<Markup>, Problem> {
                     Some(request) => records::object(view, request)?.map(|object| object.body.title()),
                     None => None,
                 };
-                objects.push((before, object, request));
+                let shared = assets::rows_shared_with_mock(view, object.id)?;
+                objects.push((before, object, request, shared));
             }
             Ok(objects)
         })
         .await?;
     Ok(objects
         .iter()
-        .map(|(before, object, request)| {
+        .map(|(before, object, request, shared)| {
             if object.deleted {
                 html! { "that something was removed: " (reveal(&object.body.title())) }
             } else {
-                told(before.as_ref(), &object.body, request.as_deref())
+                told(before.as_ref(), &object.body, request.as_deref(), *shared)
             }
         })
         .collect())
