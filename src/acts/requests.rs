@@ -25,7 +25,7 @@ use crate::store::records::{self, Here};
 use crate::store::transaction::Tx;
 
 pub use described::{Described, described};
-pub use review::{Bound, Possible, PossibleRuns, Review, approved_before, review};
+pub use review::{Bound, Earlier, Possible, PossibleRuns, Review, approved_before, review};
 pub use see::{SightDraft, ask_to_see};
 pub use submitted::{Submission, SubmittedCode};
 pub use view::{Asked, Filter, Listed, View, list, status_of, view};

@@ -14,7 +14,7 @@ use crate::domain::job::{Data, Run};
 use crate::domain::object::{Body, Kind};
 use crate::domain::policy::Binding;
 use crate::domain::project::Project;
-use crate::domain::request::{RequestError, Sight};
+use crate::domain::request::{Request, RequestError, Sight};
 use crate::domain::user::User;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
@@ -40,10 +40,19 @@ pub struct Review {
     pub parameters: Vec<(String, Bound)>,
     /// The runs of it that the actor may see: those on private data, then those on mocks, each newest first.
     pub runs: Vec<(JobId, Run)>,
-    /// The code of the same author that was approved last, of what was submitted before this.
-    pub approved_before: Option<Found<Code>>,
+    /// The earlier code that it is read against, if there is any.
+    pub earlier: Option<(Earlier, Found<Code>)>,
     /// What the actor can do.
     pub possible: Possible,
+}
+
+/// Which code a reviewer compares with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// That of the request that this one takes up.
+    TakenUp,
+    /// The code of the same author that was approved last, of what was submitted before this.
+    Approved,
 }
 
 /// What a parameter receives.
@@ -120,8 +129,8 @@ pub fn review(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Re
             Asked::Sight(_) => Vec::new(),
         },
         runs: shown_runs(read, actor, id)?,
-        approved_before: match &view.asked {
-            Asked::Code(code, _) => approved_before(read, actor, &code.body, code.object.id)?,
+        earlier: match &view.asked {
+            Asked::Code(code, _) => earlier(read, actor, &view.request.body, code)?,
             Asked::Sight(_) => None,
         },
         possible: possible(read, actor, here, &view)?,
@@ -164,6 +173,24 @@ fn bound(read: &impl Read, viewer: &Viewer, binding: &Binding) -> Result<Bound, 
         asset,
         Some((object.body.title(), dataset.unwrap_or_default())),
     ))
+}
+
+/// The code that a request's own is read against: that of the request that it takes up, unless it is the same, or what was approved.
+fn earlier(
+    read: &impl Read,
+    actor: &Actor,
+    request: &Request,
+    code: &Found<Code>,
+) -> Result<Option<(Earlier, Found<Code>)>, Refusal> {
+    let taken_up = request.predecessor.map(|id| visible::request(read, actor, id));
+    if let Some(Ok(predecessor)) = taken_up
+        && let Ok(before) = visible::code_of(read, &predecessor.body)
+        && before.object.id != code.object.id
+    {
+        return Ok(Some((Earlier::TakenUp, before)));
+    }
+    let approved = approved_before(read, actor, &code.body, code.object.id)?;
+    Ok(approved.map(|before| (Earlier::Approved, before)))
 }
 
 /// The newest code of the same author, older than this, of which a request has been approved. Code that is not here yet is
@@ -259,7 +286,8 @@ fn or_why(may: Result<(), Refusal>) -> Result<Result<(), String>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acts::scene::{Scene, ada, officer, owner, succeeded};
+    use crate::acts::requests::{Draft, create};
+    use crate::acts::scene::{Scene, ada, draft, officer, owner, succeeded};
     use crate::domain::policy::OutputPolicy;
     use crate::domain::side::Side;
     use crate::domain::user::Profile;
@@ -326,13 +354,24 @@ mod tests {
         let first_request = scene.request(41, first);
         let second = scene.request(51, scene.code(50, OutputPolicy::SingleExecution));
         let before = |request| {
-            let before = seen(&scene, officer(), request).approved_before;
-            before.map(|code| CodeId(code.object.id))
+            let before = seen(&scene, officer(), request).earlier;
+            before.map(|(why, code)| (why, CodeId(code.object.id)))
         };
         assert_eq!(before(second), None, "nothing was approved");
         scene.decide(owner(), first_request, Verdict::Approve).unwrap();
-        assert_eq!(before(second), Some(first));
+        assert_eq!(before(second), Some((Earlier::Approved, first)));
         assert_eq!(before(first_request), None);
+        let third = scene.code(60, OutputPolicy::SingleExecution);
+        let taking_up = RequestId(Uuid::from_u128(61));
+        let draft = Draft {
+            predecessor: Some(second),
+            ..draft(third)
+        };
+        scene
+            .act(move |tx, here| create(tx, &ada(), here, taking_up, &draft))
+            .unwrap();
+        let of_second = CodeId(Uuid::from_u128(50));
+        assert_eq!(before(taking_up), Some((Earlier::TakenUp, of_second)));
     }
 
     #[test]

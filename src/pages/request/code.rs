@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::acts::requests::{Bound, Review};
+use crate::acts::requests::{Bound, Earlier, Review};
 use crate::domain::code::Code;
 use crate::domain::policy::OutputPolicy;
 use crate::pages::fields::Fields;
@@ -19,15 +19,19 @@ pub fn shown(found: &Review, code: &Code, reading: &Reading, query: &Fields, pat
     html! {
         section aria-label="Code" {
             h2 { "Code: " (reveal(&code.name)) }
-            @if found.approved_before.is_some() {
+            @if let Some((why, _)) = &found.earlier {
                 ul.tabs {
                     li { a href=(tab(None)) aria-current=[(!changes).then_some("page")] { "Source" } }
-                    li { a href=(tab(Some("changes"))) aria-current=[changes.then_some("page")] { "Changes since the last approved" } }
+                    li { a href=(tab(Some("changes"))) aria-current=[changes.then_some("page")] { (match why { Earlier::TakenUp => "Changes since the request that it takes up", Earlier::Approved => "Changes since the last approved" }) } }
                 }
             }
-            @match &found.approved_before {
-                Some(before) if changes => {
-                    p.soft { "Compared with " (reveal(&before.body.name)) ", which was approved before; submitted " (time(before.object.created_at)) "." }
+            @match &found.earlier {
+                Some((why, before)) if changes => {
+                    p.soft {
+                        "Compared with " (reveal(&before.body.name)) ", "
+                        (match why { Earlier::TakenUp => "of the request that this one takes up", Earlier::Approved => "which was approved before" })
+                        "; submitted " (time(before.object.created_at)) "."
+                    }
                     (difference("Changes of the source", &before.body.source, &code.source))
                 },
                 _ => (source("Source", "line", &code.source, &reading.marked())),
