@@ -14,7 +14,7 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::decision::{About, Decision, Maker, Verdict};
 use crate::domain::hash::Hash;
-use crate::domain::id::{CodeId, DecisionId, RequestId, RuleId};
+use crate::domain::id::{AssetId, CodeId, DecisionId, RequestId, RuleId};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Object, Revision};
 use crate::domain::request::{Request, RequestError};
@@ -65,7 +65,25 @@ pub fn decide(
     if found.body.withdrawn {
         return Err(RequestError::Withdrawn.into());
     }
+    if verdict == Verdict::Approve
+        && let About::Code { assets, .. } = &about
+    {
+        none_is_deleted(tx, assets)?;
+    }
     write(tx, By::Person(actor), here, id, &found, verdict, &made)
+}
+
+/// Code whose data was deleted would be approved, and never run.
+fn none_is_deleted(read: &impl Read, assets: &[AssetId]) -> Result<(), Refusal> {
+    for asset in assets {
+        if records::object(read, asset.0)?.is_some_and(|object| object.deleted) {
+            let detail = format!(
+                "the asset {asset} that the code receives was deleted, so it can never run; deny the request, and say so"
+            );
+            return Err(Refusal::conflict("no_asset", detail));
+        }
+    }
+    Ok(())
 }
 
 /// Whether an actor may deny a request as it is now.

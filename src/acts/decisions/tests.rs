@@ -146,3 +146,14 @@ fn who_may_not_decide() {
     );
     assert_eq!(scene.events(), [Event::RequestSubmitted, Event::RequestWithdrawn]);
 }
+
+#[test]
+fn code_whose_data_was_deleted_is_denied_and_not_approved() {
+    let scene = Scene::new(Side::High);
+    let request = asked(&scene);
+    scene
+        .act(|tx, here| crate::acts::datasets::delete(tx, &owner(), here, DATASET))
+        .unwrap();
+    assert_eq!(word(scene.decide(owner(), request, Verdict::Approve)), "no_asset");
+    scene.decide(owner(), request, deny("it is gone")).unwrap();
+}

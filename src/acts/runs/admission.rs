@@ -11,6 +11,7 @@ use crate::domain::code::Code;
 use crate::domain::id::{AssetId, RequestId, UserId};
 use crate::domain::job::{Data, Run, State};
 use crate::domain::object::{Body, Kind};
+use crate::domain::release::Part;
 use crate::domain::request::{Approval, Present, Request, authorise};
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
@@ -146,6 +147,7 @@ pub(super) fn within_policy(
     read.for_each(&RUNS_OF, &code.object.id, |(_, _, run), ()| {
         if let Some(run) = read.get(&RUNS, &run)?
             && counts(&run)
+            && !is_for_nobody(read, &run)?
         {
             *if run.state.is_over() {
                 &mut succeeded
@@ -173,6 +175,22 @@ pub(super) fn within_policy(
 /// Whether a run uses up one of those that a policy allows.
 fn counts(run: &Run) -> bool {
     run.data == Data::Private && (run.state == State::Succeeded || !run.state.is_over())
+}
+
+/// Whether the result of a run that is over went to nobody, and never will: its request was withdrawn before it was released.
+fn is_for_nobody(read: &impl Read, run: &Run) -> Result<bool, Refusal> {
+    let Some(request) = run.request.filter(|_| run.state.is_over()) else {
+        return Ok(false);
+    };
+    let withdrawn = records::object(read, request.0)?
+        .is_some_and(|object| matches!(&object.body, Body::Request(request) if request.withdrawn));
+    if !withdrawn {
+        return Ok(false);
+    }
+    let released = records::children(read, request.0, Kind::Release)?;
+    Ok(!released
+        .iter()
+        .any(|object| matches!(&object.body, Body::Release(release) if release.part == Part::Result)))
 }
 
 /// Whether every asset that the code names has the data that the run needs.

@@ -297,6 +297,21 @@ fn what_ran_when_the_node_died_is_interrupted_and_what_waited_still_waits() {
 }
 
 #[test]
+fn a_run_whose_result_nobody_will_get_does_not_count() {
+    let scene = Scene::new(Side::High);
+    let code = scene.code(40, OutputPolicy::SingleExecution);
+    let request = scene.request(50, code);
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    scene.run(80, request, succeeded(b"{}"));
+    scene
+        .act(move |tx, here| withdraw(tx, &ada(), here, request, None))
+        .unwrap();
+    let again = scene.request(51, code);
+    scene.decide(owner(), again, Verdict::Approve).unwrap();
+    queue_as(&scene, owner(), 81, private(again)).unwrap();
+}
+
+#[test]
 fn a_withdrawn_request_does_not_begin() {
     let (scene, request) = approved(ONCE);
     queue_as(&scene, owner(), 80, private(request)).unwrap();
