@@ -188,8 +188,13 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             session.out.show(&changed, facts)
         }
         Verb::Delete { dataset } => {
-            client.delete(&path(session, dataset)?)?;
-            said(session, &json!({"deleted": dataset}), "Deleted.")
+            let path = path(session, dataset)?;
+            // Once it is deleted, nothing lists them any more.
+            let held = holding_private_data(&client.list(&format!("{path}/assets"), true)?);
+            client.delete(&path)?;
+            let ids: Vec<_> = held.iter().map(|(id, _)| id).collect();
+            let deleted = json!({"deleted": dataset, "private_data_stays": ids});
+            said(session, &deleted, &what_stays(&held))
         }
         Verb::Publish { dataset, peer } => {
             let peer = names::peer(client, peer)?;
@@ -219,6 +224,27 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             session.out.show(&adopted, facts)
         }
     }
+}
+
+/// The assets of a list that have private data attached, by id and name.
+fn holding_private_data(assets: &Value) -> Vec<(String, String)> {
+    let items = assets["items"].as_array().into_iter().flatten();
+    items
+        .filter(|asset| asset["private"].is_object())
+        .map(|asset| (print::field(asset, "id"), print::field(asset, "name")))
+        .collect()
+}
+
+/// That a dataset was deleted, and how what stays of it is removed.
+fn what_stays(held: &[(String, String)]) -> String {
+    let mut said = "Deleted.".to_owned();
+    if !held.is_empty() {
+        said.push_str(" The private data of its assets stays on this node until it is removed:");
+        for (id, name) in held {
+            said.push_str(&format!("\n  poundlock asset private {id} --remove    # {name}"));
+        }
+    }
+    said
 }
 
 fn said(session: &Session, value: &Value, words: &str) -> Result<(), Failure> {

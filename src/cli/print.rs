@@ -35,7 +35,11 @@ impl Out {
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")
             .and_then(|()| out.flush())
-            .map_err(|error| Failure::failed(format!("the output cannot be written: {error}")))
+            .or_else(|error| match error.kind() {
+                // Whoever reads it has read enough.
+                io::ErrorKind::BrokenPipe => Ok(()),
+                _ => Err(Failure::failed(format!("the output cannot be written: {error}"))),
+            })
     }
 
     /// Prints a remark that is no result: not with `--json`.

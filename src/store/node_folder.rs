@@ -39,8 +39,10 @@ pub enum NodeFolderError {
     Foreign { path: PathBuf, owner: u32 },
     #[error("{} is a link or not of the kind that is expected there", .0.display())]
     Kind(PathBuf),
-    #[error("{} exists, but this node may not hold private data; move it away", .0.display())]
+    #[error("{} exists, and a node on this side holds no private data: look whether poundlock.toml has the right `side`, and delete nothing", .0.display())]
     UnexpectedPrivate(PathBuf),
+    #[error("{} is missing, which a node that holds private data has: look whether poundlock.toml has the right `side`", .0.display())]
+    MissingPrivate(PathBuf),
     #[error("{} cannot be used", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -112,6 +114,13 @@ impl NodeFolder {
         }
         check(&folder.root, Kind::Folder)?;
         check(&config, Kind::File)?;
+        let private = root.join(PRIVATE);
+        let there = fs::symlink_metadata(&private).is_ok();
+        match private_data {
+            PrivateData::NotHeld if there => return Err(NodeFolderError::UnexpectedPrivate(private)),
+            PrivateData::Held if !there => return Err(NodeFolderError::MissingPrivate(private)),
+            PrivateData::Held | PrivateData::NotHeld => {}
+        }
         for path in folder.folders() {
             check(&path, Kind::Folder)?;
         }
@@ -126,10 +135,6 @@ impl NodeFolder {
                 })?
                 .path();
             check(&path, Kind::File)?;
-        }
-        let private = root.join(PRIVATE);
-        if private_data == PrivateData::NotHeld && fs::symlink_metadata(&private).is_ok() {
-            return Err(NodeFolderError::UnexpectedPrivate(private));
         }
         Ok(folder)
     }
@@ -319,6 +324,9 @@ mod tests {
         fs::create_dir(root.join(PRIVATE)).unwrap();
         let error = NodeFolder::open(&root, PrivateData::NotHeld).unwrap_err();
         assert!(matches!(error, NodeFolderError::UnexpectedPrivate(_)), "{error}");
+        fs::remove_dir(root.join(PRIVATE)).unwrap();
+        let error = NodeFolder::open(&root, PrivateData::Held).unwrap_err();
+        assert!(matches!(error, NodeFolderError::MissingPrivate(_)), "{error}");
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub struct Here {
 fn taken(kind: Kind, name: &str) -> String {
     match kind {
         Kind::User => format!("somebody has the e-mail address {name:?} already; use another"),
+        Kind::Asset => format!("there is an asset named {name:?} already; choose another name"),
         _ => format!(
             "there is a {} named {name:?} already; choose another name",
             kind.word()
