@@ -7,6 +7,7 @@ mod review;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::acts) use contents::requester;
 pub use contents::{InboxBatch, contents, pending_body};
 pub use opened::{Opened, Reach, arrivals, open, reach};
 pub use receive::{Delivery, ImportRefused, Receipt, Record, decode, receive, refuse};

@@ -10,13 +10,13 @@ use super::visible::{self, Found};
 use super::{Refusal, decisions, inbox, requests, runs};
 use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::id::RequestId;
-use crate::domain::job::Data;
+use crate::domain::job::{Data, State};
 use crate::domain::object::Body;
 use crate::domain::peer::Trust;
 use crate::domain::request::{Open, Request, Status, Subject};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
-use crate::store::tables::{REQUESTS_OPEN, RESULTS_UNRELEASED, RUNS};
+use crate::store::tables::{REQUESTS_OPEN, RESULTS_UNRELEASED, RUNS, RUNS_APART};
 use crate::sync::select::Filters;
 
 /// The most entries of one kind, the oldest: what comes later appears as these are done.
@@ -66,12 +66,14 @@ pub struct Entry {
     pub title: String,
     /// What it is about: the peer whose inbox holds it, the request, or the run.
     pub about: Uuid,
-    /// Whose it is: the scientist's name, or the peer's.
+    /// Whose it is: the scientist's name; of an import the address of whose request it brings, if any, and the peer's name.
     pub whose: String,
     /// The datasets that it touches, by name.
     pub datasets: Vec<String>,
     /// Since when, as far as that is known: a bundle does not say.
     pub since: Option<Timestamp>,
+    /// Of a run that waits: the last one for the request, which left no result.
+    pub tried: Option<(Uuid, State)>,
 }
 
 /// What waits, the oldest first within each kind; and whether there is more of some kind than is told.
@@ -134,11 +136,15 @@ fn imports(read: &impl Read, actor: &Actor, waiting: &mut Waiting) -> Result<(),
             }
             let taken = waiting.push(Entry {
                 matter: Matter::Import,
+                whose: match inbox::requester(read, peer.node.0, batch.batch.root)? {
+                    Some(requester) => format!("{requester} ({})", peer.name),
+                    None => peer.name.clone(),
+                },
                 title: batch.batch.title,
                 about: peer.node.0,
-                whose: peer.name.clone(),
                 datasets: Vec::new(),
                 since: None,
+                tried: None,
             });
             if !taken {
                 return Ok(());
@@ -273,7 +279,25 @@ fn push(
         whose: requests::whose(read, request.body.requester)?,
         datasets: datasets(read, &request.body)?,
         since,
+        tried: match matter {
+            Matter::Run => tried(read, about)?,
+            _ => None,
+        },
     }))
+}
+
+/// The newest run on private data for a request, if it left no result.
+fn tried(read: &impl Read, request: Uuid) -> Result<Option<(Uuid, State)>, Refusal> {
+    let mut newest = None;
+    read.for_each(&RUNS_APART, &request, |(_, _, id), ()| {
+        newest = Some(id);
+        Ok::<_, Refusal>(())
+    })?;
+    let Some(id) = newest else { return Ok(None) };
+    let run = read.get(&RUNS, &id)?;
+    Ok(run
+        .filter(|run| run.state.is_over() && run.result.is_none())
+        .map(|run| (id, run.state)))
 }
 
 /// The datasets that a request touches, each once: those whose assets its code receives, or that of what it asks to see.
@@ -301,6 +325,7 @@ fn datasets(read: &impl Read, request: &Request) -> Result<Vec<String>, Refusal>
 mod tests {
     use super::*;
     use crate::acts::releases::{Ids, Wanted, release};
+    use crate::acts::runs::Ended;
     use crate::acts::scene::{ASSET, Scene, ada, deny, officer, owner, product, succeeded};
     use crate::domain::decision::Verdict;
     use crate::domain::id::{DecisionId, ReleaseId};
@@ -314,6 +339,20 @@ mod tests {
         let waiting = scene.act(move |tx, here| waiting(tx, &actor, here)).unwrap();
         let entries = waiting.entries.into_iter();
         entries.map(|entry| (entry.matter, entry.about)).collect()
+    }
+
+    #[test]
+    fn a_run_that_left_no_result_is_told_where_another_waits() {
+        let scene = Scene::new(Side::High);
+        let request = scene.request(50, scene.code(40, OutputPolicy::SingleExecution));
+        scene.decide(officer(), request, Verdict::Approve).unwrap();
+        let tried = || {
+            let waiting = scene.act(|tx, here| waiting(tx, &officer(), here)).unwrap();
+            waiting.entries.first().map(|entry| (entry.matter, entry.tried))
+        };
+        assert_eq!(tried(), Some((Matter::Run, None)));
+        let job = scene.run(60, request, Ended::empty(State::TimedOut));
+        assert_eq!(tried(), Some((Matter::Run, Some((job.0, State::TimedOut)))));
     }
 
     #[test]

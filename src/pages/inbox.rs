@@ -13,6 +13,7 @@ use super::{Answer, Field, Fields, Filled, Site, Visit};
 use crate::acts::waiting::{Entry, Matter, Waiting, waiting};
 use crate::clock;
 use crate::domain::access::Permission;
+use crate::domain::job::State;
 use crate::store::records::Here;
 
 pub(super) fn routes(site: &mut Site<'_>) {
@@ -24,19 +25,23 @@ async fn show(visit: Visit, query: Fields) -> Answer {
     let found = visit
         .read(move |view| waiting(view, &actor, &Here::at(view, now, clock::random_bytes())?))
         .await?;
-    let fits = |entry: &&Entry| {
-        query.given("kind").is_none_or(|kind| entry.matter.word() == kind)
-            && query
-                .given("whose")
-                .is_none_or(|whose| holds(&entry.whose, whose))
+    let of_any_kind = |entry: &&Entry| {
+        query
+            .given("whose")
+            .is_none_or(|whose| holds(&entry.whose, whose))
             && query
                 .given("dataset")
                 .is_none_or(|dataset| entry.datasets.iter().any(|name| holds(name, dataset)))
     };
-    let shown: Vec<_> = found.entries.iter().filter(fits).collect();
+    let fitting: Vec<_> = found.entries.iter().filter(of_any_kind).collect();
+    let of_kind = |entry: &&&Entry| query.given("kind").is_none_or(|kind| entry.matter.word() == kind);
+    let shown: Vec<_> = fitting.iter().filter(of_kind).collect();
+    // What a bundle brought is not looked into before it is applied.
+    let unknown = query.given("dataset").map_or(0, |_| found.count(Matter::Import));
     Ok(visit.page("Inbox").body(html! {
-        (kinds(&query, &found))
+        (kinds(&query, &fitting))
         @if !found.entries.is_empty() { (filters(&query)) }
+        @if unknown > 0 { p.soft { (unknown) (if unknown == 1 { " import waits" } else { " imports wait" }) " besides; which data they touch is told once they are applied." } }
         @if shown.is_empty() { (nothing(&visit, &found)) }
         @else { (table("What waits", &["What", "Kind", "Whose", "Data", "Waits for", "Next"], shown.into_iter().map(|entry| row(entry, now)))) }
         @if found.more { p.soft { "More waits than is shown here. It appears as you go through these." } }
@@ -47,15 +52,16 @@ fn holds(text: &str, part: &str) -> bool {
     text.to_lowercase().contains(&part.to_lowercase())
 }
 
-fn kinds(query: &Fields, found: &Waiting) -> Markup {
+fn kinds(query: &Fields, fitting: &[&Entry]) -> Markup {
     let chosen = query.get("kind");
+    let count = |matter| fitting.iter().filter(|entry| entry.matter == matter).count();
     html! {
         nav aria-label="Kind" {
             ul.tabs {
-                li { a href=(query.address("/inbox", "kind", None)) aria-current=[chosen.is_empty().then_some("page")] { "All " span.count { (found.entries.len()) } } }
+                li { a href=(query.address("/inbox", "kind", None)) aria-current=[chosen.is_empty().then_some("page")] { "All " span.count { (fitting.len()) } } }
                 @for matter in Matter::ALL {
                     @let here = chosen == matter.word();
-                    li { a href=(query.address("/inbox", "kind", Some(matter.word()))) aria-current=[here.then_some("page")] { (title(matter)) " " span.count { (found.count(matter)) } } }
+                    li { a href=(query.address("/inbox", "kind", Some(matter.word()))) aria-current=[here.then_some("page")] { (title(matter)) " " span.count { (count(matter)) } } }
                 }
             }
         }
@@ -100,6 +106,16 @@ fn title(matter: Matter) -> &'static str {
     }
 }
 
+/// How a run ended that left no result.
+fn ended(state: State) -> &'static str {
+    match state {
+        State::TimedOut => "reached its time limit",
+        State::Cancelled => "was cancelled",
+        State::Interrupted => "was interrupted by the node",
+        State::Failed | State::Succeeded | State::Queued | State::Running => "failed",
+    }
+}
+
 fn row(entry: &Entry, now: Timestamp) -> Vec<Markup> {
     let (drawing, kind, address, next) = match entry.matter {
         Matter::Import => (
@@ -139,6 +155,11 @@ fn row(entry: &Entry, now: Timestamp) -> Vec<Markup> {
         html! { (reveal(&entry.whose)) },
         html! { @for (at, name) in entry.datasets.iter().enumerate() { @if at > 0 { ", " } (reveal(name)) } },
         html! { @if let Some(since) = entry.since { (age(since, now)) } @else { span.none { "–" } } },
-        html! { (next) },
+        match entry.tried {
+            Some((run, state)) => {
+                html! { "Its last run " (ended(state)) ": " a href=(format!("/runs/{run}")) { "look at that" } ", then run it again or deny it" }
+            }
+            None => html! { (next) },
+        },
     ]
 }

@@ -83,7 +83,11 @@ fn waits_for(read: &impl Read, batch: &Batch, pending: &BTreeSet<Uuid>) -> Resul
 }
 
 /// The address of the person whose request a root is or answers, waiting or applied.
-fn requester(read: &impl Read, peer: Uuid, root: Uuid) -> Result<Option<String>, Refusal> {
+pub(in crate::acts) fn requester(
+    read: &impl Read,
+    peer: Uuid,
+    root: Uuid,
+) -> Result<Option<String>, Refusal> {
     let body = |id| -> Result<Option<Body>, Refusal> {
         match pending_body(read, peer, id)? {
             Some(body) => Ok(Some(body)),
