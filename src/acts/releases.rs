@@ -16,7 +16,7 @@ use crate::domain::audit::{self, Action};
 use crate::domain::decision::{Decision, Verdict};
 use crate::domain::hash::Hash;
 use crate::domain::id::{DecisionId, JobId, ReleaseId, RequestId};
-use crate::domain::job::{Data, Product, Run};
+use crate::domain::job::{Data, Product, Run, State};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind, Object, Revision};
 use crate::domain::release::{Part, Release};
@@ -99,6 +99,12 @@ pub fn check(
             ));
         }
     };
+    if run.state == State::SetAside {
+        return Err(Refusal::conflict(
+            "set_aside",
+            "the result of this run was set aside; run the code again, and release what that returns",
+        ));
+    }
     let product = match run.product(wanted.part) {
         Some(product) if run.state.is_over() => product.clone(),
         _ => {
@@ -136,7 +142,7 @@ pub fn changed(wanted: &Wanted, now: Hash) -> Refusal {
     }
 }
 
-fn released(read: &impl Read, job: JobId, part: Part) -> Result<Option<Object>, Refusal> {
+pub(super) fn released(read: &impl Read, job: JobId, part: Part) -> Result<Option<Object>, Refusal> {
     let releases = records::children(read, job.0, Kind::Release)?;
     Ok(releases.into_iter().find(
         |object| matches!(&object.body, Body::Release(release) if release.part == part && !object.deleted),

@@ -212,6 +212,33 @@ pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId) -> Result<
     Ok(Cancelled::BeforeItBegan(run))
 }
 
+/// Sets the result of a run on private data aside: it was made of the wrong data, or a wrong file was deposited. It stays to be looked at,
+/// can never be released, and uses up none of the runs that the code may have. The other side is told nothing.
+///
+/// # Errors
+/// The actor may not triage, there is no such run, it left no result, it ran on mocks, or its result was released.
+pub fn set_aside(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: JobId) -> Result<Run, Refusal> {
+    actor.require(Permission::TriageRequests)?;
+    let mut run = get(tx, actor, id)?;
+    if run.data == Data::Mock {
+        return Err(Refusal::conflict(
+            "mock_run",
+            "a run on mocks answers no request and uses nothing up; there is nothing to set aside",
+        ));
+    }
+    if super::releases::released(tx, id, Part::Result)?.is_some() {
+        return Err(Refusal::conflict(
+            "released_already",
+            "the result of this run was released; what has left cannot be set aside",
+        ));
+    }
+    run.enter(State::SetAside, here.now)?;
+    save(tx, id, &run)?;
+    let by = audit::Actor::User(actor.user.0);
+    audit(tx, here, by, Action::JOB_SET_ASIDE, id, &run)?;
+    Ok(run)
+}
+
 /// A run that an actor may see: those who triage see all, others the runs on mocks that they started.
 ///
 /// # Errors

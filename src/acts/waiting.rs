@@ -296,7 +296,7 @@ fn tried(read: &impl Read, request: Uuid) -> Result<Option<(Uuid, State)>, Refus
     let Some(id) = newest else { return Ok(None) };
     let run = read.get(&RUNS, &id)?;
     Ok(run
-        .filter(|run| run.state.is_over() && run.result.is_none())
+        .filter(|run| run.state.is_over() && run.state != State::Succeeded)
         .map(|run| (id, run.state)))
 }
 

@@ -186,6 +186,7 @@ pub const TABLE: &[Row] = &[
     row("GET", "/runs", SignedIn),
     row("GET", "/runs/{id}", SignedIn),
     row("POST", "/runs/{id}/cancellation", SignedIn),
+    row("POST", "/runs/{id}/set-aside", May(TriageRequests)),
     row("GET", "/runs/{id}/result", SignedIn),
     row("GET", "/runs/{id}/log", SignedIn),
     row("GET", "/runs/{id}/failure_report", SignedIn),

@@ -1,4 +1,4 @@
-//! Runs: looked at, cancelled, and released part by part.
+//! Runs: looked at, cancelled, set aside, and released part by part.
 
 use std::fs::File;
 
@@ -30,6 +30,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(list)
         .service(show)
         .service(cancel)
+        .service(set_aside)
         .service(result)
         .service(log)
         .service(failure_report)
@@ -122,6 +123,21 @@ async fn cancel(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web:
     let cancelled = context.runner.send(CancelRun { actor, id }).await;
     let cancelled = cancelled.map_err(ActError::from)??;
     Ok(HttpResponse::Accepted().json(run(id, &cancelled, &[])))
+}
+
+/// Sets the result of a run on private data aside, which nobody has released: it can never be, and does not count as one of the
+/// runs that its code may have.
+#[utoipa::path(tag = "runs", security(("token" = [])), responses(
+    (status = 200, description = "The run", body = schema::RunShown),
+    (status = 409, description = "It left no result, ran on mocks, or its result was released")))]
+#[post("/{id}/set-aside")]
+async fn set_aside(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::Path<Uuid>) -> Answer {
+    let id = JobId(id.into_inner());
+    let aside = context
+        .store
+        .act(move |tx, here| runs::set_aside(tx, &actor, here, id))
+        .await?;
+    Ok(HttpResponse::Ok().json(run(id, &aside, &[])))
 }
 
 /// Answers with the bytes of a part of a run that the actor may see.

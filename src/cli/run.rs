@@ -69,6 +69,11 @@ pub(super) enum Verb {
         /// Its id
         run: String,
     },
+    /// Set the result of a run aside: it can never be released, and the code may run again
+    SetAside {
+        /// Its id
+        run: String,
+    },
     /// Deposit a result that was computed elsewhere, as a run of a request
     Deposit {
         /// The request
@@ -133,6 +138,10 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
         Verb::FailureReport(part) => fetch(session, part, "failure_report"),
         Verb::Cancel { run } => {
             let run = client.act(&format!("{}/cancellation", path(run)))?;
+            session.out.show(&run, facts)
+        }
+        Verb::SetAside { run } => {
+            let run = client.act(&format!("{}/set-aside", path(run)))?;
             session.out.show(&run, facts)
         }
         Verb::Deposit {

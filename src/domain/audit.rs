@@ -195,6 +195,7 @@ actions! {
     JOB_FINISHED = "job.finished";
     JOB_FAILED = "job.failed";
     JOB_CANCELLED = "job.cancelled";
+    JOB_SET_ASIDE = "job.set_aside";
     RESULT_DEPOSITED = "result.deposited";
     PRIVATE_DATA_COPIED = "private_data.copied";
     RELEASED = "released";

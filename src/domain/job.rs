@@ -72,6 +72,8 @@ pub enum State {
     Cancelled,
     /// The node stopped while it was under way, or could not carry it through: nobody's code is at fault.
     Interrupted,
+    /// It returned a result that a person has set aside, as one that nobody shall have: made of the wrong data, or the wrong file.
+    SetAside,
 }
 
 impl State {
@@ -81,10 +83,10 @@ impl State {
     }
 
     /// What the other side may know of a run that is over: one that was cancelled or interrupted never happened, and whatever else did
-    /// not succeed has failed.
+    /// not succeed has failed. One that is set aside was told when it succeeded, and is told no more.
     pub fn verdict(self) -> Option<Verdict> {
         match self {
-            Self::Queued | Self::Running | Self::Cancelled | Self::Interrupted => None,
+            Self::Queued | Self::Running | Self::Cancelled | Self::Interrupted | Self::SetAside => None,
             Self::Succeeded => Some(Verdict::Succeeded),
             Self::Failed | Self::TimedOut => Some(Verdict::Failed),
         }
@@ -100,6 +102,7 @@ impl State {
             Self::TimedOut => "timed out",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
+            Self::SetAside => "set_aside",
         }
     }
 }
@@ -217,7 +220,8 @@ impl Run {
     pub fn enter(&mut self, to: State, at: Timestamp) -> Result<(), WrongTurn> {
         let allowed = match (self.state, to) {
             (State::Queued, State::Running | State::Cancelled | State::Interrupted) => true,
-            (State::Running, next) => next.is_over(),
+            (State::Running, next) => next.is_over() && next != State::SetAside,
+            (State::Succeeded, State::SetAside) => true,
             _ => false,
         };
         if !allowed {
@@ -225,7 +229,7 @@ impl Run {
         }
         if to == State::Running {
             self.began_at = Some(at);
-        } else {
+        } else if to != State::SetAside {
             self.ended_at = Some(at);
         }
         self.state = to;

@@ -112,6 +112,7 @@ fn ended(state: State) -> &'static str {
         State::TimedOut => "reached its time limit",
         State::Cancelled => "was cancelled",
         State::Interrupted => "was interrupted by the node",
+        State::SetAside => "was set aside",
         State::Failed | State::Succeeded | State::Queued | State::Running => "failed",
     }
 }

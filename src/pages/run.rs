@@ -34,6 +34,7 @@ const PARTS: [Part; 3] = [Part::Result, Part::Log, Part::FailureReport];
 pub(super) fn routes(site: &mut Site<'_>) {
     site.get("/runs/{id}", show);
     site.post("/runs/{id}/cancellation", cancel);
+    site.post("/runs/{id}/set-aside", set_aside);
     part::routes(site);
 }
 
@@ -100,6 +101,7 @@ async fn show(visit: Visit, id: Path<Uuid>) -> Answer {
                 (parts(&visit, id, &found))
                 div.columns {
                     section.card { h2 { "About" } (about(&found)) }
+                    @if may_set_aside(&visit, &found) { (setting_aside(&visit, id)) }
                     @if run.origin == Origin::Sandbox && visit.may(Permission::TriageRequests) { (layers(&visit)) }
                 }
             }
@@ -239,6 +241,31 @@ async fn cancel(form: Form, id: Path<Uuid>) -> Answer {
         .await
         .map_err(ActError::from)??;
     Ok(form.go_and_say(&address(id), &Notice::done("The run is told to stop.")))
+}
+
+fn may_set_aside(visit: &Visit, found: &Found) -> bool {
+    found.run.has_private_result()
+        && visit.may(Permission::TriageRequests)
+        && released(&found.released, Part::Result).is_none()
+}
+
+fn setting_aside(visit: &Visit, id: JobId) -> Markup {
+    html! {
+        section.card.acts {
+            h2 { "Made of the wrong data?" }
+            p { "Set the result aside: it can be looked at still, but never released, and the code may run once more. Whoever asked is told nothing." }
+            (visit.form(&format!("{}/set-aside", address(id)), html! { button.danger { "Set it aside" } }))
+        }
+    }
+}
+
+async fn set_aside(form: Form, id: Path<Uuid>) -> Answer {
+    let (actor, id) = (form.actor.clone(), JobId(*id));
+    form.context
+        .store
+        .act(move |tx, here| runs::set_aside(tx, &actor, here, id))
+        .await?;
+    Ok(form.go_and_say(&address(id), &Notice::done("The result is set aside.")))
 }
 
 #[cfg(test)]

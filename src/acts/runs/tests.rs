@@ -6,6 +6,7 @@ use super::*;
 use crate::acts::requests::{want_another_run, withdraw};
 use crate::acts::scene::*;
 use crate::domain::decision::Verdict;
+use crate::domain::hash::Hash;
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind};
 use crate::domain::policy::OutputPolicy;
@@ -294,6 +295,32 @@ fn what_ran_when_the_node_died_is_interrupted_and_what_waited_still_waits() {
     assert_eq!(scene.stored_run(job(80)).state, State::Interrupted);
     assert!(jobs(&scene, request).is_empty(), "no code has failed");
     assert_eq!(waiting(&scene.view(), 9).unwrap(), [(job(81), Data::Mock)]);
+}
+
+#[test]
+fn a_result_that_is_set_aside_never_leaves_and_uses_nothing_up() {
+    let (scene, request) = approved(ONCE);
+    let wrong = scene.run(80, request, succeeded(b"{}"));
+    let aside = |actor: Actor, id| scene.act(move |tx, here| set_aside(tx, &actor, here, id));
+    assert!(matches!(aside(ada(), wrong), Err(Refusal::Denied(_))));
+    assert_eq!(
+        word(queue_as(&scene, owner(), 81, private(request))),
+        "runs_used_up"
+    );
+    assert_eq!(aside(owner(), wrong).unwrap().state, State::SetAside);
+    assert_eq!(word(aside(owner(), wrong)), "run_state");
+    assert_eq!(scene.audited().last().map(String::as_str), Some("job.set_aside"));
+    let releasing = |job, bytes: &'static [u8]| {
+        let wanted = crate::acts::releases::Wanted {
+            job,
+            part: Part::Result,
+            hash: Hash::of(bytes),
+        };
+        scene.act(move |tx, here| crate::acts::releases::check(tx, &owner(), here, &wanted).map(drop))
+    };
+    assert_eq!(word(releasing(wrong, b"{}")), "set_aside");
+    let right = scene.run(82, request, succeeded(b"[1]"));
+    releasing(right, b"[1]").unwrap();
 }
 
 #[test]

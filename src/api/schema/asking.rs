@@ -374,8 +374,10 @@ pub enum RunState {
     TimedOut,
     /// Stopped by a person.
     Cancelled,
-    /// The node stopped while it was under way.
+    /// The node stopped while it was under way, or could not carry it through.
     Interrupted,
+    /// It returned a result that a person has set aside.
+    SetAside,
 }
 
 /// The data that a run receives.

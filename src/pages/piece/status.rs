@@ -56,7 +56,7 @@ pub fn run(state: State) -> Markup {
         State::Running => (Tone::Waiting, Icon::Running),
         State::Succeeded => (Tone::Good, Icon::Done),
         State::Failed | State::TimedOut | State::Interrupted => (Tone::Bad, Icon::No),
-        State::Cancelled => (Tone::Plain, Icon::Back),
+        State::Cancelled | State::SetAside => (Tone::Plain, Icon::Back),
     };
     badge(tone, drawing, state.word())
 }
