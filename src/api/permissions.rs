@@ -24,6 +24,8 @@ pub enum Needs {
     May(Permission),
     /// Signed in, with one of two permissions; as a rule with the first.
     Either(Permission, Permission),
+    /// Signed in, with every permission that there is, as an owner has them.
+    Everything,
 }
 
 impl Needs {
@@ -36,6 +38,7 @@ impl Needs {
             Self::Nothing | Self::Catalogue | Self::Account | Self::SignedIn => Ok(()),
             Self::May(permission) => actor.require(permission),
             Self::Either(usual, other) => actor.require_either(usual, other),
+            Self::Everything => actor.require_everything(),
         }
     }
 
@@ -45,6 +48,7 @@ impl Needs {
             Self::Nothing | Self::Catalogue | Self::Account | Self::SignedIn => true,
             Self::May(permission) => permissions.contains(&permission),
             Self::Either(usual, other) => permissions.contains(&usual) || permissions.contains(&other),
+            Self::Everything => Permission::ALL.iter().all(|it| permissions.contains(it)),
         }
     }
 
@@ -56,6 +60,7 @@ impl Needs {
             Self::SignedIn => "signed in".to_owned(),
             Self::May(permission) => permission.word().to_owned(),
             Self::Either(usual, other) => format!("{} or {}", usual.word(), other.word()),
+            Self::Everything => "every permission".to_owned(),
         }
     }
 }
@@ -75,7 +80,7 @@ const fn row(method: &'static str, path: &'static str, needs: Needs) -> Row {
     Row { method, path, needs }
 }
 
-use Needs::{Account, Catalogue, Either, May, Nothing, SignedIn};
+use Needs::{Account, Catalogue, Either, Everything, May, Nothing, SignedIn};
 use Permission::{
     CreateGroups, CreateUsers, EditRoles, EditSettings, ManageInfrastructure, ReadAudit, Release,
     SubmitRequests, Sync, TriageRequests, UploadData,
@@ -233,8 +238,9 @@ pub const TABLE: &[Row] = &[
     row("POST", "/notifications/preferences/test", SignedIn),
     row("GET", "/notifications/settings", May(EditSettings)),
     row("PATCH", "/notifications/settings", May(EditSettings)),
-    row("DELETE", "/notifications/settings", May(EditSettings)),
-    row("POST", "/notifications/settings/enable", May(EditSettings)),
+    // Which server takes the mail that brings tokens for new passwords: whoever chooses it could be anybody.
+    row("DELETE", "/notifications/settings", Everything),
+    row("POST", "/notifications/settings/enable", Everything),
     row("POST", "/notifications/settings/disable", May(EditSettings)),
     row("POST", "/notifications/settings/test", May(EditSettings)),
     row("GET", "/notifications/dead-letters", May(EditSettings)),
@@ -289,14 +295,15 @@ pub fn page() -> String {
         "\n## The routes\n\n\"Signed in\" means that the rest depends on whose a thing is: scientists get what is theirs, and those \
          who triage get\neverything. Where the owner demands a second factor, whoever has none yet may call the routes that \
          say so and no\nothers. Publishing and adopting a dataset need can_upload_data as well; a mock that is real data needs \
-         can_release.\n\n| route | needs | no login | Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | \
+         can_release. Whoever says which server takes the mail, or where its links lead, could read everybody's tokens for new\n\
+         passwords: that needs every permission, and so does the base_url among the settings.\n\n| route | needs | no login | Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | \
          --- | --- | --- |\n",
     );
     for row in TABLE {
         let nobody = match row.needs {
             Nothing => "yes",
             Catalogue => "guests",
-            Account | SignedIn | May(_) | Either(..) => "–",
+            Account | SignedIn | May(_) | Either(..) | Everything => "–",
         };
         let has = Preset::ALL.map(|preset| mark(row.needs.admits(&preset.role().permissions)));
         let (method, path, words) = (row.method, row.path, row.needs.words());

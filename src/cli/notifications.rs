@@ -57,13 +57,13 @@ pub(super) enum Verb {
     },
     /// Show what is set about mail, what waits, and how things stand
     Settings,
-    /// Switch mail on: the server is tried, with its credentials, before it is accepted
+    /// Switch mail on: the server is tried, with its credentials, before it is accepted; needs every permission
     Enable(settings::Enable),
     /// Switch off everything that leaves the node
     Disable,
     /// Change settings beside the mail server; what is not named stays
     Set(settings::Change),
-    /// Forget what was set here: the environment and poundlock.toml count again
+    /// Forget what was set here: the environment and poundlock.toml count again; needs every permission
     Forget,
     /// Messages that were given up
     #[command(subcommand)]

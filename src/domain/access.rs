@@ -142,6 +142,14 @@ impl Actor {
             None => Ok(()),
         }
     }
+
+    /// Demands every permission that there is, as an owner has them: for what leads to everybody's account.
+    ///
+    /// # Errors
+    /// Names the first one that is missing.
+    pub fn require_everything(&self) -> Result<(), Denied> {
+        self.require_all(&Permission::ALL.into())
+    }
 }
 
 /// Who looks: a person, or, where the owner has let guests in, anybody.

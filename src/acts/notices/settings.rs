@@ -31,8 +31,11 @@ pub fn show(
 /// Takes up a server and a sender that have been tried, and switches mail on. What is as configured stays with the
 /// configuration, and follows it when that changes.
 ///
+/// The server reads the tokens that give everybody, the owner too, a new password. So it is chosen by whoever has every
+/// permission, and by no one whom it would make more than they are.
+///
 /// # Errors
-/// The permission is missing.
+/// A permission is missing.
 pub fn enable(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -41,6 +44,7 @@ pub fn enable(
     server: MailServer,
     sender: Email,
 ) -> Result<(), Refusal> {
+    actor.require_everything()?;
     let details = [
         ("mail", "enabled".to_owned()),
         ("server", format!("{}:{}", server.host, server.port)),
@@ -63,11 +67,12 @@ pub fn disable(tx: &mut Tx<'_>, actor: &Actor, here: &Here) -> Result<(), Refusa
     change(tx, actor, here, &details, |set| set.active = Some(false))
 }
 
-/// Forgets what was set: the configuration counts again.
+/// Forgets what was set: the configuration counts again, and with it its server.
 ///
 /// # Errors
-/// The permission is missing.
+/// A permission is missing, see [`enable`].
 pub fn forget(tx: &mut Tx<'_>, actor: &Actor, here: &Here) -> Result<(), Refusal> {
+    actor.require_everything()?;
     let details = [("notifications", "as configured".to_owned())];
     change(tx, actor, here, &details, |set| *set = MailSettings::default())
 }
@@ -85,13 +90,15 @@ pub struct Change {
     pub rate_limits: BTreeMap<Event, Option<u32>>,
 }
 
-/// Changes settings beside the server.
+/// Changes settings beside the server. Where the links in messages lead is said by whoever may choose the server: what is
+/// typed there, a token too, is read by whoever runs it.
 ///
 /// # Errors
-/// The permission is missing.
+/// A permission is missing.
 pub fn adjust(tx: &mut Tx<'_>, actor: &Actor, here: &Here, wanted: Change) -> Result<(), Refusal> {
     let mut details = Vec::new();
     if let Some(url) = &wanted.base_url {
+        actor.require_everything()?;
         details.push(("base_url", url.clone().unwrap_or_default()));
     }
     if let Some(origins) = &wanted.webhook_origins {

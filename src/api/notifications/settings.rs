@@ -295,7 +295,7 @@ async fn known(context: &Context, actor: &Actor) -> Result<Effective, Problem> {
 }
 
 /// Switches mail on. The server is tried, with the credentials, before it is accepted; the first time needs server, port and
-/// sender, later what is known is used again.
+/// sender, later what is known is used again. It reads everybody's tokens for new passwords, so that this needs every permission.
 #[utoipa::path(tag = "notifications", security(("token" = [])), request_body = EnableBody, responses(
     (status = 200, description = "The settings", body = SettingsView),
     (status = 400, description = "Something is missing or wrong"), (status = 401, description = "Not signed in"),
@@ -336,7 +336,8 @@ async fn disable(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answ
     shown(&context, actor).await
 }
 
-/// Forgets what was set here: the environment and poundlock.toml count again.
+/// Forgets what was set here: the environment and poundlock.toml count again. As it chooses the mail server, this needs every
+/// permission.
 #[utoipa::path(tag = "notifications", security(("token" = [])), responses(
     (status = 200, description = "The settings", body = SettingsView), (status = 401, description = "Not signed in"),
     (status = 403, description = "Not allowed")))]
@@ -354,7 +355,7 @@ async fn forget(context: web::Data<Context>, SignedIn(actor): SignedIn) -> Answe
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeBody {
-    /// Where people reach the node, for the links in messages; empty for none.
+    /// Where people reach the node, for the links in messages; empty for none. To say it needs every permission.
     base_url: Option<String>,
     /// The servers that incoming webhooks may be on, each by scheme, host and port; an empty list for none.
     webhook_origins: Option<Vec<String>>,

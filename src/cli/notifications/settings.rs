@@ -104,7 +104,7 @@ impl Enable {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(in crate::cli) struct Change {
-    /// Where people reach the node, for the links in messages; empty for none
+    /// Where people reach the node, for the links in messages; empty for none; needs every permission
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// A server that incoming webhooks may be on, e.g. https://hooks.slack.com; repeat for several, empty for none

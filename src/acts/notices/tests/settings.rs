@@ -1,5 +1,6 @@
 use super::*;
 use crate::acts::notices::settings::{Change, adjust, disable, enable, forget, show};
+use crate::domain::access::Permission;
 use crate::domain::notification::preferences::Webhook;
 
 #[test]
@@ -38,6 +39,42 @@ fn mail_is_switched_by_those_who_may_and_follows_the_configuration_until_somethi
     scene.act(|tx, here| forget(tx, &owner(), here)).unwrap();
     assert_eq!(active(&scene), (false, true));
     assert_eq!(scene.audited().last().unwrap(), "setting.changed");
+}
+
+#[test]
+fn whoever_may_change_settings_and_not_everything_chooses_no_mail_server() {
+    let scene = staffed(Side::Low);
+    let admin = || Actor {
+        permissions: Preset::Administrator.role().permissions,
+        ..officer()
+    };
+    assert!(admin().may(Permission::EditSettings));
+    let sender = configured().sender.unwrap();
+    let own = MailServer::new("mail.of-their-own.example.org", 25, None, None, None).unwrap();
+    let enabled = scene.act(move |tx, here| enable(tx, &admin(), here, &configured(), own, sender));
+    let forgotten = scene.act(move |tx, here| forget(tx, &admin(), here));
+    let adjusted = |wanted: Change| scene.act(move |tx, here| adjust(tx, &admin(), here, wanted));
+    let linked = [Some("https://of-their-own.example.org".into()), None].map(|url| {
+        adjusted(Change {
+            base_url: Some(url),
+            rate_limit: Some(1),
+            ..Change::default()
+        })
+    });
+    for refused in [enabled, forgotten].into_iter().chain(linked) {
+        assert!(matches!(refused, Err(Refusal::Denied(_))), "{refused:?}");
+    }
+    let stored = show(&scene.view(), &admin(), &configured()).unwrap().0;
+    assert!(
+        stored.is_none(),
+        "nothing of a refused change is kept: {stored:?}"
+    );
+    adjusted(Change {
+        rate_limit: Some(7),
+        ..Change::default()
+    })
+    .unwrap();
+    scene.act(move |tx, here| disable(tx, &admin(), here)).unwrap();
 }
 
 #[test]
