@@ -128,8 +128,7 @@ pub const ASKED: &str = "if there is such an account and this node has mail, a t
 /// Too many have been asked for.
 pub fn ask_for_token(context: web::Data<Context>, from: IpAddr, email: String) -> Result<(), Problem> {
     let (trier, now) = (Trier::of_account(&email, from), context.store.now());
-    context.throttles().admit(trier, now)?;
-    context.throttles().failed(trier, now);
+    context.throttles().admit(trier, now)?.stays();
     // Beside the answer: how long it takes must not tell whether there is such an account.
     actix_web::rt::spawn(mail_token(context, email));
     Ok(())
@@ -184,7 +183,7 @@ pub async fn choose_by_token(
     password: Password,
 ) -> Result<(), Problem> {
     let (trier, now) = (Trier::at(from), context.store.now());
-    context.throttles().admit(trier, now)?;
+    let counted = context.throttles().admit(trier, now)?;
     let token = session::reset_token_hash(token);
     // Before the slow hash: a stranger without a token costs next to nothing.
     let found = context
@@ -194,10 +193,10 @@ pub async fn choose_by_token(
             accounts::own_words(view, Some(user))
         })
         .await;
-    if found.is_err() {
-        context.throttles().failed(trier, now);
-    }
-    let hash = context.passwords().hash(password, found?).await?.password_hash;
+    let words = context
+        .throttles()
+        .settle(counted, found.map_err(Problem::from))?;
+    let hash = context.passwords().hash(password, words).await?.password_hash;
     context
         .store
         .act(move |tx, here| accounts::reset_password(tx, here, &token, hash))

@@ -141,6 +141,11 @@ impl Problem {
         self
     }
 
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The stable word at the end of `type`.
     pub fn word(&self) -> &'static str {
         self.word

@@ -11,6 +11,7 @@ use crate::acts::Refusal;
 use crate::acts::accounts;
 use crate::domain::access::Actor;
 use crate::domain::hash::Hash;
+use crate::domain::id::UserId;
 use crate::domain::object::Body;
 use crate::domain::session;
 
@@ -69,24 +70,20 @@ pub(super) async fn of_caller(context: &Context, caller: &Caller, shown: Shown) 
 /// ones count like failed sign-ins.
 ///
 /// # Errors
-/// It is missing or wrong.
+/// It is missing or wrong, or too many tries have failed.
 pub(super) async fn of_code(
     context: &Context,
     caller: &Caller,
     trier: Trier,
     code: Option<String>,
 ) -> Result<(), Problem> {
-    let (user, now) = (caller.actor.user, context.store.now());
-    let is_missing = code.is_none();
+    let user = caller.actor.user;
+    let counted = context.throttles().admit(trier, context.store.now())?;
     let proved = context
         .store
         .act(move |tx, here| accounts::prove_second_factor(tx, here, user, code.as_deref()))
         .await;
-    // That a code is asked for is no failure; a wrong one is.
-    if proved.is_err() && !is_missing {
-        context.throttles().failed(trier, now);
-    }
-    Ok(proved?)
+    context.throttles().settle(counted, proved.map_err(Problem::from))
 }
 
 /// The caller's password: what further tries of theirs count against. Wrong ones count like failed sign-ins.
@@ -106,8 +103,18 @@ pub(super) async fn of_password(
             _ => Ok(String::new()),
         })
         .await?;
-    let (trier, now) = (Trier::of_account(&email, caller.from), context.store.now());
-    context.throttles().admit(trier, now)?;
+    let trier = Trier::of_account(&email, caller.from);
+    let counted = context.throttles().admit(trier, context.store.now())?;
+    let done = password_fits(context, user, email, password).await;
+    context.throttles().settle(counted, done).map(|()| trier)
+}
+
+async fn password_fits(
+    context: &Context,
+    user: UserId,
+    email: String,
+    password: Option<Password>,
+) -> Result<(), Problem> {
     let held = context
         .store
         .read(move |view| accounts::credentials(view, &email))
@@ -118,9 +125,8 @@ pub(super) async fn of_password(
         None => false,
     };
     if fits {
-        return Ok(trier);
+        return Ok(());
     }
-    context.throttles().failed(trier, now);
     let refusal = Refusal::conflict(
         "password_refused",
         "this needs your present password, which is missing or wrong: it is done by nobody but you",

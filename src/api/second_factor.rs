@@ -130,8 +130,8 @@ async fn confirm(
 /// # Errors
 /// The code is wrong, none waits, or too many tries have failed.
 pub async fn confirm_by(context: &Context, caller: Caller, code: String) -> Result<Vec<String>, Problem> {
-    let (trier, now) = (Trier::at(caller.from), context.store.now());
-    context.throttles().admit(trier, now)?;
+    let trier = Trier::at(caller.from);
+    let counted = context.throttles().admit(trier, context.store.now())?;
     let codes: Vec<String> = (0..RECOVERY_CODES)
         .map(|_| {
             let mut random = [0; RECOVERY_BYTES];
@@ -147,11 +147,8 @@ pub async fn confirm_by(context: &Context, caller: Caller, code: String) -> Resu
             accounts::confirm_second_factor(tx, actor, here, &code, hashes, kept)
         })
         .await;
-    if done.is_err() {
-        context.throttles().failed(trier, now);
-    }
-    done?;
-    Ok(codes)
+    let done = done.map_err(Problem::from);
+    context.throttles().settle(counted, done).map(|()| codes)
 }
 
 /// What shows that it is the caller who removes it.
@@ -193,7 +190,7 @@ pub async fn remove_own(
     code: Option<String>,
 ) -> Result<(), Problem> {
     let trier = proof::of_password(context, &caller, Some(password)).await?;
-    let now = context.store.now();
+    let counted = context.throttles().admit(trier, context.store.now())?;
     let done = context
         .store
         .act(move |tx, here| {
@@ -202,10 +199,7 @@ pub async fn remove_own(
         })
         .await
         .map_err(Problem::from);
-    if done.is_err() {
-        context.throttles().failed(trier, now);
-    }
-    done
+    context.throttles().settle(counted, done)
 }
 
 /// Removes the second factor of somebody who has lost theirs, and ends their sessions. Whoever does it must have every permission that they have.

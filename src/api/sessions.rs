@@ -83,18 +83,36 @@ pub async fn attempt(
     context: &Context,
     attempt: Attempt,
 ) -> Result<(Zeroizing<String>, accounts::SignedIn), Problem> {
-    let from = attempt.from;
-    let (trier, now) = (Trier::of_account(&attempt.email, from), context.store.now());
-    context.throttles().admit(trier, now)?;
-    let email = attempt.email;
+    let (trier, now) = (
+        Trier::of_account(&attempt.email, attempt.from),
+        context.store.now(),
+    );
+    let counted = context.throttles().admit(trier, now)?;
+    match verified(context, attempt).await {
+        Ok(signed_in) => {
+            context.throttles().succeeded(counted, now);
+            Ok(signed_in)
+        }
+        Err(problem) => context.throttles().settle(counted, Err(problem)),
+    }
+}
+
+/// What comes of a try that is counted.
+async fn verified(
+    context: &Context,
+    attempt: Attempt,
+) -> Result<(Zeroizing<String>, accounts::SignedIn), Problem> {
+    let (email, from) = (attempt.email, attempt.from);
     let found = context
         .store
         .read(move |view| accounts::credentials(view, &email))
         .await?;
     let (user, credentials) = found.unzip();
-    let verified = context.passwords().verify(attempt.password, credentials).await?;
+    let verified = context
+        .passwords()
+        .verify(attempt.password, credentials)
+        .await?;
     let Some(user) = user.filter(|_| verified.fits) else {
-        context.throttles().failed(trier, now);
         return Err(refuse(context, user, from).await?);
     };
     let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
@@ -116,10 +134,7 @@ pub async fn attempt(
         })
         .await;
     match done {
-        Ok(signed_in) => {
-            context.throttles().succeeded(trier, now);
-            Ok((token, signed_in))
-        }
+        Ok(signed_in) => Ok((token, signed_in)),
         // That a code is asked for is no failure; a wrong one is.
         Err(
             error @ ActError::Refusal(Refusal::Conflict {
@@ -128,7 +143,6 @@ pub async fn attempt(
             }),
         ) => Err(error.into()),
         Err(ActError::Refusal(refusal)) => {
-            context.throttles().failed(trier, now);
             let _told_below = refuse(context, Some(user), from).await?;
             Err(refusal.into())
         }

@@ -117,16 +117,15 @@ struct SetUpBody {
 async fn set_up(request: HttpRequest, context: web::Data<Context>, Json(body): Json<SetUpBody>) -> Answer {
     let token = session::setup_token_hash(&body.token);
     let (trier, now) = (Trier::at(context.address(&request)), context.store.now());
-    context.throttles().admit(trier, now)?;
+    let counted = context.throttles().admit(trier, now)?;
     // Before the slow hash: a stranger without the token costs next to nothing.
     let right = context
         .store
         .read(move |view| accounts::check_setup_token(view, &token))
         .await;
-    if right.is_err() {
-        context.throttles().failed(trier, now);
-    }
-    right?;
+    context
+        .throttles()
+        .settle(counted, right.map_err(Problem::from))?;
     let owner = body.owner;
     let words = vec![body.name.clone(), owner.name.clone(), owner.email.clone()];
     let credentials = context.passwords().hash(owner.password, words).await?;

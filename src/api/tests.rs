@@ -302,4 +302,5 @@ mod archives;
 mod notifications;
 mod permissions;
 mod requests;
+mod signing_in;
 mod solo;

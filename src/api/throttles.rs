@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
@@ -45,95 +45,195 @@ impl Trier {
 /// An account, seen from an address.
 type Place = ([u8; 32], IpAddr);
 
-/// The failures so far.
+/// What a try counts under beside its address.
+#[derive(Clone, Copy, Debug)]
+enum Under {
+    /// An account that is not familiar where they are.
+    Account([u8; 32]),
+    /// One that is.
+    Place(Place),
+}
+
+/// What one try has changed.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    before: Option<Failures>,
+    after: Failures,
+}
+
+/// A try, which counts as a failure from before its secret is looked at until it is shown to be none: of guesses that are made
+/// at once no more pass than of those that follow each other. Whoever drops it, or whose request is broken off, leaves it
+/// counted, and in the log.
+#[must_use = "it counts as a failure until it is settled or taken back"]
+#[derive(Debug)]
+pub struct Counted {
+    trier: Trier,
+    account: Option<(Under, Change)>,
+    address: Change,
+    stays: bool,
+}
+
+impl Counted {
+    /// It counts, whatever came of it.
+    pub fn stays(self) {}
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if self.stays {
+            tracing::warn!(address = %self.trier.address, "a try counts against its account and address");
+        }
+    }
+}
+
+/// The failures so far, tries that are under way among them.
 #[derive(Debug, Default)]
-pub struct Throttles {
-    accounts: Mutex<HashMap<[u8; 32], Failures>>,
-    addresses: Mutex<HashMap<IpAddr, Failures>>,
+pub struct Throttles(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    accounts: HashMap<[u8; 32], Failures>,
+    addresses: HashMap<IpAddr, Failures>,
     /// Where people have signed in.
-    familiar: Mutex<HashMap<Place, Failures>>,
+    familiar: HashMap<Place, Failures>,
 }
 
 impl Throttles {
-    /// Whether somebody may try now.
+    /// Lets somebody try now, and counts it.
     ///
     /// # Errors
     /// They have to wait; 429 with the seconds.
-    pub fn admit(&self, trier: Trier, now: Timestamp) -> Result<(), Problem> {
-        let of_account = trier.account.and_then(|account| match self.familiar(trier) {
-            Some(place) => wait(&self.familiar, &place, PER_ACCOUNT, now),
-            None => wait(&self.accounts, &account, PER_ACCOUNT, now),
-        });
-        let of_address = wait(&self.addresses, &trier.address, PER_ADDRESS, now);
-        match of_account.max(of_address) {
-            Some(seconds) => {
-                tracing::warn!(address = %trier.address, seconds, "a try has to wait");
-                Err(Problem::too_many_tries(seconds))
-            }
-            None => Ok(()),
+    pub fn admit(&self, trier: Trier, now: Timestamp) -> Result<Counted, Problem> {
+        let mut kept = self.kept();
+        let under = kept.under(trier);
+        let of_account = match under {
+            Some(Under::Place(place)) => wait(&kept.familiar, &place, PER_ACCOUNT, now),
+            Some(Under::Account(account)) => wait(&kept.accounts, &account, PER_ACCOUNT, now),
+            None => None,
+        };
+        let of_address = wait(&kept.addresses, &trier.address, PER_ADDRESS, now);
+        if let Some(seconds) = of_account.max(of_address) {
+            tracing::warn!(address = %trier.address, seconds, "a try has to wait");
+            return Err(Problem::too_many_tries(seconds));
         }
+        let account = under.map(|under| {
+            let change = match under {
+                Under::Place(place) => note(&mut kept.familiar, place, PER_ACCOUNT, now),
+                Under::Account(account) => note(&mut kept.accounts, account, PER_ACCOUNT, now),
+            };
+            (under, change)
+        });
+        Ok(Counted {
+            trier,
+            account,
+            address: note(&mut kept.addresses, trier.address, PER_ADDRESS, now),
+            stays: true,
+        })
     }
 
-    /// They have failed, which stands in the log: a password, code or token was refused, or a token asked for.
-    pub fn failed(&self, trier: Trier, now: Timestamp) {
-        tracing::warn!(address = %trier.address, "a try counts against its account and address");
-        match (trier.account, self.familiar(trier)) {
-            (_, Some(place)) => note(&self.familiar, place, PER_ACCOUNT, now),
-            (Some(account), None) => note(&self.accounts, account, PER_ACCOUNT, now),
-            (None, None) => {}
+    /// It was no failure: it counts no more.
+    pub fn take_back(&self, mut counted: Counted) {
+        counted.stays = false;
+        let mut kept = self.kept();
+        match counted.account {
+            Some((Under::Place(place), change)) => undo(&mut kept.familiar, place, change),
+            Some((Under::Account(account), change)) => undo(&mut kept.accounts, account, change),
+            None => {}
         }
-        note(&self.addresses, trier.address, PER_ADDRESS, now);
+        undo(&mut kept.addresses, counted.trier.address, counted.address);
+    }
+
+    /// Hands on what came of a try. It stays counted where a password, code or token was refused. It is taken back where all went
+    /// well, where a code is only asked for, and where the node had no time or failed, and so said nothing of the secret.
+    ///
+    /// # Errors
+    /// Those that came of it.
+    pub fn settle<T>(&self, counted: Counted, done: Result<T, Problem>) -> Result<T, Problem> {
+        match &done {
+            Err(problem)
+                if problem.status().is_client_error() && problem.word() != "second_factor_needed" =>
+            {
+                counted.stays();
+            }
+            _ => self.take_back(counted),
+        }
+        done
     }
 
     /// They have signed in: from now on the account is familiar where they are, and their failures there are forgotten. Those of the
     /// account elsewhere are not, nor those of the address, behind which others may be.
-    pub fn succeeded(&self, trier: Trier, now: Timestamp) {
+    pub fn succeeded(&self, counted: Counted, now: Timestamp) {
+        let trier = counted.trier;
+        self.take_back(counted);
         if let Some(account) = trier.account {
             let place = (account, trier.address);
-            keep(&self.familiar, place, PER_ACCOUNT, now, |_| Failures::none(now));
+            put(
+                &mut self.kept().familiar,
+                place,
+                PER_ACCOUNT,
+                now,
+                Failures::none(now),
+            );
         }
     }
 
-    fn familiar(&self, trier: Trier) -> Option<Place> {
-        let place = (trier.account?, trier.address);
-        let kept = self.familiar.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.contains_key(&place).then_some(place)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn under(&self, trier: Trier) -> Option<Under> {
+        let account = trier.account?;
+        let place = (account, trier.address);
+        if self.familiar.contains_key(&place) {
+            Some(Under::Place(place))
+        } else {
+            Some(Under::Account(account))
+        }
     }
 }
 
 fn wait<K: std::hash::Hash + Eq>(
-    kept: &Mutex<HashMap<K, Failures>>,
+    kept: &HashMap<K, Failures>,
     key: &K,
     pace: Pace,
     now: Timestamp,
 ) -> Option<u64> {
-    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     let left = kept.get(key)?.wait(pace, now)?;
     // Whole seconds, and never none.
     u64::try_from(left.as_secs()).ok().map(|seconds| seconds + 1)
 }
 
 fn note<K: std::hash::Hash + Eq + Copy>(
-    kept: &Mutex<HashMap<K, Failures>>,
+    kept: &mut HashMap<K, Failures>,
     key: K,
     pace: Pace,
     now: Timestamp,
-) {
-    keep(kept, key, pace, now, |before| {
-        before.map_or_else(|| Failures::first(now), |before| before.and_another(pace, now))
-    });
+) -> Change {
+    let before = kept.get(&key).copied();
+    let after = before.map_or_else(|| Failures::first(now), |before| before.and_another(pace, now));
+    put(kept, key, pace, now, after);
+    Change { before, after }
 }
 
-/// Puts what comes after what was there.
-fn keep<K: std::hash::Hash + Eq + Copy>(
-    kept: &Mutex<HashMap<K, Failures>>,
+fn undo<K: std::hash::Hash + Eq>(kept: &mut HashMap<K, Failures>, key: K, change: Change) {
+    let Some(held) = kept.get_mut(&key) else {
+        return;
+    };
+    match held.without(change.after, change.before) {
+        Some(rest) => *held = rest,
+        None => drop(kept.remove(&key)),
+    }
+}
+
+fn put<K: std::hash::Hash + Eq + Copy>(
+    kept: &mut HashMap<K, Failures>,
     key: K,
     pace: Pace,
     now: Timestamp,
-    after: impl FnOnce(Option<Failures>) -> Failures,
+    failures: Failures,
 ) {
-    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let failures = after(kept.get(&key).copied());
     if kept.len() >= KEPT_MAX && !kept.contains_key(&key) {
         kept.retain(|_, failures| !failures.is_forgotten(pace, now));
         if kept.len() >= KEPT_MAX {
@@ -150,6 +250,7 @@ fn keep<K: std::hash::Hash + Eq + Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acts::Refusal;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + second).unwrap()
@@ -164,7 +265,7 @@ mod tests {
         let throttles = Throttles::default();
         for n in 0..12_u8 {
             let trier = Trier::of_account("Ada@example.org", IpAddr::from([10, 0, 0, n]));
-            throttles.failed(trier, at(0));
+            drop(throttles.admit(trier, at(0)));
         }
         let elsewhere = Trier::of_account("ada@EXAMPLE.org", ip("10.9.9.9"));
         let refused = throttles.admit(elsewhere, at(0)).unwrap_err();
@@ -174,24 +275,25 @@ mod tests {
                 .admit(Trier::of_account("eve@example.org", ip("10.9.9.9")), at(0))
                 .is_ok()
         );
-        throttles.succeeded(elsewhere, at(0));
-        assert!(throttles.admit(elsewhere, at(0)).is_ok());
+        let later = throttles.admit(elsewhere, at(60)).unwrap();
+        throttles.succeeded(later, at(60));
+        assert!(throttles.admit(elsewhere, at(60)).is_ok());
     }
 
     #[test]
     fn whoever_guesses_elsewhere_does_not_keep_its_owner_out() {
         let throttles = Throttles::default();
         let at_home = Trier::of_account("ada@example.org", ip("192.0.2.7"));
-        throttles.succeeded(at_home, at(0));
+        let right = throttles.admit(at_home, at(0)).unwrap();
+        throttles.succeeded(right, at(0));
         for n in 0..100_u8 {
             let guesser = Trier::of_account("ada@example.org", IpAddr::from([10, 0, 0, n]));
-            throttles.failed(guesser, at(1));
+            drop(throttles.admit(guesser, at(1)));
         }
         let guesser = Trier::of_account("ada@example.org", ip("10.1.1.1"));
         assert!(throttles.admit(guesser, at(1)).is_err());
-        assert!(throttles.admit(at_home, at(1)).is_ok());
         for _ in 0..=PER_ACCOUNT.free {
-            throttles.failed(at_home, at(1));
+            throttles.admit(at_home, at(1)).unwrap().stays();
         }
         assert!(
             throttles.admit(at_home, at(1)).is_err(),
@@ -204,7 +306,7 @@ mod tests {
         let throttles = Throttles::default();
         let from = ip("192.0.2.7");
         for n in 0..60 {
-            throttles.failed(Trier::of_account(&format!("p{n}@example.org"), from), at(0));
+            drop(throttles.admit(Trier::of_account(&format!("p{n}@example.org"), from), at(0)));
         }
         assert!(throttles.admit(Trier::at(from), at(0)).is_err());
         assert!(throttles.admit(Trier::at(ip("192.0.2.8")), at(0)).is_ok());
@@ -218,9 +320,68 @@ mod tests {
                 &format!("{n}"),
                 IpAddr::from(u32::try_from(n).unwrap().to_be_bytes()),
             );
-            throttles.failed(trier, at(i64::try_from(n).unwrap() / 100));
+            let now = at(i64::try_from(n).unwrap() / 100);
+            throttles.admit(trier, now).unwrap().stays();
         }
-        assert_eq!(throttles.accounts.lock().unwrap().len(), KEPT_MAX);
-        assert_eq!(throttles.addresses.lock().unwrap().len(), KEPT_MAX);
+        assert_eq!(throttles.kept().accounts.len(), KEPT_MAX);
+        assert_eq!(throttles.kept().addresses.len(), KEPT_MAX);
+    }
+
+    #[test]
+    fn of_guesses_at_once_no_more_pass_than_one_by_one() {
+        let throttles = Throttles::default();
+        let trier = Trier::of_account("ada@example.org", ip("192.0.2.7"));
+        let free = usize::try_from(PER_ACCOUNT.free).unwrap();
+        let admitted = std::thread::scope(|scope| {
+            let racers: Vec<_> = (0..100)
+                .map(|_| scope.spawn(|| throttles.admit(trier, at(0)).ok()))
+                .collect();
+            let under_way: Vec<_> = racers.into_iter().filter_map(|it| it.join().unwrap()).collect();
+            under_way
+        });
+        assert_eq!(admitted.len(), free + 1);
+        for counted in admitted {
+            throttles.take_back(counted);
+        }
+        assert!(throttles.kept().accounts.is_empty() && throttles.kept().addresses.is_empty());
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_the_wait_as_it_was() {
+        let throttles = Throttles::default();
+        let trier = Trier::of_account("ada@example.org", ip("192.0.2.7"));
+        for _ in 0..=PER_ACCOUNT.free {
+            throttles.admit(trier, at(0)).unwrap().stays();
+        }
+        assert!(throttles.admit(trier, at(0)).is_err());
+        for _ in 0..3 {
+            let counted = throttles.admit(trier, at(1)).unwrap();
+            assert!(throttles.admit(trier, at(1)).is_err(), "one at a time");
+            throttles.take_back(counted);
+        }
+    }
+
+    #[test]
+    fn a_try_counts_where_its_secret_was_refused() {
+        let throttles = Throttles::default();
+        let trier = Trier::at(ip("192.0.2.7"));
+        let counts = |done: Result<(), Problem>| {
+            let counted = throttles.admit(trier, at(0)).unwrap();
+            drop(throttles.settle(counted, done));
+            let counts = !throttles.kept().addresses.is_empty();
+            throttles.kept().addresses.clear();
+            counts
+        };
+        let refused = |word| Refusal::conflict(word, "").into();
+        assert!(counts(Err(refused("sign_in_refused"))));
+        assert!(counts(Err(refused("second_factor_refused"))));
+        assert!(!counts(Err(refused("second_factor_needed"))));
+        assert!(!counts(Err(Problem::busy("too many wait"))));
+        assert!(!counts(Ok(())));
+        drop(throttles.admit(trier, at(0)));
+        assert!(
+            !throttles.kept().addresses.is_empty(),
+            "nor does it help to break off"
+        );
     }
 }

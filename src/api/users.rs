@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -208,10 +209,25 @@ pub async fn make(
     from: IpAddr,
     new: NewAccount,
 ) -> Result<Person, Problem> {
-    let (trier, now) = (Trier::at(from), context.store.now());
-    if actor.is_none() {
-        context.throttles().admit(trier, now)?;
+    let counted = match &actor {
+        Some(_) => None,
+        None => Some(context.throttles().admit(Trier::at(from), context.store.now())?),
+    };
+    let made = make_counted(context, actor, new).await;
+    if let Some(counted) = counted {
+        match &made {
+            // What tells nothing of who has an account.
+            Err(problem) if problem.status() != StatusCode::CONFLICT => {
+                context.throttles().take_back(counted)
+            }
+            // Whether it succeeds or tells that an address has an account: strangers get few of either.
+            _ => counted.stays(),
+        }
     }
+    made
+}
+
+async fn make_counted(context: &Context, actor: Option<Actor>, new: NewAccount) -> Result<Person, Problem> {
     let (who, role) = (actor.clone(), new.role.clone());
     let words = context
         .store
@@ -223,7 +239,6 @@ pub async fn make(
     let own = [&new.profile.name, &new.profile.email, &new.profile.institution].map(Clone::clone);
     let words = words.into_iter().chain(own).collect();
     let credentials = context.passwords().hash(new.password, words).await?;
-    let stranger = actor.is_none();
     let wanted = NewUser {
         id: UserId(context.new_id()),
         profile: new.profile,
@@ -234,10 +249,6 @@ pub async fn make(
         .store
         .act(move |tx, here| accounts::create_user(tx, here, actor.as_ref(), &wanted))
         .await;
-    if stranger {
-        // Whether it succeeds or tells that an address has an account: strangers get few of either.
-        context.throttles().failed(trier, now);
-    }
     Ok(made?)
 }
 

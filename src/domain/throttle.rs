@@ -58,6 +58,19 @@ impl Failures {
         }
     }
 
+    /// What is left where one that was counted, and made them `counted` of what was `before`, is none. If no other has followed,
+    /// all is as before, the time of the newest too.
+    #[must_use]
+    pub fn without(self, counted: Self, before: Option<Self>) -> Option<Self> {
+        if self == counted {
+            return before;
+        }
+        Some(Self {
+            count: self.count.saturating_sub(1),
+            ..self
+        })
+    }
+
     /// When the newest was.
     pub fn last(self) -> Timestamp {
         self.last
@@ -104,6 +117,16 @@ mod tests {
             );
             assert_eq!(failures.wait(PER_ACCOUNT, at(seconds)), None);
         }
+    }
+
+    #[test]
+    fn what_was_counted_and_is_none_leaves_what_others_counted() {
+        let first = Failures::first(at(0));
+        let second = first.and_another(PER_ACCOUNT, at(1));
+        assert_eq!(second.without(second, Some(first)), Some(first));
+        assert_eq!(first.without(first, None), None);
+        let of_the_second = Failures::first(at(1));
+        assert_eq!(second.without(first, None), Some(of_the_second));
     }
 
     #[test]
