@@ -110,14 +110,15 @@ async fn verified(
     let (user, credentials) = found.unzip();
     let verified = context
         .passwords()
-        .verify(attempt.password, credentials)
+        .verify(attempt.password, credentials.clone())
         .await?;
-    let Some(user) = user.filter(|_| verified.fits) else {
+    let (Some(user), Some(credentials), true) = (user, credentials, verified.fits) else {
         return Err(refuse(context, user, from).await?);
     };
     let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
     let presented = Presented {
         user,
+        verified: credentials,
         code: attempt.code,
         session: SessionId(Uuid::new_v4()),
         token: session::token_hash(&token),
@@ -127,10 +128,11 @@ async fn verified(
     let done = context
         .store
         .act(move |tx, here| {
+            let signed_in = accounts::sign_in(tx, here, &presented)?;
             if let Some((before, after)) = verified.anew {
                 accounts::rehash(tx, user, &before, after)?;
             }
-            accounts::sign_in(tx, here, &presented)
+            Ok(signed_in)
         })
         .await;
     match done {

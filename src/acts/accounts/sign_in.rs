@@ -9,10 +9,10 @@ use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::second_factor::Proof;
-use crate::domain::session::Session;
+use crate::domain::session::{Credentials, Session};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
-use crate::store::tables::ACCOUNTS;
+use crate::store::tables::{ACCOUNTS, CREDENTIALS};
 use crate::store::transaction::Tx;
 
 /// What somebody presents whose password has been verified.
@@ -20,6 +20,8 @@ use crate::store::transaction::Tx;
 pub struct Presented {
     /// Whose password it was.
     pub user: UserId,
+    /// The stored credentials whose hash it fitted.
+    pub verified: Credentials,
     /// A code of the second factor, where they gave one.
     pub code: Option<String>,
     /// The id of the session.
@@ -49,14 +51,18 @@ pub fn refused_sign_in() -> Refusal {
     )
 }
 
-/// Begins a session for somebody whose password has been verified.
+/// Begins a session for somebody whose password has been verified. To verify it takes a while: one that was changed meanwhile, so
+/// that all sessions ended, begins none.
 ///
 /// # Errors
-/// The account is gone or deactivated, which is told like a wrong password; or the second factor is needed or wrong.
+/// The account is gone or deactivated, or has another password by now, which is told like a wrong password; or the second factor
+/// is needed or wrong.
 pub fn sign_in(tx: &mut Tx<'_>, here: &Here, presented: &Presented) -> Result<SignedIn, Refusal> {
     let user = presented.user;
     let account = tx.get(&ACCOUNTS, &user.0)?.filter(|account| account.active);
-    let (Some(_), Some(person)) = (account, person(tx, user)?) else {
+    let held = tx.get(&CREDENTIALS, &user.0)?;
+    let held = held.filter(|held| held.password_hash == presented.verified.password_hash);
+    let (Some(_), Some(_), Some(person)) = (held, account, person(tx, user)?) else {
         return Err(refused_sign_in());
     };
     let proof = second_factor::prove(tx, here, user, presented.code.as_deref())?;

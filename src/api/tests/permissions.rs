@@ -52,6 +52,10 @@ async fn session(lab: &Lab, user: UserId, ago: SignedDuration) -> String {
     let token = uuid::Uuid::new_v4().to_string();
     let presented = Presented {
         user,
+        verified: Credentials {
+            password_hash: "-".into(),
+            second_factor: None,
+        },
         code: None,
         session: SessionId(uuid::Uuid::new_v4()),
         token: token_hash(&token),

@@ -147,6 +147,30 @@ fn a_new_password_ends_the_other_sessions() {
 }
 
 #[test]
+fn a_sign_in_that_was_under_way_while_the_password_changed_begins_no_session() {
+    let lab = Lab::ready();
+    lab.sign_in(OLGA, "desk").unwrap();
+    let (olga, verified) = (lab.who("desk").unwrap(), lab.held(OLGA));
+    lab.act(move |tx, here| change_password(tx, &olga, here, "new".into(), None))
+        .unwrap();
+    let presented = |verified: Credentials| Presented {
+        user: id(OLGA),
+        verified,
+        code: None,
+        session: SessionId(Uuid::new_v4()),
+        token: token_hash("late"),
+        agent: "test".into(),
+        from: std::net::Ipv4Addr::LOCALHOST.into(),
+    };
+    let late = presented(verified);
+    let refused = lab.act(move |tx, here| sign_in(tx, here, &late));
+    assert_eq!(word(refused), "sign_in_refused");
+    assert!(lab.who("late").is_none());
+    let in_time = presented(lab.held(OLGA));
+    lab.act(move |tx, here| sign_in(tx, here, &in_time)).unwrap();
+}
+
+#[test]
 fn a_token_chooses_a_new_password_once_and_in_time() {
     let mut lab = Lab::ready();
     let token = |text: &str| reset_token_hash(text);
