@@ -62,6 +62,7 @@ pub mod setup;
 pub mod sign_in;
 pub mod signed;
 mod snapshots;
+pub mod standing;
 pub mod sync;
 pub mod throttles;
 pub mod users;

@@ -104,6 +104,9 @@ pub async fn read_bounded(payload: &mut Payload, most: usize) -> Result<Vec<u8>,
 
 /// The body did not arrive whole.
 pub fn broken_off(error: &actix_web::error::PayloadError) -> Problem {
+    if let Some(problem) = super::standing::refusal(error) {
+        return problem;
+    }
     if let actix_web::error::PayloadError::Io(error) = error
         && error.kind() == std::io::ErrorKind::TimedOut
     {

@@ -1,5 +1,6 @@
 //! What stands around everything that the node answers to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -11,10 +12,11 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 
 use super::context::Context;
 use super::patience::patient;
+use super::standing::standing;
 use super::{refusals, sign_in};
 
 /// Middleware around everything: counts requests, notes that sessions are used and what is refused, and hands bodies on with
-/// patience that ends.
+/// patience that ends, and no further than whoever sends them may.
 ///
 /// # Errors
 /// Those of the handlers.
@@ -29,7 +31,11 @@ pub async fn guarded(
     let session = sign_in::session_of(&request, &context);
     let patience = Duration::from_secs(context.config.server.body_idle_seconds);
     let payload = request.take_payload();
-    request.set_payload(patient(payload, patience));
+    let mut payload = patient(payload, patience);
+    if let Some((token, caller)) = &session {
+        payload = standing(payload, context.clone(), token.clone(), Arc::clone(caller));
+    }
+    request.set_payload(payload);
     let user = session.as_ref().map(|(_, caller)| caller.actor.user);
     let now = context.store.now();
     let admitted = match user {

@@ -304,3 +304,4 @@ mod permissions;
 mod requests;
 mod signing_in;
 mod solo;
+mod standing;

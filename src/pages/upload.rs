@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::pin::Pin;
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
@@ -19,7 +19,7 @@ use super::Problem;
 use super::fields::Fields;
 use super::form::{FORM_MAX, TOKEN, check_origin, check_token};
 use super::visit::{Shell, Visit};
-use crate::api::files;
+use crate::api::{files, standing};
 
 /// The most fields beside the file.
 const FIELDS_MAX: usize = 200;
@@ -103,7 +103,12 @@ impl Upload {
         use crate::domain::text::Invalid;
         let file = self.file.take().filter(is_named);
         let file = file.ok_or_else(|| Problem::from(Invalid::new("file", "is missing; choose one")))?;
-        Ok(file.map(|piece| piece.map_err(|_broken| PayloadError::Incomplete(None))))
+        Ok(file.map(|piece| {
+            piece.map_err(|error| match error {
+                MultipartError::Payload(error) => error,
+                _ => PayloadError::Incomplete(None),
+            })
+        }))
     }
 }
 
@@ -143,7 +148,7 @@ async fn read_fields(form: &mut Multipart) -> Result<(Fields, Option<Field>), Pr
     let too_large = || Problem::too_large(u64::try_from(FORM_MAX).unwrap_or(u64::MAX));
     let mut total = 0;
     while let Some(field) = form.next().await {
-        let mut field = field.map_err(|error| broken(&error.to_string()))?;
+        let mut field = field.map_err(|error| broken(&error))?;
         let name = field.name().unwrap_or_default().to_owned();
         let is_file = field
             .content_disposition()
@@ -157,7 +162,7 @@ async fn read_fields(form: &mut Multipart) -> Result<(Fields, Option<Field>), Pr
         }
         let mut value = Zeroizing::new(Vec::new());
         while let Some(piece) = field.next().await {
-            let piece = piece.map_err(|error| broken(&error.to_string()))?;
+            let piece = piece.map_err(|error| broken(&error))?;
             total += piece.len();
             if total > FORM_MAX {
                 return Err(too_large());
@@ -169,7 +174,12 @@ async fn read_fields(form: &mut Multipart) -> Result<(Fields, Option<Field>), Pr
     Ok((Fields::of(read), None))
 }
 
-fn broken(error: &str) -> Problem {
+fn broken(error: &MultipartError) -> Problem {
+    if let MultipartError::Payload(error) = error
+        && let Some(problem) = standing::refusal(error)
+    {
+        return problem;
+    }
     Problem::new(
         StatusCode::BAD_REQUEST,
         "invalid",
