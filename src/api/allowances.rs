@@ -47,9 +47,10 @@ impl<K: Copy + Eq + Hash> Allowances<K> {
                 kept.clear();
             }
         }
-        let before = before.unwrap_or_else(|| Allowance::whole(rate, now));
-        kept.insert(key, before.spent(rate, cost, now)?);
-        Ok(())
+        let before = before.map_or_else(|| Allowance::whole(rate, now), |before| before.as_of(now));
+        let after = before.spent(rate, cost, now);
+        kept.insert(key, after.unwrap_or(before));
+        after.map(drop)
     }
 }
 
@@ -122,6 +123,17 @@ mod tests {
             "one host has a whole /64"
         );
         admit("2001:db8:0:2::1", 0).unwrap();
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_holds_nobody_up() {
+        let strangers = Allowances::<IpAddr>::new(60);
+        let admit = |second| strangers.admit(IpAddr::from([192, 0, 2, 1]), at(second));
+        for _ in 0..60 {
+            admit(3_600).unwrap();
+        }
+        admit(0).unwrap_err();
+        admit(1).unwrap();
     }
 
     #[test]

@@ -107,11 +107,11 @@ impl Throttles {
         let mut kept = self.kept();
         let under = kept.under(trier);
         let of_account = match under {
-            Some(Under::Place(place)) => wait(&kept.familiar, &place, PER_ACCOUNT, now),
-            Some(Under::Account(account)) => wait(&kept.accounts, &account, PER_ACCOUNT, now),
+            Some(Under::Place(place)) => wait(&mut kept.familiar, &place, PER_ACCOUNT, now),
+            Some(Under::Account(account)) => wait(&mut kept.accounts, &account, PER_ACCOUNT, now),
             None => None,
         };
-        let of_address = wait(&kept.addresses, &trier.address, PER_ADDRESS, now);
+        let of_address = wait(&mut kept.addresses, &trier.address, PER_ADDRESS, now);
         if let Some(seconds) = of_account.max(of_address) {
             tracing::warn!(address = %trier.address, seconds, "a try has to wait");
             return Err(Problem::too_many_tries(seconds));
@@ -195,12 +195,14 @@ impl Kept {
 }
 
 fn wait<K: std::hash::Hash + Eq>(
-    kept: &HashMap<K, Failures>,
+    kept: &mut HashMap<K, Failures>,
     key: &K,
     pace: Pace,
     now: Timestamp,
 ) -> Option<u64> {
-    let left = kept.get(key)?.wait(pace, now)?;
+    let failures = kept.get_mut(key)?;
+    *failures = failures.as_of(now);
+    let left = failures.wait(pace, now)?;
     // Whole seconds, and never none.
     u64::try_from(left.as_secs()).ok().map(|seconds| seconds + 1)
 }

@@ -30,6 +30,15 @@ impl Allowance {
         }
     }
 
+    /// The same where the clock was put back since: it grows from now on, and does not wait until the clock is past what it was.
+    #[must_use]
+    pub fn as_of(self, now: Timestamp) -> Self {
+        Self {
+            counted_at: self.counted_at.min(now),
+            ..self
+        }
+    }
+
     /// What is left after one more request, which takes `cost`. One that takes more than all that is ever allowed takes all of it.
     ///
     /// # Errors
@@ -42,7 +51,7 @@ impl Allowance {
         if left >= f64::from(cost) {
             return Ok(Self {
                 left: left - f64::from(cost),
-                counted_at: self.counted_at.max(now),
+                counted_at: now,
             });
         }
         Err((60 * cost).div_ceil(rate.per_minute.max(1)).max(1))
@@ -85,6 +94,19 @@ mod tests {
                 .spent(Rate { per_minute: 1 }, CHANGING, at(0)),
             Err(60)
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_holds_nobody_up() {
+        let spent = Allowance::whole(RATE, at(3_600_000)).spent(RATE, 120, at(3_600_000));
+        let spent = spent.unwrap().as_of(at(0));
+        assert_eq!(
+            spent.spent(RATE, READING, at(0)),
+            Err(1),
+            "nor does it give anything away"
+        );
+        assert!(spent.spent(RATE, READING, at(600)).is_ok());
+        assert_eq!(spent.as_of(at(600)), spent);
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Failures {
         }
         Self {
             count: self.count.saturating_add(1),
-            last: self.last.max(now),
+            last: now,
         }
     }
 
@@ -74,6 +74,15 @@ impl Failures {
     /// When the newest was.
     pub fn last(self) -> Timestamp {
         self.last
+    }
+
+    /// The same where the clock was put back since: the wait is over its length from now on, and not once the clock is past what it was.
+    #[must_use]
+    pub fn as_of(self, now: Timestamp) -> Self {
+        Self {
+            last: self.last.min(now),
+            ..self
+        }
     }
 
     /// Whether they are so long ago that they count no more.
@@ -127,6 +136,20 @@ mod tests {
         assert_eq!(first.without(first, None), None);
         let of_the_second = Failures::first(at(1));
         assert_eq!(second.without(first, None), Some(of_the_second));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_makes_no_wait_longer() {
+        let mut failures = Failures::first(at(3_600));
+        for _ in 0..PER_ACCOUNT.free {
+            failures = failures.and_another(PER_ACCOUNT, at(3_600));
+        }
+        let failures = failures.as_of(at(0));
+        assert_eq!(
+            failures.wait(PER_ACCOUNT, at(0)),
+            Some(SignedDuration::from_secs(1))
+        );
+        assert_eq!(failures.as_of(at(1)).wait(PER_ACCOUNT, at(1)), None);
     }
 
     #[test]
