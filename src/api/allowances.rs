@@ -82,7 +82,7 @@ impl Allowances<UserId> {
 }
 
 /// An IPv6 host has a whole /64 of addresses to itself.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {

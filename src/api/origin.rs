@@ -1,30 +1,39 @@
 //! Where a request comes from, and how it came: as the connection says, or as a proxy in front says that the configuration names.
 //! What anybody else writes into the headers that proxies set is not believed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::{HttpRequest, web};
 
 use super::context::Context;
 
-/// The other end of the connection or, where that is a proxy, the last address in `X-Forwarded-For` that is none.
+/// The other end of the connection or, where that is a proxy, the last address in `X-Forwarded-For` that is none. What stands
+/// before something that is no address may have been written by anybody: then the proxy's own counts.
 pub fn address(request: &HttpRequest, proxies: &[IpAddr]) -> IpAddr {
     let peer = peer(request);
     if !proxies.contains(&peer) {
         return peer;
     }
     let forwarded = request.headers().get_all("X-Forwarded-For");
-    let mut hops: Vec<IpAddr> = forwarded
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|hop| hop.trim().parse::<IpAddr>().ok())
+    let values: Vec<_> = forwarded
+        .map(|value| value.to_str().unwrap_or_default())
         .collect();
-    while let Some(hop) = hops.pop() {
-        if !proxies.contains(&hop) {
-            return hop;
+    for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+        match hop_address(hop.trim()) {
+            Some(address) if proxies.contains(&address) => {}
+            Some(address) => return address,
+            None => return peer,
         }
     }
     peer
+}
+
+/// The address of a hop, as proxies write it: alone, in brackets, or with the port that the connection came from.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let alone = bare.unwrap_or(hop).parse::<IpAddr>().ok();
+    let address = alone.or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    address.map(|address| address.to_canonical())
 }
 
 /// Whether the browser or program speaks TLS: with the node itself, or with a proxy that says so.
@@ -86,6 +95,31 @@ mod tests {
         assert_eq!(address(&from("10.0.0.1"), &proxies), ip("203.0.113.9"));
         assert_eq!(address(&from("192.0.2.1"), &proxies), ip("192.0.2.1"));
         assert_eq!(address(&from("10.0.0.1"), &[]), ip("10.0.0.1"));
+    }
+
+    #[test]
+    fn a_hop_that_is_no_address_hides_those_before_it() {
+        let from = |forwarded: &str| {
+            let request = TestRequest::default()
+                .peer_addr("10.0.0.1:4000".parse().unwrap())
+                .insert_header(("X-Forwarded-For", forwarded))
+                .to_http_request();
+            address(&request, &[ip("10.0.0.1"), ip("10.0.0.2")])
+        };
+        assert_eq!(from("198.51.100.1, 203.0.113.9:50123"), ip("203.0.113.9"));
+        assert_eq!(from("198.51.100.1, [2001:db8::9]:50123"), ip("2001:db8::9"));
+        assert_eq!(
+            from("198.51.100.1,[2001:db8::9] , 10.0.0.2:443"),
+            ip("2001:db8::9")
+        );
+        assert_eq!(from("198.51.100.1, ::ffff:203.0.113.9"), ip("203.0.113.9"));
+        for hidden in [
+            "198.51.100.1, unknown",
+            "198.51.100.1, ",
+            "198.51.100.1, 203.0.113.9:x",
+        ] {
+            assert_eq!(from(hidden), ip("10.0.0.1"), "{hidden}");
+        }
     }
 
     #[test]

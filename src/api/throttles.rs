@@ -8,15 +8,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::allowances::network;
 use super::problem::Problem;
 use crate::domain::hash::Hash;
+use crate::domain::id::UserId;
 use crate::domain::text;
 use crate::domain::throttle::{Failures, PER_ACCOUNT, PER_ADDRESS, Pace};
 
 /// The most accounts and the most addresses whose failures are kept. At the bound, what is forgotten soonest goes first.
 const KEPT_MAX: usize = 10_000;
 
-/// Who tries: an account by its address, whether it exists or not, and where from.
+/// Who tries: an account by its address, whether it exists or not, and where from: an address, or a whole network of IPv6.
 #[derive(Clone, Copy, Debug)]
 pub struct Trier {
     account: Option<[u8; 32]>,
@@ -29,7 +31,15 @@ impl Trier {
         let folded = text::folded(email);
         Self {
             account: Some(Hash::derive("poundlock throttled account 1", folded.as_bytes()).0),
-            address,
+            address: network(address),
+        }
+    }
+
+    /// Somebody who is signed in, and whose tries are others than those to sign in.
+    pub fn person(user: UserId, address: IpAddr) -> Self {
+        Self {
+            account: Some(Hash::derive("poundlock throttled person 1", user.0.as_bytes()).0),
+            address: network(address),
         }
     }
 
@@ -37,7 +47,7 @@ impl Trier {
     pub fn at(address: IpAddr) -> Self {
         Self {
             account: None,
-            address,
+            address: network(address),
         }
     }
 }
@@ -315,6 +325,32 @@ mod tests {
     }
 
     #[test]
+    fn a_network_of_ipv6_tries_as_one_address() {
+        let throttles = Throttles::default();
+        for n in 0..60_u16 {
+            let host = IpAddr::from([0x2001, 0xdb8, 0, 1, n, 0, 0, 1]);
+            drop(throttles.admit(Trier::of_account(&format!("p{n}@example.org"), host), at(0)));
+        }
+        assert!(
+            throttles
+                .admit(Trier::at(ip("2001:db8:0:1::ffff")), at(0))
+                .is_err()
+        );
+        assert!(throttles.admit(Trier::at(ip("2001:db8:0:2::1")), at(0)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_makes_no_wait_longer() {
+        let throttles = Throttles::default();
+        let trier = Trier::of_account("ada@example.org", ip("192.0.2.7"));
+        for _ in 0..=PER_ACCOUNT.free {
+            throttles.admit(trier, at(86_400)).unwrap().stays();
+        }
+        assert!(throttles.admit(trier, at(0)).is_err());
+        assert!(throttles.admit(trier, at(1)).is_ok());
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let throttles = Throttles::default();
         for n in 0..KEPT_MAX + 10 {
@@ -345,7 +381,10 @@ mod tests {
         for counted in admitted {
             throttles.take_back(counted);
         }
-        assert!(throttles.kept().accounts.is_empty() && throttles.kept().addresses.is_empty());
+        for _ in 0..=free {
+            throttles.admit(trier, at(0)).unwrap().stays();
+        }
+        assert!(throttles.admit(trier, at(0)).is_err());
     }
 
     #[test]
