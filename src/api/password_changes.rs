@@ -76,7 +76,10 @@ pub async fn change_own(
         .store
         .read(move |view| accounts::own_words(view, Some(user)))
         .await?;
-    let hash = context.passwords().hash(new, words).await?.password_hash;
+    let hashed = context.passwords().hash(new, words).await;
+    let hash = hashed
+        .map_err(|problem| problem.renamed("password", "new"))?
+        .password_hash;
     proof::of_code(context, &caller, trier, present.code).await?;
     context
         .store

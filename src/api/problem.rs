@@ -134,6 +134,25 @@ impl Problem {
             .with("incident", incident.to_string())
     }
 
+    /// The same, where whoever has sent it knows a field by another name.
+    #[must_use]
+    pub fn renamed(self, from: &str, to: &str) -> Self {
+        if self.errors.iter().all(|wrong| wrong.field != from) {
+            return self;
+        }
+        let mut errors = self.errors;
+        for wrong in errors.iter_mut().filter(|wrong| wrong.field == from) {
+            to.clone_into(&mut wrong.field);
+        }
+        Self {
+            status: self.status,
+            word: self.word,
+            more: self.more,
+            allow: self.allow,
+            ..Self::invalid(errors)
+        }
+    }
+
     /// Adds a member to the document.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {

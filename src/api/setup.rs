@@ -128,7 +128,8 @@ async fn set_up(request: HttpRequest, context: web::Data<Context>, Json(body): J
         .settle(counted, right.map_err(Problem::from))?;
     let owner = body.owner;
     let words = vec![body.name.clone(), owner.name.clone(), owner.email.clone()];
-    let credentials = context.passwords().hash(owner.password, words).await?;
+    let credentials = context.passwords().hash(owner.password, words).await;
+    let credentials = credentials.map_err(|problem| problem.renamed("password", "owner.password"))?;
     let wanted = SetUp {
         id: UserId(context.new_id()),
         token,

@@ -13,6 +13,15 @@ pub struct Invalid {
 }
 
 impl Invalid {
+    /// The same of a field inside another.
+    #[must_use]
+    pub fn inside(self, outer: &str) -> Self {
+        Self {
+            field: format!("{outer}.{}", self.field),
+            ..self
+        }
+    }
+
     /// Says that `field` is wrong because of `problem`.
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {

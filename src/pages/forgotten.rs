@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use maud::html;
 
-use super::account::password::{chosen, typed_twice};
+use super::account::password::{chosen, of_the_new_one, typed_twice};
 use super::fields::sentence;
 use super::visit::Shell;
 use super::{Answer, Anyone, Field, Fields, Filled, Notice, OpenForm, Problem, Site};
@@ -84,5 +84,7 @@ async fn choose(OpenForm { shell, fields }: OpenForm) -> Answer {
 
 async fn chosen_anew(shell: &Shell, fields: &Fields) -> Result<(), Problem> {
     let password = typed_twice(fields)?;
-    rest::choose_by_token(&shell.context, shell.from, fields.get("token").trim(), password).await
+    let token = fields.get("token").trim();
+    let done = rest::choose_by_token(&shell.context, shell.from, token, password).await;
+    done.map_err(of_the_new_one)
 }

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use maud::html;
 
-use super::account::password::{chosen, typed_twice};
+use super::account::password::{chosen, of_the_new_one, typed_twice};
 use super::users::profile;
 use super::visit::Shell;
 use super::{Answer, Anyone, Field, Fields, Filled, Notice, OpenForm, Problem, Site};
@@ -61,6 +61,6 @@ async fn registered(shell: &Shell, fields: &Fields) -> Result<(), Problem> {
         password: typed_twice(fields)?,
         role: None,
     };
-    rest::make(&shell.context, None, shell.from, new).await?;
-    Ok(())
+    let made = rest::make(&shell.context, None, shell.from, new).await;
+    made.map(drop).map_err(of_the_new_one)
 }

@@ -63,7 +63,11 @@ async fn set_up(OpenForm { shell, fields }: OpenForm) -> Answer {
             "/sign-in",
             &Notice::done("The node is set up. Sign in with the account that you have just made."),
         )),
-        Err(problem) => page(&shell, &Filled::refused(&fields, problem)?),
+        Err(problem) => {
+            let named = problem.renamed("owner.name", "owner_name");
+            let named = named.renamed("owner.email", "email");
+            page(&shell, &Filled::refused(&fields, named)?)
+        }
     }
 }
 

@@ -217,6 +217,7 @@ fn hidden(html: &str, name: &str) -> String {
 }
 
 mod bounds;
+mod named;
 mod shown;
 mod stale;
 

@@ -69,7 +69,7 @@ pub fn set_up(tx: &mut Tx<'_>, here: &Here, wanted: &SetUp) -> Result<Object, Re
         role: Preset::Owner.id(),
         active: true,
     };
-    let user = User::new(&wanted.owner)?;
+    let user = User::new(&wanted.owner).map_err(|wrong| wrong.inside("owner"))?;
     let name = user.name.clone();
     let owner = write_user(tx, here, wanted.id, user, &account, &wanted.credentials)?;
     let by = audit::Actor::User(owner.id);

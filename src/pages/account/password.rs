@@ -61,6 +61,11 @@ pub(in crate::pages) fn chosen(filled: &Filled) -> maud::Markup {
     html! { (filled.input(&new)) (filled.input(&again)) }
 }
 
+/// What is wrong with the password that was chosen, by the name of its field.
+pub(in crate::pages) fn of_the_new_one(problem: Problem) -> Problem {
+    problem.renamed("password", "new")
+}
+
 /// The password that was chosen, if it was typed twice the same.
 pub(in crate::pages) fn typed_twice(fields: &crate::pages::Fields) -> Result<Password, Problem> {
     if fields.get("new") == fields.get("new_again") {
