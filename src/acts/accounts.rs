@@ -28,7 +28,8 @@ use crate::store::tables::{ACCOUNTS, CREDENTIALS, NODE};
 
 pub use caller::{Caller, caller};
 pub use passwords::{
-    Offer, change_password, check_reset, offer_reset, own_words, rehash, reset_for, reset_password,
+    Offer, change_password, check_reset, has_reset, offer_reset, own_words, rehash, reset_for,
+    reset_password, withdraw_mailed,
 };
 pub use people::{
     Change, NewUser, ProfileChange, Wanted, administer, change_profile, create_user, delete_user, list,

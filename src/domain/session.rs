@@ -107,6 +107,9 @@ pub struct Reset {
     pub user: UserId,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// Who has made it and handed it over; none where it was mailed to the account's own address, or made at the console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<UserId>,
 }
 
 /// What proves that a person is who they say. Never travels, and is no part of any body.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Refusal, account, administered, credentials, node, person, sessions};
-use crate::acts::settings;
+use crate::acts::{roles, settings};
 use crate::domain::access::Actor;
 use crate::domain::account::may_offer_reset;
 use crate::domain::audit::{self, Action};
@@ -13,7 +13,7 @@ use crate::domain::object::{Body, Kind};
 use crate::domain::session::{RESET_LIFETIME, Reset};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
-use crate::store::tables::{CREDENTIALS, RESET_OF, RESETS};
+use crate::store::tables::{ACCOUNTS, CREDENTIALS, RESET_OF, RESETS};
 use crate::store::transaction::Tx;
 
 /// The words that everybody knows of somebody, and that their password must not consist of.
@@ -82,10 +82,16 @@ pub struct Offer {
     pub expires_at: Timestamp,
 }
 
-pub(super) fn offer(tx: &mut Tx<'_>, here: &Here, user: UserId, token: &Hash) -> Result<Offer, Refusal> {
+pub(super) fn offer(
+    tx: &mut Tx<'_>,
+    here: &Here,
+    user: UserId,
+    token: &Hash,
+    by: Option<UserId>,
+) -> Result<Offer, Refusal> {
     withdraw_offer(tx, user)?;
     let expires_at = here.now.saturating_add(RESET_LIFETIME).unwrap_or(here.now);
-    let reset = Reset { user, expires_at };
+    let reset = Reset { user, expires_at, by };
     tx.put(&RESETS, &token.0, &reset)?;
     tx.put(&RESET_OF, &user.0, &token.0)?;
     Ok(Offer { user, expires_at })
@@ -108,7 +114,7 @@ pub fn offer_reset(
     if !account(tx, user)?.active {
         return Ok(None);
     }
-    let made = offer(tx, here, user, token)?;
+    let made = offer(tx, here, user, token, None)?;
     note(tx, here, audit::Actor::Node, Action::PASSWORD_RESET_OFFERED, user)?;
     Ok(Some(made))
 }
@@ -128,28 +134,78 @@ pub fn reset_for(
 ) -> Result<Offer, Refusal> {
     administered(tx, actor, user)?;
     may_offer_reset(actor, user)?;
-    let made = offer(tx, here, user, token)?;
+    let made = offer(tx, here, user, token, Some(actor.user))?;
     let by = audit::Actor::User(actor.user.0);
     note(tx, here, by, Action::PASSWORD_RESET_OFFERED, user)?;
     Ok(made)
 }
 
-/// Whose password a token resets.
+/// Whose password a token resets. One that was handed over holds as long as whoever made it might still make it: what either
+/// of the two may do can change before it is used.
 ///
 /// # Errors
 /// It is wrong, used, replaced or over: all the same to whoever tries.
 pub fn check_reset(read: &impl Read, token: &Hash, now: Timestamp) -> Result<UserId, Refusal> {
     node(read)?;
-    let found = read.get(&RESETS, &token.0)?;
-    found
-        .filter(|reset| now < reset.expires_at)
-        .map(|reset| reset.user)
-        .ok_or_else(|| {
-            Refusal::conflict(
-                "reset_token_refused",
-                "this token is wrong, was used, or is over; ask for a new one",
-            )
-        })
+    let found = read
+        .get(&RESETS, &token.0)?
+        .filter(|reset| now < reset.expires_at);
+    let holds = match &found {
+        Some(Reset {
+            user, by: Some(by), ..
+        }) => may_all_of(read, *by, *user)?,
+        Some(_) => true,
+        None => false,
+    };
+    found.filter(|_| holds).map(|reset| reset.user).ok_or_else(|| {
+        Refusal::conflict(
+            "reset_token_refused",
+            "this token is wrong, was used, or is over; ask for a new one",
+        )
+    })
+}
+
+/// Whether somebody's account is active and has every permission of another's.
+fn may_all_of(read: &impl Read, one: UserId, other: UserId) -> Result<bool, Refusal> {
+    let accounts = (read.get(&ACCOUNTS, &one.0)?, read.get(&ACCOUNTS, &other.0)?);
+    let (Some(one), Some(other)) = accounts else {
+        return Ok(false);
+    };
+    let (may, theirs) = (
+        roles::find(read, one.role)?.permissions,
+        roles::find(read, other.role)?.permissions,
+    );
+    Ok(one.active && theirs.is_subset(&may))
+}
+
+/// Whether a token lies with somebody that still holds.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn has_reset(read: &impl Read, user: UserId, now: Timestamp) -> Result<bool, Refusal> {
+    let Some(token) = read.get(&RESET_OF, &user.0)? else {
+        return Ok(false);
+    };
+    match check_reset(read, &Hash(token), now) {
+        Ok(_) => Ok(true),
+        Err(Refusal::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends the token that was mailed to somebody, known by when it ends, once its mail will never arrive: nothing that they cannot
+/// have stands in the way of another.
+///
+/// # Errors
+/// The store fails.
+pub fn withdraw_mailed(tx: &mut Tx<'_>, user: UserId, expires_at: Timestamp) -> Result<(), Refusal> {
+    let Some(token) = tx.get(&RESET_OF, &user.0)? else {
+        return Ok(());
+    };
+    match tx.get(&RESETS, &token)? {
+        Some(reset) if reset.by.is_none() && reset.expires_at == expires_at => withdraw_offer(tx, user),
+        _ => Ok(()),
+    }
 }
 
 /// Gives an account the password that was chosen with a token, and uses the token up. All sessions end; the second factor

@@ -44,7 +44,7 @@ pub fn recover(tx: &mut Tx<'_>, here: &Here, email: &str, token: &Hash) -> Resul
     let second_factor_removed = held.second_factor.take().is_some();
     tx.put(&CREDENTIALS, &user.0, &held)?;
     sessions::end_all(tx, user, None)?;
-    let offer = offer(tx, here, user, token)?;
+    let offer = offer(tx, here, user, token, None)?;
     let told = |done: bool| if done { "yes" } else { "no" }.to_owned();
     let details = [
         ("by", "the machine's administrator, at the console".to_owned()),

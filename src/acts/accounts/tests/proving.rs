@@ -221,6 +221,39 @@ fn nobody_resets_the_password_of_those_above_them() {
 }
 
 #[test]
+fn a_token_that_was_handed_over_holds_no_longer_than_its_maker_may_make_it() {
+    let lab = Lab::ready();
+    let owner = lab.actor(OLGA);
+    lab.create(Some(&owner), 11, Some("Administrator")).unwrap();
+    lab.create(Some(&owner), 12, None).unwrap();
+    let (administrator, hash) = (lab.actor(11), reset_token_hash("handed over"));
+    lab.act(move |tx, here| reset_for(tx, &administrator, here, id(12), &hash))
+        .unwrap();
+    let holds = || check_reset(&lab.view(), &hash, lab.now).is_ok();
+    let becomes = |number: u128, role: Preset, active: bool| {
+        let account = Account {
+            role: role.id(),
+            active,
+        };
+        lab.act(move |tx, _| Ok(tx.put(&ACCOUNTS, &id(number).0, &account)?))
+            .unwrap();
+    };
+    assert!(holds());
+    becomes(12, Preset::Owner, true);
+    assert!(!holds(), "it would make its maker an owner");
+    assert!(!has_reset(&lab.view(), id(12), lab.now).unwrap());
+    let used = lab.act(move |tx, here| reset_password(tx, here, &hash, "stolen".into()));
+    assert_eq!(word(used), "reset_token_refused");
+    becomes(12, Preset::User, true);
+    assert!(holds() && has_reset(&lab.view(), id(12), lab.now).unwrap());
+    becomes(11, Preset::Administrator, false);
+    assert!(!holds(), "nobody stands for it any more");
+    becomes(11, Preset::Administrator, true);
+    lab.act(move |tx, here| reset_password(tx, here, &hash, "chosen".into()))
+        .unwrap();
+}
+
+#[test]
 fn a_token_that_went_to_an_address_ends_with_it() {
     let lab = Lab::ready();
     let olga = lab.actor(OLGA);
