@@ -83,8 +83,8 @@ fn due_key(number: u64, delivery: &Delivery) -> (u8, u64, u64) {
 /// there will be a mail; whoever asked may be a stranger and is told nothing of that.
 ///
 /// Nothing is offered, and no earlier offer ends, where there is no such account or it is deactivated, where the node sends no
-/// mail, or where the account has had as many today as it may: nobody can flood another's mailbox, nor undo what an
-/// administrator has handed over.
+/// mail, where a token that still holds was mailed or handed over before, or where the account has had as many today as it may:
+/// nobody can flood another's mailbox, nor undo what an administrator has handed over.
 ///
 /// # Errors
 /// The store fails.
@@ -104,7 +104,7 @@ pub fn mail_reset(
     };
     let key = (user.0, channel.number(), event.number());
     let used: Used = tx.get(&RATES_USED, &key)?.unwrap_or_default();
-    if used.on(today) >= effective.limit(event) {
+    if used.on(today) >= effective.limit(event) || accounts::has_reset(tx, user, here.now)? {
         return Ok(false);
     }
     let Some(offer) = accounts::offer_reset(tx, here, email, token)? else {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::acts::Refusal;
-use crate::acts::settings;
+use crate::acts::{accounts, settings};
 use crate::domain::notification::delivery::{
     Content, DeadLetter, Delivery, ERROR_MOST, Gathered, Item, Origin, message_id,
 };
@@ -322,6 +322,9 @@ pub fn settle(tx: &mut Tx<'_>, here: &Here, number: u64, outcome: Outcome) -> Re
         Some((retry, random)) if !retry.gives_up(delivery.made_at, here.now) => {
             delivery.due_at = retry.next(here.now, delivery.attempts, random);
             put(tx, number, &delivery)
+            if let Content::PasswordReset { expires_at, .. } = &delivery.content {
+                accounts::withdraw_mailed(tx, delivery.to, *expires_at)?;
+            }
         }
         _ => {
             let dead = DeadLetter {

@@ -28,9 +28,10 @@ use crate::domain::session::Credentials;
 use crate::domain::side::Side;
 use crate::domain::user::{Email, Profile};
 use crate::store::blobs::Blob;
-use crate::store::tables::{CREDENTIALS, DEAD_LETTERS, HOLDERS, MAILBOXES, OUTBOX, RESETS, ROLES};
+use crate::store::tables::{CREDENTIALS, DEAD_LETTERS, HOLDERS, MAILBOXES, OUTBOX, ROLES};
 
 mod inbox;
+mod resets;
 mod settings;
 
 /// A node that sends mail.
@@ -494,72 +495,6 @@ fn what_is_beyond_the_rate_limit_comes_gathered_on_the_next_day() {
         })
         .collect();
     assert_eq!(digests, [(3, 0), (3, 0)]);
-}
-
-#[test]
-fn a_code_goes_with_its_mail() {
-    let scene = staffed(Side::Low);
-    let asked = std::cell::Cell::new(0_u8);
-    let ask = |configured: Configured, email: &'static str| {
-        asked.set(asked.get() + 1);
-        let token = Hash([asked.get(); 32]);
-        scene
-            .act(move |tx, here| mail_reset(tx, here, &configured, email, &token, sealed()))
-            .unwrap()
-    };
-    let ada_at = "ada@example.org";
-    assert!(!ask(Configured::default(), ada_at), "no mail, no offer");
-    assert!(!ask(configured(), "nobody@example.org"));
-    assert!(scene.view().range_from(&RESETS, None, 9).unwrap().is_empty());
-    for _ in 0..5 {
-        assert!(ask(configured(), ada_at));
-    }
-    assert!(!ask(configured(), ada_at), "nobody floods another's mailbox");
-    assert!(ask(configured(), "eve@example.org"), "others may");
-    let resets = scene.view().range_from(&RESETS, None, 9).unwrap();
-    assert_eq!(resets.len(), 2, "a new offer ends the one before");
-    assert!(told_to(&scene).is_empty());
-    // What is over is not sent: `all_due` looks long after.
-    assert!(all_due(&scene).is_empty());
-    let soon = resets[0].1.expires_at - jiff::SignedDuration::from_mins(1);
-    let sent = |number| {
-        let here = Here::at(&scene.view(), soon, [0; 32]).unwrap();
-        parcel(&scene.view(), &here, &configured(), number).unwrap()
-    };
-    assert_eq!(sent(6).unwrap().form, Form::PasswordReset);
-    scene
-        .act(|tx, here| {
-            let error = "550".into();
-            settle(tx, here, 6, Outcome::Final { error })
-        })
-        .unwrap();
-    let dead: DeadLetter = scene.view().get(&DEAD_LETTERS, &6).unwrap().unwrap();
-    assert!(matches!(
-        dead.delivery.content,
-        Content::PasswordReset { code: None, .. }
-    ));
-    let again = scene.act(|tx, here| dead_letters::requeue(tx, &owner(), here, 6));
-    assert_eq!(crate::acts::scene::word(again), "code_gone");
-    // Nothing that somebody chose to be told of can stop it.
-    let off = Choice::Switch {
-        on: false,
-        channel: None,
-        event: None,
-    };
-    scene
-        .act(move |tx, _| choose(tx, &ada(), &configured(), vec![off]))
-        .unwrap();
-    assert!(sent(5).is_some());
-    // A deactivated account gets nothing, also not what is on its way.
-    scene
-        .act(|tx, _| {
-            let role = Preset::User.id();
-            Ok(tx.put(&ACCOUNTS, &ada().user.0, &Account { role, active: false })?)
-        })
-        .unwrap();
-    assert!(sent(5).is_none());
-    scene.sleep();
-    assert!(!ask(configured(), ada_at));
 }
 
 #[test]

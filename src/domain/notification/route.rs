@@ -9,8 +9,9 @@ use super::{ChannelKind, Event};
 /// The messages that one person gets of one event over one channel on one day, where the node says no other number.
 /// What is beyond that is not lost: it comes gathered on the next day.
 pub const RATE_LIMIT_DEFAULT: u32 = 50;
-/// The mails with a new password that one account gets on one day.
-pub const RESETS_PER_DAY: u32 = 5;
+/// The mails with a token for a new password that one account gets on one day: one for each time that a token holds, so that a
+/// stranger who keeps asking uses nothing up that its owner needs.
+pub const RESETS_PER_DAY: u32 = 12;
 
 /// How an event goes to a person over a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
