@@ -23,13 +23,16 @@ use crate::domain::id::UserId;
 use crate::domain::notification::delivery::{Content, Delivery, Origin, Used, message_id};
 use crate::domain::notification::digest::day_of;
 use crate::domain::notification::mail_settings::{Configured, Effective};
+use crate::domain::notification::preferences::Preferences;
 use crate::domain::notification::{ChannelKind, Event, Progress};
 use crate::domain::object::{Body, Kind};
 use crate::domain::sealed::Sealed;
 use crate::domain::user::User;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, milliseconds};
-use crate::store::tables::{ACCOUNTS, DELIVERIES, DELIVERIES_DUE, FANNED_OUT, MAIL_SETTINGS, RATES_USED};
+use crate::store::tables::{
+    ACCOUNTS, DELIVERIES, DELIVERIES_DUE, FANNED_OUT, MAIL_SETTINGS, PREFERENCES, RATES_USED,
+};
 use crate::store::transaction::Tx;
 
 /// What counts about notifications now.
@@ -56,6 +59,16 @@ fn recipient(read: &impl Read, here: &Here, user: UserId) -> Result<Option<User>
         Body::User(user) => Some(user),
         _ => None,
     }))
+}
+
+/// What somebody has chosen, without a webhook on a server that the node posts to no more: it may have been taken off the list
+/// since they have set it.
+fn chosen(read: &impl Read, effective: &Effective, user: UserId) -> Result<Preferences, Refusal> {
+    let mut chosen: Preferences = read.get(&PREFERENCES, &user.0)?.unwrap_or_default();
+    chosen.webhook = chosen
+        .webhook
+        .filter(|webhook| effective.posts_to(&webhook.origin));
+    Ok(chosen)
 }
 
 /// Queues a message. Its number is its own for ever.

@@ -89,10 +89,11 @@ pub fn choose(
 /// The node posts only to servers that its administrator has named: else anybody with an account could have it speak to
 /// whatever it can reach.
 fn allowed(read: &impl Read, configured: &Configured, webhook: &Webhook) -> Result<(), Refusal> {
-    let allowed = effective(read, configured)?.webhook_origins;
-    if allowed.contains(&webhook.origin) {
+    let effective = effective(read, configured)?;
+    if effective.posts_to(&webhook.origin) {
         return Ok(());
     }
+    let allowed = effective.webhook_origins;
     let problem = if allowed.is_empty() {
         "incoming webhooks are not available on this node; its administrator can allow them".to_owned()
     } else {

@@ -12,10 +12,10 @@ use crate::domain::notification::route::{Route, route};
 use crate::domain::notification::{Audience, ChannelKind, Notice, Notification, Progress};
 use crate::store::read::Read;
 use crate::store::records::{Here, milliseconds};
-use crate::store::tables::{DIGESTS_DUE, FANNED_OUT, GATHERED, OUTBOX, PREFERENCES, RATES_USED};
+use crate::store::tables::{DIGESTS_DUE, FANNED_OUT, GATHERED, OUTBOX, RATES_USED};
 use crate::store::transaction::Tx;
 
-use super::{effective, inbox, queue, recipient};
+use super::{chosen, effective, inbox, queue, recipient};
 
 /// Entries of the outbox that stay after they have been fanned out, for the list that administrators read.
 const KEPT: u64 = 10_000;
@@ -105,7 +105,7 @@ fn tell(
         read: false,
     };
     inbox::add(tx, user, &notice)?;
-    let preferences = tx.get(&PREFERENCES, &user.0)?.unwrap_or_default();
+    let preferences = chosen(tx, effective, user)?;
     for channel in ChannelKind::OUTGOING
         .iter()
         .copied()

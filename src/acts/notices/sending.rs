@@ -13,19 +13,16 @@ use crate::domain::notification::digest::DIGEST_MOST;
 use crate::domain::notification::letter::{NEW_PASSWORD_PATH, Sender, shown};
 use crate::domain::notification::mail_settings::Configured;
 use crate::domain::notification::one_line::quoted;
-use crate::domain::notification::preferences::Preferences;
 use crate::domain::notification::retry::Retry;
 use crate::domain::notification::template::{Name, Values};
 use crate::domain::notification::{ChannelKind, Event, Progress};
 use crate::domain::sealed::Sealed;
 use crate::store::read::Read;
 use crate::store::records::{Here, milliseconds};
-use crate::store::tables::{
-    DEAD_LETTERS, DELIVERIES, DELIVERIES_DUE, DIGESTS_DUE, FANNED_OUT, GATHERED, PREFERENCES,
-};
+use crate::store::tables::{DEAD_LETTERS, DELIVERIES, DELIVERIES_DUE, DIGESTS_DUE, FANNED_OUT, GATHERED};
 use crate::store::transaction::Tx;
 
-use super::{effective, put, queue, recipient, take, told};
+use super::{chosen, effective, put, queue, recipient, take, told};
 
 /// The most entries that closing one digest counts; what is beyond is counted by the next.
 const COUNTED_MOST: usize = 5_000;
@@ -218,7 +215,7 @@ pub struct Parcel {
 }
 
 /// What a message says and where it goes, as things are now. None if there is nothing to send any more: it is gone, its
-/// recipient has left or has switched it off, or its code has expired.
+/// recipient has left or has switched it off, their webhook is where the node posts to no more, or its code has expired.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -234,10 +231,11 @@ pub fn parcel(
     let Some(person) = recipient(read, here, delivery.to)? else {
         return Ok(None);
     };
-    let preferences: Preferences = read.get(&PREFERENCES, &delivery.to.0)?.unwrap_or_default();
+    let effective = effective(read, configured)?;
+    let preferences = chosen(read, &effective, delivery.to)?;
     let sender = Sender {
         node: settings::current(read)?.name,
-        base_url: effective(read, configured)?.base_url,
+        base_url: effective.base_url,
     };
     let (form, mut values) = match &delivery.content {
         Content::One(item) if !preferences.wants(item.event, delivery.channel) => return Ok(None),
@@ -322,11 +320,11 @@ pub fn settle(tx: &mut Tx<'_>, here: &Here, number: u64, outcome: Outcome) -> Re
         Some((retry, random)) if !retry.gives_up(delivery.made_at, here.now) => {
             delivery.due_at = retry.next(here.now, delivery.attempts, random);
             put(tx, number, &delivery)
+        }
+        _ => {
             if let Content::PasswordReset { expires_at, .. } = &delivery.content {
                 accounts::withdraw_mailed(tx, delivery.to, *expires_at)?;
             }
-        }
-        _ => {
             let dead = DeadLetter {
                 delivery: delivery.without_secret(),
                 died_at: here.now,

@@ -459,9 +459,11 @@ fn prepare(
         Some(Body::User(user)) => user.email.as_str().to_owned(),
         _ => String::new(),
     };
-    let webhook = choices::of(store, actor.user)?.webhook.map(|webhook| webhook.url);
+    let webhook = choices::of(store, actor.user)?.webhook;
+    let webhook = webhook.filter(|webhook| effective.posts_to(&webhook.origin));
     if channel == ChannelKind::Slack && webhook.is_none() {
-        return Err(Invalid::new("webhook", "set your incoming webhook first").into());
+        let problem = "set your incoming webhook first, on a server that this node posts to";
+        return Err(Invalid::new("webhook", problem).into());
     }
     let mail = effective
         .mail()
@@ -470,7 +472,9 @@ fn prepare(
     Ok(Test {
         mail,
         email,
-        webhook: webhook.filter(|_| channel == ChannelKind::Slack),
+        webhook: webhook
+            .filter(|_| channel == ChannelKind::Slack)
+            .map(|webhook| webhook.url),
         node: crate::acts::settings::current(store)?.name,
         message_id: message_id(
             here.epoch,

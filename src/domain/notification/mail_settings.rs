@@ -241,6 +241,11 @@ impl Effective {
         }
     }
 
+    /// Whether the node posts to incoming webhooks of this scheme, host and port.
+    pub fn posts_to(&self, origin: &str) -> bool {
+        self.webhook_origins.iter().any(|allowed| allowed == origin)
+    }
+
     /// How many messages of an event somebody gets on a day.
     pub fn limit(&self, event: Event) -> u32 {
         let usual = if event == Event::PasswordReset {

@@ -153,6 +153,20 @@ fn a_webhook_is_only_where_the_administrator_allows_it() {
         .collect();
     assert_eq!(slack.len(), 1);
     assert_eq!(slack[0].webhook, Some(sealed()));
+    // Its server is taken off the list: what waits is not posted there, and nothing more is told there.
+    let elsewhere = || Configured {
+        webhook_origins: vec!["https://chat.example.org".into()],
+        ..configured()
+    };
+    let here = Here::at(&scene.view(), slack[0].delivery.due_at, [0; 32]).unwrap();
+    let post = |configured: &Configured| parcel(&scene.view(), &here, configured, slack[0].number).unwrap();
+    assert!(post(&configured()).is_some() && post(&elsewhere()).is_none());
+    scene.request(51, code);
+    tell(&scene, &elsewhere());
+    let over_slack = all_due(&scene)
+        .into_iter()
+        .filter(|parcel| parcel.delivery.channel == ChannelKind::Slack);
+    assert_eq!(over_slack.count(), 1);
     // Without the webhook there is nothing to post to.
     scene
         .act(|tx, _| choose(tx, &officer(), &configured(), vec![Choice::Webhook(None)]))
