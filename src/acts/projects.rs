@@ -8,7 +8,7 @@ use crate::domain::access::{Actor, Denied, Permission, Viewer};
 use crate::domain::audit::{self, Action};
 use crate::domain::id::{ProjectId, UserId};
 use crate::domain::object::{Body, Kind, Object};
-use crate::domain::project::Project;
+use crate::domain::project::{MEMBERS_MAX, Project};
 use crate::domain::text::{self, Invalid};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
@@ -147,7 +147,10 @@ fn where_scientists_are(here: &Here) -> Result<(), Refusal> {
     ))
 }
 
-/// The accounts that ids or addresses name. An address is known to whoever writes it; an id names somebody only to those who may
+/// The most unknown members that a refusal names: more would tell a guesser of many addresses at once who has an account.
+const UNKNOWN_MAX: usize = 10;
+
+/// The accounts that ids or addresses name, of which nothing is looked up where there are too many. An address is known to whoever writes it; an id names somebody only to those who may
 /// see them, or where they are one of the members before: else a project would tell of whom nothing may be known.
 fn members(
     read: &impl Read,
@@ -156,6 +159,10 @@ fn members(
     listed: &[String],
     before: &[UserId],
 ) -> Result<Vec<UserId>, Refusal> {
+    if listed.len() > MEMBERS_MAX {
+        let problem = format!("a project has at most {MEMBERS_MAX} members");
+        return Err(Invalid::new("members", problem).into());
+    }
     let viewer = Viewer::Person(actor.clone());
     let mut members = Vec::with_capacity(listed.len());
     let mut wrong = Vec::new();
@@ -166,6 +173,9 @@ fn members(
                 format!("members[{at}]"),
                 format!("nobody has an account on this node under {one:?}"),
             )),
+        }
+        if wrong.len() >= UNKNOWN_MAX {
+            break;
         }
     }
     if wrong.is_empty() {

@@ -1,15 +1,19 @@
 //! Projects.
 
-use actix_web::{HttpResponse, delete, get, patch, post, web};
+use std::net::IpAddr;
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Answer, Context, Json, Page, Query, SignedIn, page, schema, view};
+use super::throttles::Trier;
+use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page, schema, view};
+use crate::actors::ActError;
 use crate::acts::projects::{self, Draft};
 use crate::acts::visible;
-use crate::domain::id::ProjectId;
+use crate::domain::id::{ProjectId, UserId};
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
@@ -35,11 +39,44 @@ struct NewProject {
     members: Vec<String>,
 }
 
+/// Carries out what names members, by addresses as a rule. Whether somebody has an account is told to whoever works with them;
+/// whoever tries out addresses is slowed down like a guesser of passwords.
+///
+/// # Errors
+/// Those of what is carried out, or too many have named somebody who has no account.
+pub async fn naming<T>(
+    context: &Context,
+    who: (UserId, IpAddr),
+    members: &[String],
+    work: impl Future<Output = Result<T, ActError>>,
+) -> Result<T, Problem> {
+    if members.iter().all(|one| one.parse::<UserId>().is_ok()) {
+        return Ok(work.await?);
+    }
+    let trier = Trier::person(who.0, who.1);
+    let counted = context.throttles().admit(trier, context.store.now())?;
+    let done = work.await.map_err(Problem::from);
+    match &done {
+        Err(problem)
+            if problem
+                .errors()
+                .iter()
+                .any(|wrong| wrong.field.starts_with("members[")) =>
+        {
+            counted.stays();
+        }
+        _ => context.throttles().take_back(counted),
+    }
+    done
+}
+
 /// Makes a project; the caller is its first member.
 #[utoipa::path(tag = "projects", security(("token" = [])), request_body = NewProject, responses(
-    (status = 201, description = "The project", body = schema::ProjectShown), (status = 409, description = "The name is taken")))]
+    (status = 201, description = "The project", body = schema::ProjectShown), (status = 409, description = "The name is taken"),
+    (status = 429, description = "Too many have named members whom nobody knows")))]
 #[post("")]
 async fn create(
+    request: HttpRequest,
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
     Json(body): Json<NewProject>,
@@ -50,10 +87,11 @@ async fn create(
         description: body.description,
         members: body.members,
     };
-    let project = context
+    let (who, members) = ((actor.user, context.address(&request)), draft.members.clone());
+    let made = context
         .store
-        .act(move |tx, here| projects::create(tx, &actor, here, id, &draft))
-        .await?;
+        .act(move |tx, here| projects::create(tx, &actor, here, id, &draft));
+    let project = naming(&context, who, &members, made).await?;
     Ok(HttpResponse::Created().json(view::object(&project)))
 }
 
@@ -93,22 +131,24 @@ struct ProjectChange {
 
 /// Changes the description or the members.
 #[utoipa::path(tag = "projects", security(("token" = [])), request_body = ProjectChange, responses(
-    (status = 200, description = "The project as it is now", body = schema::ProjectShown), (status = 403, description = "Not the caller's")))]
+    (status = 200, description = "The project as it is now", body = schema::ProjectShown), (status = 403, description = "Not the caller's"),
+    (status = 429, description = "Too many have named members whom nobody knows")))]
 #[patch("/{id}")]
 async fn change(
+    request: HttpRequest,
     context: web::Data<Context>,
     SignedIn(actor): SignedIn,
     id: web::Path<Uuid>,
     Json(body): Json<ProjectChange>,
 ) -> Answer {
     let id = ProjectId(*id);
-    let project = context
-        .store
-        .act(move |tx, here| {
-            let (description, members) = (body.description.as_deref(), body.members.as_deref());
-            projects::change(tx, &actor, here, id, description, members)
-        })
-        .await?;
+    let who = (actor.user, context.address(&request));
+    let members = body.members.clone().unwrap_or_default();
+    let changed = context.store.act(move |tx, here| {
+        let (description, members) = (body.description.as_deref(), body.members.as_deref());
+        projects::change(tx, &actor, here, id, description, members)
+    });
+    let project = naming(&context, who, &members, changed).await?;
     Ok(HttpResponse::Ok().json(view::object(&project)))
 }
 

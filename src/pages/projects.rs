@@ -13,10 +13,11 @@ use super::piece::status::{Tone, badge};
 use super::piece::text::{prose, reveal};
 use super::piece::time::time;
 use super::was::{State, Was, was};
-use super::{Answer, Field, Fields, Filled, Form, Notice, Problem, Site, Visit};
+use super::{Answer, Field, Fields, Filled, Form, Notice, Site, Visit};
 use crate::acts::projects::{self, Draft, Member};
 use crate::acts::{Refusal, visible};
 use crate::api::page;
+use crate::api::projects::naming;
 use crate::domain::access::Permission;
 use crate::domain::id::ProjectId;
 use crate::domain::object::{Body, Object};
@@ -141,12 +142,12 @@ async fn create(form: Form) -> Answer {
         description: form.fields.get("description").to_owned(),
         members: addresses(&form.fields),
     };
+    let (who, members) = ((actor.user, form.from), draft.members.clone());
     let made = form
         .context
         .store
-        .act(move |tx, here| projects::create(tx, &actor, here, id, &draft))
-        .await;
-    match made.map_err(Problem::from) {
+        .act(move |tx, here| projects::create(tx, &actor, here, id, &draft));
+    match naming(&form.context, who, &members, made).await {
         Ok(_) => Ok(form.go_and_say(
             &format!("/projects/{id}"),
             &Notice::done("The project is begun. Start it when its description is as you want it."),
@@ -260,16 +261,13 @@ async fn change(form: Form, id: Path<Uuid>) -> Answer {
     let (description, was) = (form.fields.get("description").to_owned(), Was::of(&form.fields));
     let mut members = addresses(&form.fields);
     members.extend(form.fields.all("member").map(str::to_owned));
-    let changed = form
-        .context
-        .store
-        .act(move |tx, here| {
-            let now = visible::project(tx, &actor, id)?.body;
-            was.still_is(&as_named(&now, &projects::members_of(tx, &actor, &now)?))?;
-            projects::change(tx, &actor, here, id, Some(&description), Some(&members))
-        })
-        .await;
-    match changed.map_err(Problem::from) {
+    let (who, named) = ((actor.user, form.from), members.clone());
+    let changed = form.context.store.act(move |tx, here| {
+        let now = visible::project(tx, &actor, id)?.body;
+        was.still_is(&as_named(&now, &projects::members_of(tx, &actor, &now)?))?;
+        projects::change(tx, &actor, here, id, Some(&description), Some(&members))
+    });
+    match naming(&form.context, who, &named, changed).await {
         Ok(_) => Ok(form.go_and_say(
             &format!("/projects/{id}"),
             &Notice::done("The project is changed."),

@@ -68,6 +68,22 @@ fn members_are_named_by_id_or_address_and_see_the_project() {
 }
 
 #[test]
+fn a_list_of_addresses_tells_little_of_who_has_an_account() {
+    let scene = with_people();
+    let many: Vec<String> = (0..=MEMBERS_MAX).map(|n| format!("p{n}@example.org")).collect();
+    let wrong = |members: &[String]| {
+        let members: Vec<&str> = members.iter().map(String::as_str).collect();
+        match make(&scene, 300, &members) {
+            Err(Refusal::Invalid(wrong)) => wrong.into_iter().map(|it| it.field).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(wrong(&many), ["members"], "nothing of too many is looked up");
+    assert_eq!(wrong(&many[1..]).len(), UNKNOWN_MAX);
+    assert_eq!(seen(&scene, &ada()), 1);
+}
+
+#[test]
 fn a_member_whose_account_is_gone_is_in_nobodys_way() {
     let scene = with_people();
     make(&scene, 300, &["eve@example.org"]).unwrap();

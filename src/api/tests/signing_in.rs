@@ -5,6 +5,23 @@ use futures_util::future::join_all;
 use super::*;
 
 #[actix_web::test]
+async fn whoever_tries_out_who_has_an_account_by_naming_members_has_to_wait() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let olga = owner!(app, lab);
+    let name = |name: &str, member: &str| json!({"name": name, "members": [member]});
+    let mut answers = Vec::new();
+    for n in 0..12 {
+        let unknown = name("Glucose", &format!("p{n}@example.org"));
+        answers.push(send!(app, by(post("/projects", &unknown), &olga)).0);
+    }
+    assert_eq!((answers[10], answers[11]), (400, 429), "{answers:?}");
+    let made = send!(app, by(post("/projects", &json!({"name": "Glucose"})), &olga));
+    assert_eq!(made.0, 201, "whoever names nobody does not wait: {}", made.1);
+    let _token: String = sign_in!(app, "olga@example.org");
+}
+
+#[actix_web::test]
 async fn guesses_at_once_wait_like_guesses_one_by_one() {
     let lab = lab(Side::Low);
     let app = served!(lab);
