@@ -15,6 +15,9 @@ use super::patience::patient;
 use super::standing::standing;
 use super::{refusals, sign_in};
 
+/// What a page sends along that looks by itself for what it waits for: nobody uses the session then.
+pub(super) const WAITING: &str = "Poundlock-Waiting";
+
 /// Middleware around everything: counts requests, notes that sessions are used and what is refused, and hands bodies on with
 /// patience that ends, and no further than whoever sends them may.
 ///
@@ -42,18 +45,20 @@ pub async fn guarded(
         Some(user) => context.people().admit(user, request.method(), now),
         None => context.strangers().admit(context.address(request.request()), now),
     };
+    let waits = request.headers().contains_key(WAITING);
+    let used = session.as_ref().filter(|_| !waits);
     let in_chunks = request.headers().contains_key(TRANSFER_ENCODING);
     let mut answered = match admitted {
         Err(problem) => request
             .into_response(problem.error_response())
             .map_into_right_body(),
         Ok(()) => {
-            if let Some((token, caller)) = &session {
+            if let Some((token, caller)) = used {
                 sign_in::note_use(&context, caller, token);
             }
             let answered = next.call(request).await?.map_into_left_body();
             // Again, for a request that took long.
-            if let Some((token, caller)) = &session {
+            if let Some((token, caller)) = used {
                 sign_in::note_use(&context, caller, token);
             }
             answered

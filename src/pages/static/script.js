@@ -46,7 +46,9 @@ if (waiting) {
   const look = async () => {
     if (document.hidden) return setTimeout(look, 2000);
     try {
-      const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" });
+      // A window that nobody looks after must not keep its session from ending: this is no use of it.
+      const headers = { "Poundlock-Waiting": "yes" };
+      const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error", headers });
       if (!answer.ok) return;
       const now = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = now.querySelector("[data-waits]");
