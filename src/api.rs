@@ -51,6 +51,7 @@ pub mod recognised;
 pub mod refusals;
 pub mod releases;
 pub mod rendered;
+pub mod renewal;
 pub mod requests;
 pub mod roles;
 pub mod runs;

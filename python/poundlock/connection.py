@@ -41,6 +41,8 @@ class Connection:
             raise ValueError(f"{address}: give the node's address alone")
         self.address = address.rstrip("/")
         self._token = token
+        #: Whether the session's token is known here alone, so that another may take its place.
+        self.renews = False
         handlers = [_NoRedirects(), urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file))]
         if local:
             handlers.append(urllib.request.ProxyHandler({}))
@@ -112,12 +114,17 @@ class Connection:
         request.add_header("User-Agent", "poundlock-python/0.1.0")
         if self._token is not None:
             request.add_header("Authorization", f"Bearer {self._token}")
+            if self.renews:
+                request.add_header("Poundlock-Renews", "yes")
         if body is not None:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8")
         while True:
             try:
-                return self._opener.open(request, timeout=_PATIENCE)
+                answer = self._opener.open(request, timeout=_PATIENCE)
+                # The session has another token where its person has shown their password again.
+                self._token = answer.headers.get("Poundlock-Token", self._token)
+                return answer
             except urllib.error.HTTPError as refusal:
                 with refusal:
                     refused = self._refused(refusal)

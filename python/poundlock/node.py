@@ -20,7 +20,9 @@ def sign_in(address, email, password=None, code=None, ca_file=None):
     connection = Connection(address, ca_file=ca_file)
     body = {"email": email, "password": getpass.getpass("Password: ") if password is None else password}
     session = _with_code(code, lambda code: connection.post("/sessions", {**body, "code": code}))
-    return Node(address, session["token"], ca_file)
+    node = Node(address, session["token"], ca_file)
+    node._connection.renews = True
+    return node
 
 
 def _with_code(code, send):

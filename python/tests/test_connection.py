@@ -56,6 +56,13 @@ class Calls(unittest.TestCase):
             self.connection.get("/users/me")
         self.assertEqual(Answers.asked, [("/api/v1/users/me", "Bearer secret")])
 
+    def test_a_session_goes_on_with_the_token_that_it_gets(self):
+        self.connection.renews = True
+        self.lay_out((200, {"Poundlock-Token": "next"}, b""), (200, {}, b""))
+        self.connection.get("/first")
+        self.connection.get("/second")
+        self.assertEqual(Answers.asked, [("/api/v1/first", "Bearer secret"), ("/api/v1/second", "Bearer next")])
+
     def test_a_list_is_read_to_its_end(self):
         self.lay_out(
             (200, {}, document({"items": [1, 2], "next": "a b&c"})), (200, {}, document({"items": [3], "next": None}))

@@ -39,7 +39,7 @@ pub use recovery::{Recovered, recover};
 pub use second_factor::{
     add_second_factor, confirm_second_factor, has_second_factor, prove_second_factor, remove_second_factor,
 };
-pub use sessions::{note_use, revoke, sessions, sign_out};
+pub use sessions::{note_use, renew, revoke, sessions, sign_out};
 pub use set_up::{SetUp, check_setup_token, set_up};
 pub use sign_in::{Presented, SignedIn, note_refused_sign_in, refused_sign_in, sign_in};
 

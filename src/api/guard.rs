@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 use super::context::Context;
 use super::patience::patient;
 use super::standing::standing;
-use super::{refusals, sign_in};
+use super::{refusals, renewal, sign_in};
 
 /// What a page sends along that looks by itself for what it waits for: nobody uses the session then.
 pub(super) const WAITING: &str = "Poundlock-Waiting";
@@ -64,6 +64,7 @@ pub async fn guarded(
             answered
         }
     };
+    renewal::tell(&mut answered);
     refusals::note(&context, &answered, user);
     if in_chunks {
         // Where a body in chunks ends is what proxies and servers have disagreed on before: nothing that follows it on the same

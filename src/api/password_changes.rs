@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::passwords::Password;
 use super::proof::{Caller, Shown};
 use super::throttles::Trier;
-use super::{Answer, Context, Json, Problem, SignedIn, proof};
+use super::{Answer, Context, Json, Problem, SignedIn, proof, renewal};
 use crate::acts::{accounts, notices};
 use crate::clock;
 use crate::domain::access::Actor;
@@ -81,12 +81,12 @@ pub async fn change_own(
         .map_err(|problem| problem.renamed("password", "new"))?
         .password_hash;
     proof::of_code(context, &caller, trier, present.code).await?;
+    let (actor, kept) = (caller.actor.clone(), caller.session);
     context
         .store
-        .act(move |tx, here| {
-            accounts::change_password(tx, &caller.actor, here, hash, caller.session.as_ref())
-        })
+        .act(move |tx, here| accounts::change_password(tx, &actor, here, hash, kept.as_ref()))
         .await?;
+    renewal::renew(context, &caller).await;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 
 use super::passwords::Password;
+use super::renewal::Renewal;
 use super::throttles::Trier;
 use super::{Context, Problem, sign_in};
 use crate::acts::Refusal;
@@ -24,6 +25,8 @@ pub struct Caller {
     pub from: IpAddr,
     /// The hash of their session's token. It goes on where all others end.
     pub session: Option<Hash>,
+    /// Where the token goes that it gets once they have shown who they are.
+    pub renewal: Renewal,
 }
 
 impl Caller {
@@ -33,6 +36,7 @@ impl Caller {
             actor,
             from: context.address(request),
             session: sign_in::bearer(request.headers()).map(|token| session::token_hash(&token)),
+            renewal: Renewal::of(request),
         }
     }
 }

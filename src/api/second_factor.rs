@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::passwords::Password;
 use super::proof::Caller;
 use super::throttles::Trier;
-use super::{Answer, Context, Json, Problem, SignedIn, proof};
+use super::{Answer, Context, Json, Problem, SignedIn, proof, renewal};
 use crate::acts::{accounts, settings};
 use crate::clock;
 use crate::domain::id::UserId;
@@ -70,7 +70,7 @@ pub async fn begin(context: &Context, caller: Caller, password: Password) -> Res
     let mut secret = [0; SECRET_BYTES];
     let random = clock::random_bytes();
     secret.copy_from_slice(&random[..SECRET_BYTES]);
-    let (factor, actor) = (SecondFactor::new(secret), caller.actor);
+    let (factor, actor) = (SecondFactor::new(secret), caller.actor.clone());
     let by = actor.clone();
     let (node, email) = context
         .store
@@ -90,6 +90,7 @@ pub async fn begin(context: &Context, caller: Caller, password: Password) -> Res
         .store
         .act(move |tx, _| accounts::add_second_factor(tx, &actor, factor))
         .await?;
+    renewal::renew(context, &caller).await;
     Ok(shown)
 }
 
@@ -140,15 +141,14 @@ pub async fn confirm_by(context: &Context, caller: Caller, code: String) -> Resu
         })
         .collect();
     let hashes = codes.iter().map(|code| recovery_hash(code)).collect();
+    let (actor, kept) = (caller.actor.clone(), caller.session);
     let done = context
         .store
-        .act(move |tx, here| {
-            let (actor, kept) = (&caller.actor, caller.session.as_ref());
-            accounts::confirm_second_factor(tx, actor, here, &code, hashes, kept)
-        })
+        .act(move |tx, here| accounts::confirm_second_factor(tx, &actor, here, &code, hashes, kept.as_ref()))
         .await;
-    let done = done.map_err(Problem::from);
-    context.throttles().settle(counted, done).map(|()| codes)
+    context.throttles().settle(counted, done.map_err(Problem::from))?;
+    renewal::renew(context, &caller).await;
+    Ok(codes)
 }
 
 /// What shows that it is the caller who removes it.
@@ -191,15 +191,17 @@ pub async fn remove_own(
 ) -> Result<(), Problem> {
     let trier = proof::of_password(context, &caller, Some(password)).await?;
     let counted = context.throttles().admit(trier, context.store.now())?;
+    let (actor, kept) = (caller.actor.clone(), caller.session);
     let done = context
         .store
         .act(move |tx, here| {
-            let (actor, kept) = (&caller.actor, caller.session.as_ref());
-            accounts::remove_second_factor(tx, actor, here, actor.user, code.as_deref(), kept)
+            accounts::remove_second_factor(tx, &actor, here, actor.user, code.as_deref(), kept.as_ref())
         })
         .await
         .map_err(Problem::from);
-    context.throttles().settle(counted, done)
+    context.throttles().settle(counted, done)?;
+    renewal::renew(context, &caller).await;
+    Ok(())
 }
 
 /// Removes the second factor of somebody who has lost theirs, and ends their sessions. Whoever does it must have every permission that they have.

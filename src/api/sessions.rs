@@ -17,7 +17,7 @@ use super::proof::{self, Caller};
 use super::sign_in::Bearer;
 use super::throttles::Trier;
 use super::users::UserView;
-use super::{Answer, Context, Json, Problem, SignedIn};
+use super::{Answer, Context, Json, Problem, SignedIn, renewal};
 use crate::actors::ActError;
 use crate::acts::Refusal;
 use crate::acts::accounts::{self, Presented};
@@ -175,7 +175,8 @@ struct SignInBody {
 /// A new session.
 #[derive(Debug, Serialize, ToSchema)]
 struct NewSession {
-    /// Send it as `Authorization: Bearer TOKEN`. It is told this once.
+    /// Send it as `Authorization: Bearer TOKEN`. It is told this once. A program that sends `Poundlock-Renews: yes` along takes
+    /// another up, from the header `Poundlock-Token` of the answer, wherever it has shown the password or a first code again.
     token: String,
     /// The session's id.
     id: Uuid,
@@ -307,9 +308,11 @@ pub async fn end_own(
     password: Password,
 ) -> Result<(), Problem> {
     proof::of_password(context, &caller, Some(password)).await?;
+    let actor = caller.actor.clone();
     context
         .store
-        .act(move |tx, here| accounts::revoke(tx, &caller.actor, here, id))
+        .act(move |tx, here| accounts::revoke(tx, &actor, here, id))
         .await?;
+    renewal::renew(context, &caller).await;
     Ok(())
 }

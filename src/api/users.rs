@@ -15,7 +15,7 @@ use super::passwords::Password;
 use super::proof::{Caller, Shown};
 use super::throttles::Trier;
 use super::view::RevisionView;
-use super::{Answer, Context, Json, MaybeSignedIn, Page, Problem, Query, SignedIn, page, proof};
+use super::{Answer, Context, Json, MaybeSignedIn, Page, Problem, Query, SignedIn, page, proof, renewal};
 use crate::acts::accounts::{self, Change, NewUser, Person, ProfileChange, Wanted};
 use crate::domain::access::Actor;
 use crate::domain::id::UserId;
@@ -370,13 +370,19 @@ pub async fn change_own(
     change: ProfileChange,
     shown: Shown,
 ) -> Result<Person, Problem> {
-    if change.email.is_some() {
+    let proves = change.email.is_some();
+    if proves {
         proof::of_caller(context, &caller, shown).await?;
     }
+    let actor = caller.actor.clone();
     let changed = context
         .store
-        .act(move |tx, here| accounts::change_profile(tx, &caller.actor, here, &change));
-    Ok(changed.await?)
+        .act(move |tx, here| accounts::change_profile(tx, &actor, here, &change))
+        .await?;
+    if proves {
+        renewal::renew(context, &caller).await;
+    }
+    Ok(changed)
 }
 
 /// One person.

@@ -1,8 +1,9 @@
 //! Speaks to a running node: one client for all commands.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 use super::Common;
 use super::failure::{Code, Failure};
 use super::print::Out;
-use super::profile;
+use super::profile::{self, Remembered};
 use super::progress::Progress;
 
 mod bytes;
@@ -34,7 +35,9 @@ pub struct Client {
     /// How the node was named: what its session is remembered under.
     named: String,
     profile: String,
-    token: Option<Zeroizing<String>>,
+    token: RefCell<Option<Zeroizing<String>>>,
+    /// Where the session is remembered that the token is of; none where the token comes from the environment.
+    remembered: Option<PathBuf>,
     out: Out,
 }
 
@@ -53,9 +56,13 @@ impl Client {
     /// No node is named, or it does not run.
     pub fn open(common: &Common) -> Result<Self, Failure> {
         let (base, named) = locate(common)?;
-        let token = match std::env::var("POUNDLOCK_TOKEN") {
-            Ok(token) => Some(Zeroizing::new(token)),
-            Err(_) => profile::recall(&profile::file(&common.profile, &named)?)?.map(|session| session.token),
+        let (token, remembered) = match std::env::var("POUNDLOCK_TOKEN") {
+            Ok(token) => (Some(Zeroizing::new(token)), None),
+            Err(_) => {
+                let file = profile::file(&common.profile, &named)?;
+                let token = profile::recall(&file)?.map(|session| session.token);
+                (token, Some(file))
+            }
         };
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
@@ -72,7 +79,8 @@ impl Client {
             base,
             named,
             profile: common.profile.clone(),
-            token,
+            token: RefCell::new(token),
+            remembered,
             out: common.out(),
         })
     }
@@ -150,7 +158,7 @@ impl Client {
         loop {
             let done = ask();
             match done.as_ref().err().and_then(Failure::too_many_requests) {
-                Some(wait) if self.token.is_some() => std::thread::sleep(wait),
+                Some(wait) if self.token.borrow().is_some() => std::thread::sleep(wait),
                 _ => return done,
             }
         }
@@ -235,8 +243,11 @@ impl Client {
         if !media.is_empty() {
             request = request.header("Content-Type", media);
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = &*self.token.borrow() {
             request = request.header("Authorization", format!("Bearer {}", **token));
+            if self.remembered.is_some() {
+                request = request.header("Poundlock-Renews", "yes");
+            }
         }
         request
     }
@@ -249,7 +260,26 @@ impl Client {
         let request = request
             .body(body)
             .map_err(|error| Failure::usage(format!("not an address: {error}")))?;
-        self.agent.run(request).map_err(|error| self.unreachable(&error))
+        let response = self
+            .agent
+            .run(request)
+            .map_err(|error| self.unreachable(&error))?;
+        self.take_up_token(&response)?;
+        Ok(response)
+    }
+
+    /// Goes on with the token that the session has got in place of the one before, and remembers it.
+    fn take_up_token(&self, response: &Response<Body>) -> Result<(), Failure> {
+        let told = response.headers().get("Poundlock-Token");
+        let (Some(file), Some(token)) = (&self.remembered, told.and_then(|told| told.to_str().ok())) else {
+            return Ok(());
+        };
+        let token = Zeroizing::new(token.to_owned());
+        *self.token.borrow_mut() = Some(token.clone());
+        match profile::recall(file)? {
+            Some(session) => profile::remember(file, &Remembered { token, ..session }),
+            None => Ok(()),
+        }
     }
 
     /// The node's answer, if it does not refuse.

@@ -40,6 +40,7 @@ fn caller(visit: &Visit) -> Caller {
         actor: visit.actor.clone(),
         from: visit.from,
         session: Some(visit.session_hash()),
+        renewal: visit.renewal.clone(),
     }
 }
 

@@ -218,6 +218,7 @@ fn hidden(html: &str, name: &str) -> String {
 
 mod bounds;
 mod named;
+mod renewed;
 mod shown;
 mod stale;
 

@@ -19,6 +19,7 @@ use crate::acts::notices::inbox;
 use crate::acts::{Refusal, accounts, settings};
 use crate::api::cookies::{Cookie, Jar};
 use crate::api::permissions;
+use crate::api::renewal::Renewal;
 use crate::api::sessions::agent;
 use crate::clock;
 use crate::domain::access::{Actor, Permission, Viewer};
@@ -58,6 +59,8 @@ pub struct Shell {
     secret: Zeroizing<String>,
     /// Whether the browser does not have the secret yet.
     secret_is_new: bool,
+    /// Where the session's next token goes, which is the secret from then on.
+    pub renewal: Renewal,
     notice: Option<Notice>,
     /// Whether whoever looks must add a second factor before any other page is open to them.
     pub owes_second_factor: bool,
@@ -135,6 +138,7 @@ impl Shell {
             jar,
             secret,
             secret_is_new,
+            renewal: Renewal::wanted(),
             notice,
             owes_second_factor: owes,
         })
@@ -170,7 +174,7 @@ impl Shell {
     /// The token that forms of this person carry. It follows from a secret that only their browser has, so nothing is
     /// stored, and nobody else can make it.
     pub fn form_token(&self) -> String {
-        Hash::derive("poundlock form token 1", self.secret.as_bytes()).to_string()
+        Hash::derive("poundlock form token 1", self.secret().as_bytes()).to_string()
     }
 
     /// Whether a form carries the token. Compared in constant time.
@@ -178,9 +182,14 @@ impl Shell {
         bool::from(self.form_token().as_bytes().ct_eq(token.as_bytes()))
     }
 
+    /// The session's token, as it is by now, or the secret of somebody without a session.
+    fn secret(&self) -> &str {
+        self.renewal.token().unwrap_or(&self.secret)
+    }
+
     /// The hash under which this person's session is stored.
     pub fn session_hash(&self) -> Hash {
-        session::token_hash(&self.secret)
+        session::token_hash(self.secret())
     }
 
     /// A page.
@@ -228,14 +237,17 @@ impl Shell {
         answer.finish()
     }
 
-    /// Adds the cookies that an answer sets: the secret if it is new, and the notice to show next, or that it was shown.
+    /// Adds the cookies that an answer sets: the secret if it is new, the session's next token if it has one, and the notice to show next, or that it was shown.
     pub(super) fn with_cookies(&self, answer: &mut HttpResponseBuilder, next: Option<&Notice>) {
         if self.secret_is_new {
             answer.append_header((SET_COOKIE, self.jar.set(Cookie::Visitor, &self.secret)));
         }
+        if let Some(token) = self.renewal.token() {
+            answer.append_header((SET_COOKIE, self.jar.set(Cookie::Session, token)));
+        }
         match next {
             Some(notice) => {
-                let sealed = notice.seal(&self.secret);
+                let sealed = notice.seal(self.secret());
                 answer.append_header((SET_COOKIE, self.jar.set(Cookie::Notice, &sealed)));
             }
             None if self.notice.is_some() => {

@@ -59,6 +59,22 @@ pub(super) fn end_all(tx: &mut Tx<'_>, user: UserId, kept: Option<&Hash>) -> Res
     Ok(())
 }
 
+/// Keeps somebody's session under another token's hash, so that the token before holds no more. Says whether there is such a
+/// session.
+///
+/// # Errors
+/// The store fails.
+pub fn renew(tx: &mut Tx<'_>, user: UserId, before: &Hash, after: &Hash) -> Result<bool, Refusal> {
+    let held = tx.get(&SESSIONS, &before.0)?;
+    let Some(session) = held.filter(|session| session.user == user) else {
+        return Ok(false);
+    };
+    tx.delete(&SESSIONS, &before.0)?;
+    tx.put(&SESSIONS, &after.0, &session)?;
+    tx.put(&SESSIONS_OF, &(user.0, session.id.0), &after.0)?;
+    Ok(true)
+}
+
 /// Ends the session that a token names.
 ///
 /// # Errors

@@ -22,6 +22,58 @@ async fn whoever_tries_out_who_has_an_account_by_naming_members_has_to_wait() {
 }
 
 #[actix_web::test]
+async fn a_session_has_another_token_once_its_password_is_shown_again() {
+    let lab = lab(Side::Low);
+    let app = init_service(
+        App::new()
+            .app_data(lab.context())
+            .wrap(from_fn(guard::guarded))
+            .configure(routes(Side::Low)),
+    )
+    .await;
+    let token = owner!(app, lab);
+    let other = sign_in!(app, "olga@example.org");
+    let (first, second) = (
+        json!({"password": PASSWORD}),
+        json!({"password": "kiln otter ledge moss"}),
+    );
+    let change = |body: &Value| {
+        let new = [&second, &first][usize::from(*body == second)];
+        let body = json!({"password": body["password"], "new": new["password"]});
+        TestRequest::put().uri("/api/v1/users/me/password").set_json(body)
+    };
+    let told = |response: &actix_web::dev::ServiceResponse<_>| -> Option<String> {
+        let told = response.headers().get("Poundlock-Token")?;
+        Some(told.to_str().unwrap().to_owned())
+    };
+    // Whoever does not say that they take another up keeps theirs.
+    let kept = call_service(&app, by(change(&first), &token).to_request()).await;
+    assert_eq!((kept.status().as_u16(), told(&kept)), (204, None));
+    assert_eq!(send!(app, by(get("/users/me"), &token)).0, 200);
+    assert_eq!(
+        word(&send!(app, by(get("/users/me"), &other))),
+        (401, "not_signed_in")
+    );
+    let renews = |request: TestRequest| by(request, &token).insert_header(("Poundlock-Renews", "yes"));
+    // A wrong password renews nothing.
+    let refused = call_service(&app, renews(change(&first)).to_request()).await;
+    assert_eq!((refused.status().as_u16(), told(&refused)), (401, None));
+    let renewed = call_service(&app, renews(change(&second)).to_request()).await;
+    let fresh = told(&renewed).unwrap();
+    assert_eq!(renewed.status(), 204);
+    assert_eq!(
+        word(&send!(app, by(get("/users/me"), &token))),
+        (401, "not_signed_in")
+    );
+    assert_eq!(send!(app, by(get("/users/me"), &fresh)).0, 200);
+    let sessions = send!(app, by(get("/sessions"), &fresh)).1["items"].clone();
+    assert_eq!(
+        (sessions.as_array().unwrap().len(), &sessions[0]["current"]),
+        (1, &json!(true))
+    );
+}
+
+#[actix_web::test]
 async fn guesses_at_once_wait_like_guesses_one_by_one() {
     let lab = lab(Side::Low);
     let app = served!(lab);

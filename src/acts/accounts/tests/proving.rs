@@ -134,6 +134,26 @@ fn one_person_has_a_bounded_number_of_sessions() {
 }
 
 #[test]
+fn a_session_gets_another_token_and_stays_the_same() {
+    let lab = Lab::ready();
+    let (desk, _) = lab.sign_in(OLGA, "before").unwrap();
+    lab.sign_in(OLGA, "other").unwrap();
+    let renew = |user: u128, before: &str, after: &str| {
+        let (before, after) = (token_hash(before), token_hash(after));
+        lab.act(move |tx, _| renew(tx, id(user), &before, &after))
+            .unwrap()
+    };
+    assert!(!renew(11, "before", "stolen"), "nobody takes another's");
+    assert!(!renew(OLGA, "nothing", "made up"));
+    assert!(renew(OLGA, "before", "after"));
+    assert!(lab.who("before").is_none() && lab.who("stolen").is_none() && lab.who("made up").is_none());
+    assert!(lab.who("after").is_some() && lab.who("other").is_some());
+    let olga = lab.who("after").unwrap();
+    lab.act(move |tx, here| revoke(tx, &olga, here, desk.id)).unwrap();
+    assert!(lab.who("after").is_none(), "it is listed and ended as before");
+}
+
+#[test]
 fn a_new_password_ends_the_other_sessions() {
     let lab = Lab::ready();
     lab.sign_in(OLGA, "desk").unwrap();
