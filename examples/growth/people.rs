@@ -47,10 +47,11 @@ pub fn find(folder: &Path, size: u64) {
         let n = somebody(round);
         let view = node.view();
         let (looked_up, found) = timed(|| accounts::credentials(&view, &address(n)).expect("it can be read"));
-        let (user, _) = found.expect("an account");
+        let (user, verified) = found.expect("an account");
         let token = token_hash(&format!("token {round}"));
         let presented = Presented {
             user,
+            verified,
             code: None,
             session: SessionId(Uuid::new_v4()),
             token,
