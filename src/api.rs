@@ -47,6 +47,7 @@ pub mod problem;
 pub mod projects;
 pub mod proof;
 pub mod publications;
+pub mod quarantine;
 pub mod recognised;
 pub mod refusals;
 pub mod releases;

@@ -54,6 +54,19 @@ pub struct Parcel {
     pub left_over: u64,
 }
 
+impl Parcel {
+    /// How many bytes of records and blobs it declares.
+    pub fn bytes(&self) -> u64 {
+        let records = self
+            .records
+            .iter()
+            .map(|record| u64::try_from(record.len()).unwrap_or(u64::MAX));
+        records
+            .chain(self.blobs.values().copied())
+            .fold(0, u64::saturating_add)
+    }
+}
+
 /// The most bytes of records that one bundle carries, so that neither side needs memory that grows with what is owed. What does
 /// not fit stays owed, and goes with the next bundle.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -64,7 +64,11 @@ async fn deposit(
     })
     .await?
     .map_err(|error| Problem::internal(&error))?;
-    let most = context.config.runtime.limits.output_bytes;
+    let room = context
+        .folder
+        .room_left()
+        .map_err(|error| Problem::internal(&error))?;
+    let most = context.config.runtime.limits.output_bytes.min(room);
     files::upload_to_file(body, most, &file).await?;
     let deposit = Deposit {
         actor,

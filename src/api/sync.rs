@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 
-use actix_web::{HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::files;
 use super::signed::{KeyNewsView, Signed};
-use super::{Answer, Context, Json, Problem, Query, SignedIn, schema};
+use super::{Answer, Context, Json, Problem, Query, SignedIn, quarantine, schema};
 use crate::actors::ActError;
 use crate::actors::syncer::{Export, Import, spooled};
 use crate::acts::inbox::{self, InboxBatch};
@@ -29,8 +29,6 @@ use crate::sync::difference::difference;
 use crate::sync::review::Seen;
 use crate::sync::select::Filters;
 
-/// The longest bundle that is taken in, in bytes.
-pub const BUNDLE_MAX: u64 = 64 << 30;
 /// The longest list of seen objects, in bytes of JSON.
 const SEEN_MAX: usize = 16 * 1024 * 1024;
 
@@ -278,13 +276,14 @@ async fn fetch(context: web::Data<Context>, who: SignedIn, name: web::Path<Strin
 #[utoipa::path(tag = "sync", request_body(content = schema::Bytes, content_type = "application/octet-stream"),
     responses((status = 200, description = "What it brought; `repeated` when it was known and nothing changed", body = schema::Imported)))]
 #[post("")]
-async fn import(context: web::Data<Context>, who: SignedIn, body: web::Payload) -> Answer {
+async fn import(
+    context: web::Data<Context>,
+    who: SignedIn,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Answer {
     who.0.require(Permission::Sync).map_err(Refusal::from)?;
-    let quarantined = context
-        .folder
-        .quarantine()
-        .join(format!("{}.bundle", Uuid::new_v4().simple()));
-    files::upload_to_file(body, BUNDLE_MAX, &quarantined).await?;
+    let quarantined = quarantine::take(&context, body, quarantine::declared(&request)).await?;
     let ask = Import {
         actor: who.0,
         quarantined,

@@ -5,6 +5,7 @@ mod batch;
 mod deciding;
 mod tree;
 
+use actix_web::HttpRequest;
 use actix_web::web::Path;
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -25,12 +26,14 @@ use crate::actors::syncer::{Import, Imported};
 use crate::acts::inbox;
 use crate::acts::{Refusal, outgoing, peers};
 use crate::api::peers as rest;
-use crate::api::sync::BUNDLE_MAX;
+use crate::api::quarantine;
 use crate::domain::access::Permission;
 use crate::domain::peer::{Arrived, Peer};
 use crate::store::records;
 use crate::sync::select::Filters;
 
+/// The most bytes of a form that are not of its file.
+const AROUND_MAX: u64 = 1 << 20;
 /// Batches on a page.
 const PAGE: usize = 1_000;
 
@@ -75,9 +78,9 @@ async fn form(visit: &Visit, filled: &Filled) -> Answer {
     }))
 }
 
-async fn take_in(mut upload: Upload) -> Answer {
+async fn take_in(mut upload: Upload, request: HttpRequest) -> Answer {
     upload.actor.require(Permission::Sync).map_err(Refusal::from)?;
-    match import(&mut upload).await {
+    match import(&mut upload, &request).await {
         Ok(imported) => {
             let said = match imported.state {
                 "repeated" => "The bundle was here before; nothing has changed.",
@@ -91,10 +94,10 @@ async fn take_in(mut upload: Upload) -> Answer {
     }
 }
 
-async fn import(upload: &mut Upload) -> Result<Imported, Problem> {
-    let name = format!("{}.bundle", Uuid::new_v4().simple());
-    let quarantined = upload.context.folder.quarantine().join(name);
-    upload.save(BUNDLE_MAX, &quarantined).await?;
+async fn import(upload: &mut Upload, request: &HttpRequest) -> Result<Imported, Problem> {
+    // The form's fields and the lines around its parts are not of the file.
+    let declared = quarantine::declared(request).map(|length| length.saturating_sub(AROUND_MAX));
+    let quarantined = quarantine::take(&upload.context.clone(), upload.file()?, declared).await?;
     let ask = Import {
         actor: upload.actor.clone(),
         quarantined,

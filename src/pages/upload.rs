@@ -3,7 +3,6 @@
 
 use std::io::Read;
 use std::ops::Deref;
-use std::path::Path;
 use std::pin::Pin;
 
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -19,7 +18,8 @@ use super::Problem;
 use super::fields::Fields;
 use super::form::{FORM_MAX, TOKEN, check_origin, check_token};
 use super::visit::{Shell, Visit};
-use crate::api::{files, standing};
+use crate::api::files::{self, Arriving};
+use crate::api::standing;
 
 /// The most fields beside the file.
 const FIELDS_MAX: usize = 200;
@@ -63,12 +63,12 @@ impl Upload {
         self.file.as_ref()?.content_disposition()?.get_filename()
     }
 
-    /// Writes the file to a new one that only this node's user may read, and syncs it.
+    /// The file, as it arrives.
     ///
     /// # Errors
-    /// No file was sent, it breaks off or is longer than `most` bytes, or the disk fails; nothing is left then.
-    pub async fn save(&mut self, most: u64, path: &Path) -> Result<(), Problem> {
-        files::upload_to_file(self.body()?, most, path).await
+    /// No file was sent.
+    pub fn file(&mut self) -> Result<impl Arriving + use<>, Problem> {
+        self.body()
     }
 
     /// Hands the file to `work` as a reader, on a thread that may block, while it arrives.

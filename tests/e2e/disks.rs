@@ -211,22 +211,9 @@ fn a_node_whose_disk_is_full_says_so_and_loses_nothing() {
     let person = Person::sign_in(node.address(), OWNER, PASSWORD);
     let dataset = person.post("/datasets", &json!({"name": "before", "description": ""}));
     let dataset = dataset["id"].as_str().unwrap().to_owned();
-    node.stop();
-
-    // Its folder moves onto a small disk.
-    let (folder, moved) = (node.folder(), node.workplace.path().join("moved"));
-    std::fs::rename(&folder, &moved).unwrap();
-    let Some(disk) = Disk::new(&folder, 96 * 1024) else {
+    let Some(disk) = moved_onto_a_small_disk(&mut node, 96 * 1024) else {
         return;
     };
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(moved.join("."))
-        .arg(&folder)
-        .status()
-        .unwrap();
-    assert!(copied.success());
-    node.start();
     let mut person = person;
     node.address().clone_into(&mut person.address);
 
@@ -266,6 +253,71 @@ fn a_node_whose_disk_is_full_says_so_and_loses_nothing() {
     person.post("/datasets", &json!({"name": "after", "description": ""}));
     node.stop();
     sound(&node, &node.folder());
+}
+
+/// Stops a node, moves its folder onto a disk of its own, and starts it again.
+fn moved_onto_a_small_disk(node: &mut Node, kibibytes: usize) -> Option<Disk> {
+    node.stop();
+    let (folder, moved) = (node.folder(), node.workplace.path().join("moved"));
+    std::fs::rename(&folder, &moved).unwrap();
+    let disk = Disk::new(&folder, kibibytes)?;
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(moved.join("."))
+        .arg(&folder)
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    node.start();
+    Some(disk)
+}
+
+#[test]
+fn a_bundle_larger_than_the_room_is_refused_before_it_fills_the_disk() {
+    let mut world = owing();
+    let Some(disk) = moved_onto_a_small_disk(&mut world.low, 400 * 1024) else {
+        return;
+    };
+    world.sign_in_again();
+    let large = world.root.path().join("large.bundle");
+    std::fs::File::create(&large).unwrap().set_len(200 << 20).unwrap();
+    let large = large.display().to_string();
+    let refused = world.low.run(OWNER, &["bundle", "import", &large]);
+    assert_eq!(refused.refused(7), "bundle_no_space");
+    // Without a length it is told once the room is used up.
+    let head = format!(
+        "POST /api/v1/imports HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+        world.low_owner.token.as_deref().unwrap(),
+    );
+    let mut connection =
+        std::net::TcpStream::connect(world.low.address().strip_prefix("http://").unwrap()).unwrap();
+    std::io::Write::write_all(&mut connection, head.as_bytes()).unwrap();
+    let piece = [b"100000\r\n".as_slice(), &vec![7; 1 << 20], b"\r\n"].concat();
+    for _ in 0..200 {
+        std::io::Write::write_all(&mut connection, &piece).unwrap();
+    }
+    std::io::Write::write_all(&mut connection, b"0\r\n\r\n").unwrap();
+    let mut answer = vec![0; 4096];
+    let length = std::io::Read::read(&mut connection, &mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+    assert!(answer.contains("bundle_no_space"), "{answer}");
+    crate::mail::until("the quarantine to be empty", || {
+        names(&world.low.folder().join("quarantine"))
+            .is_empty()
+            .then_some(())
+    });
+
+    let stick = world.root.path().join("own-stick");
+    std::fs::create_dir(&stick).unwrap();
+    let filler = disk.0.join("filler");
+    std::fs::write(&filler, vec![1; 150 << 20]).unwrap();
+    let refused = export(&world, &stick);
+    assert_eq!(refused.refused(1), "export_no_space");
+    assert_eq!(names(&stick), BTreeSet::new());
+    world.project();
+    std::fs::remove_file(&filler).unwrap();
+    let written = export(&world, &stick).json();
+    assert_eq!(written["sequence"], 1, "a refused export costs no number");
 }
 
 #[test]

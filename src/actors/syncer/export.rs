@@ -1,5 +1,7 @@
 //! Writes one bundle into the spool.
 
+use std::fs::DirEntry;
+use std::io::ErrorKind;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
@@ -59,9 +61,12 @@ impl Syncer {
             full,
             ..Wanted::default()
         };
-        let parcel = self
-            .store
-            .act_blocking(move |tx, here| outgoing::pack(tx, &actor, here, peer.0, &wanted, bundle))?;
+        let room = self.room_for(peer).map_err(ActError::internal)?;
+        let parcel = self.store.act_blocking(move |tx, here| {
+            let parcel = outgoing::pack(tx, &actor, here, peer.0, &wanted, bundle)?;
+            // Refused in the transaction, a parcel costs no number.
+            fits(parcel.bytes(), room).map(|()| parcel)
+        })?;
         failpoint!("export.reserved");
         let written = self.write(&parcel)?;
         failpoint!("export.written");
@@ -111,15 +116,34 @@ impl Syncer {
     /// Removes earlier bundles for the peer from the spool, since what they carried and was not acknowledged is carried
     /// again, and names the new one.
     fn clear_spool(&self, parcel: &Parcel) -> std::io::Result<PathBuf> {
-        let spool = self.folder.spool();
-        let prefix = file_prefix(parcel.peer.node);
-        for entry in std::fs::read_dir(&spool)? {
+        for earlier in self.spooled_for(parcel.peer.node)? {
+            std::fs::remove_file(earlier.path())?;
+        }
+        Ok(self
+            .folder
+            .spool()
+            .join(spooled_name(parcel.peer.node, parcel.sequence)))
+    }
+
+    /// What a bundle for the peer may take of the disk. Those from before make way for it.
+    fn room_for(&self, peer: NodeId) -> std::io::Result<u64> {
+        let mut room = self.folder.room_left()?;
+        for earlier in self.spooled_for(peer)? {
+            room = room.saturating_add(earlier.metadata()?.len());
+        }
+        Ok(room)
+    }
+
+    fn spooled_for(&self, peer: NodeId) -> std::io::Result<Vec<DirEntry>> {
+        let prefix = file_prefix(peer);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(self.folder.spool())? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                std::fs::remove_file(entry.path())?;
+                found.push(entry);
             }
         }
-        Ok(spool.join(spooled_name(parcel.peer.node, parcel.sequence)))
+        Ok(found)
     }
 }
 
@@ -187,9 +211,61 @@ fn header(parcel: &Parcel) -> Result<Outgoing, ActError> {
     })
 }
 
+/// Whether what a bundle declares fits into the room that there is: nothing of it may compress, and padding adds up to a 32nd.
+fn fits(bytes: u64, room: u64) -> Result<(), Refusal> {
+    let needed = bytes.saturating_add(bytes / 32);
+    if needed > room {
+        let detail = format!(
+            "the bundle may take {needed} bytes of the disk, which has room for {room} and a reserve"
+        );
+        return Err(no_space(&detail));
+    }
+    Ok(())
+}
+
+fn no_space(detail: &str) -> Refusal {
+    let mend =
+        "make room on this node's disk, or export less at once with --include, --exclude or --requester";
+    Refusal::conflict("export_no_space", format!("{detail}; {mend}"))
+}
+
 fn refused(error: WriteError) -> ActError {
     match error {
         WriteError::Exists(_) => Refusal::conflict("export_exists", error.to_string()).into(),
+        WriteError::Io { source, .. }
+            if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+        {
+            no_space("the disk became full while the bundle was written").into()
+        }
         other => ActError::internal(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn word(error: ActError) -> String {
+        match error {
+            ActError::Refusal(Refusal::Conflict { word, .. }) => word.to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_bundle_that_the_disk_has_no_room_for_is_refused_in_so_many_words() {
+        assert!(fits(0, 0).is_ok());
+        assert!(fits(3_200, 3_300).is_ok());
+        assert_eq!(word(fits(3_200, 3_299).unwrap_err().into()), "export_no_space");
+        let full = |kind: io::ErrorKind| {
+            refused(WriteError::Io {
+                path: PathBuf::new(),
+                source: kind.into(),
+            })
+        };
+        assert_eq!(word(full(io::ErrorKind::StorageFull)), "export_no_space");
+        assert!(matches!(full(io::ErrorKind::NotFound), ActError::Internal(_)));
     }
 }
