@@ -10,5 +10,5 @@ mod tests;
 pub(in crate::acts) use contents::requester;
 pub use contents::{InboxBatch, contents, pending_body};
 pub use opened::{Opened, Reach, arrivals, open, reach};
-pub use receive::{Delivery, ImportRefused, Receipt, Record, decode, receive, refuse};
+pub use receive::{Delivery, ImportRefused, Receipt, Record, Turned, decode, receive, refuse};
 pub use review::{Applied, apply, ignore, unignore};

@@ -42,7 +42,7 @@ pub struct Parcel {
     pub sequence: u64,
     /// The newest bundle that the peer is known to have; 0 for a full bundle.
     pub base: u64,
-    /// What this node has received of the peer's.
+    /// What this node acknowledges of the peer's.
     pub received: Received,
     /// The head of this node's audit chain.
     pub audit_head: Hash,
@@ -159,7 +159,7 @@ pub fn pack(
         epoch: here.epoch,
         sequence,
         base: if wanted.full { 0 } else { known.acknowledged },
-        received: known.received,
+        received: known.to_acknowledge(),
         audit_head: crate::store::audit::head(tx)?.hash,
         records: encoded,
         blobs,

@@ -129,6 +129,7 @@ pub fn introduce(
             retired_epochs: Vec::new(),
             former_epochs: Vec::new(),
             unconfirmed_epoch: None,
+            forked: false,
             last_sequence: 0,
             acknowledged: 0,
             received: Received::default(),

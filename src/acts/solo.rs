@@ -245,6 +245,7 @@ fn peer() -> Peer {
         retired_epochs: Vec::new(),
         former_epochs: Vec::new(),
         unconfirmed_epoch: Some(Epoch(Uuid::from_u128(10))),
+        forked: false,
         last_sequence: 0,
         acknowledged: 0,
         received: Received::default(),

@@ -159,6 +159,7 @@ fn view(peer: &Peer, own: &PublicIdentity) -> Result<Value, Problem> {
         "epoch": peer.epoch,
         "own_epoch": peer.own_epoch,
         "unconfirmed_epoch": peer.unconfirmed_epoch,
+        "forked": peer.forked,
         "last_sent": peer.last_sequence,
         "last_acknowledged": peer.acknowledged,
         "last_received": peer.received.highest,

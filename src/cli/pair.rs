@@ -222,6 +222,7 @@ fn facts(peer: &Value) -> String {
         ("epoch", "epoch"),
         ("this node's epoch for it", "own_epoch"),
         ("unconfirmed epoch", "unconfirmed_epoch"),
+        ("forked", "forked"),
         ("last sent", "last_sent"),
         ("last acknowledged", "last_acknowledged"),
         ("last received", "last_received"),

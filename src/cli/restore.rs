@@ -9,7 +9,7 @@ use super::Common;
 use super::failure::Failure;
 use super::print;
 use crate::node::backup::{self, Manifest};
-use crate::node::restore;
+use crate::node::restore::{self, Restored};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -21,27 +21,30 @@ pub(super) struct Arguments {
 }
 
 /// Makes the node's folder of a backup.
-fn put_back(backup: &Path, folder: &Path) -> Result<(), Failure> {
+fn put_back(backup: &Path, folder: &Path) -> Result<Restored, Failure> {
     let backup = backup
         .canonicalize()
         .map_err(|error| Failure::file(backup, &error))?;
     Manifest::read(&backup).map_err(|error| Failure::chain(&error))?;
     let config = super::serve::load(&backup, None)?;
-    backup::put_back(&backup, &config, folder).map_err(|error| Failure::chain(&error))?;
-    Ok(())
+    backup::put_back(&backup, &config, folder).map_err(|error| Failure::chain(&error))
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
     super::make_files_private();
-    if let Some(backup) = &arguments.from {
-        put_back(backup, &arguments.folder)?;
-    }
+    let put_back = match &arguments.from {
+        Some(backup) => Some(put_back(backup, &arguments.folder)?),
+        None => None,
+    };
     let folder = arguments
         .folder
         .canonicalize()
         .map_err(|error| Failure::file(&arguments.folder, &error))?;
     let config = super::serve::load(&folder, None)?;
-    let restored = restore::restore(&folder, &config).map_err(|error| Failure::chain(&error))?;
+    let restored = match put_back {
+        Some(restored) => restored,
+        None => restore::restore(&folder, &config).map_err(|error| Failure::chain(&error))?,
+    };
     if config.side.level().is_err() {
         let told = json!({"node": restored.node});
         return common.out().show(&told, |_| {

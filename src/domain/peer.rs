@@ -103,6 +103,10 @@ pub struct Peer {
     pub former_epochs: Vec<Epoch>,
     /// An epoch that a bundle, or the identity of a peer that is not paired, has named and nobody has confirmed yet.
     pub unconfirmed_epoch: Option<Epoch>,
+    /// Whether two of its bundles have borne one number in its epoch. Nothing of that epoch is taken in then, and nothing
+    /// acknowledged: the peer would take it for what it has written since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forked: bool,
     /// The number of the last bundle made for it in this node's epoch.
     pub last_sequence: u64,
     /// The newest bundle of this node's epoch that it has acknowledged; 0 for none.
@@ -121,6 +125,15 @@ impl Peer {
         self.acknowledged = 0;
     }
 
+    /// What of its bundles is acknowledged to it.
+    pub fn to_acknowledge(&self) -> Received {
+        if self.forked {
+            Received::default()
+        } else {
+            self.received
+        }
+    }
+
     /// Takes up the peer's new epoch, which a person has confirmed. Nothing has been received in it yet, and what was
     /// acknowledged in the one before may be lost there.
     ///
@@ -137,6 +150,7 @@ impl Peer {
 
     fn count_in(&mut self, epoch: Epoch) {
         self.epoch = epoch;
+        self.forked = false;
         self.unconfirmed_epoch = None;
         self.received = Received::default();
         self.acknowledged = 0;
@@ -159,6 +173,7 @@ impl Peer {
             }
             None => {
                 self.unconfirmed_epoch = None;
+                self.forked = false;
                 self.received = Received::default();
                 self.acknowledged = 0;
             }

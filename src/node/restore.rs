@@ -29,8 +29,16 @@ pub struct Restored {
 /// # Errors
 /// The node runs, or its folder or store cannot be used. Nothing is changed then.
 pub fn restore(root: &Path, config: &Config) -> Result<Restored, StoppedError> {
+    begin_epoch(&Stopped::open(root, config)?)
+}
+
+/// As [`restore`], of a store that is open.
+///
+/// # Errors
+/// As [`restore`].
+pub(super) fn begin_epoch(stopped: &Stopped) -> Result<Restored, StoppedError> {
     let epoch = Epoch(Uuid::new_v4());
-    Stopped::open(root, config)?.act(move |tx, here| {
+    stopped.act(move |tx, here| {
         let here = peers::begin_epoch(tx, here, epoch)?;
         let known = records::peers(tx)?;
         let paired = known.into_iter().filter(|(_, peer)| peer.trust == Trust::Paired);

@@ -235,6 +235,9 @@ fn further(visit: &Visit, peer: &Peer, filled: &Filled) -> Markup {
     let at = address(peer.node.0);
     let file = Field::new("file", "Statement of the peer").hint("What its `poundlock pair rotate` wrote.");
     html! {
+        @if peer.forked && peer.trust == Trust::Paired {
+            div.notice.warning { p { "Two bundles of this peer have borne one number: its store was set back, or two write under one identity. Nothing of its epoch is taken in any more, and nothing acknowledged. On its side, the right store is given a new epoch with " code { "poundlock restore FOLDER" } "; its next bundle names it, and it is confirmed here." } }
+        }
         @if let Some(epoch) = peer.unconfirmed_epoch.filter(|_| peer.trust == Trust::Paired) {
             div.notice.warning { p { "A bundle says that this peer's store was restored or made anew, or that it has begun the pairing anew, as epoch " code { (epoch) } ". Ask its owner whether that is so." } }
             (visit.form(&format!("{at}/epoch"), html! {

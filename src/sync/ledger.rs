@@ -39,6 +39,8 @@ pub struct Known {
     pub retired: Vec<Epoch>,
     /// Epochs that it may be in still, as far as a bundle of it knows this node's own.
     pub former: Vec<Epoch>,
+    /// Whether a fork was refused in the confirmed epoch.
+    pub forked: bool,
     /// What was received in the confirmed epoch.
     pub received: Received,
     /// The bundle that was received under the arrival's epoch and number, if any.
@@ -85,8 +87,8 @@ pub enum Refused {
     /// Two different bundles bear the same number.
     #[error(
         "FORK: number {sequence} was received as bundle {known} (file {known_hash}), and now arrives as bundle {arrived} \
-         (file {arrived_hash}). Two stores write under one identity, or a history was rewritten; import nothing more \
-         from this peer until its owner has explained it"
+         (file {arrived_hash}). Two stores write under one identity, or its store was set back. Nothing more of its epoch is taken \
+         in here; {FORK_MEND}"
     )]
     Fork {
         /// The number that both bear.
@@ -100,6 +102,13 @@ pub enum Refused {
         /// Its file's hash.
         arrived_hash: Hash,
     },
+    /// A fork was refused in the bundle's epoch: its sender's numbers stand for nothing any more, nor does what is acknowledged by
+    /// them.
+    #[error(
+        "the bundle is from an epoch in which two bundles have borne one number (FORK): its sender's store was set back, or two write \
+         under one identity. Nothing of that epoch is taken in any more; {FORK_MEND}"
+    )]
+    AfterFork,
     /// The bundle builds on one that never arrived here.
     #[error(
         "the bundle builds on number {base} of its sender, and this node has received {}; ask the sender to export with \
@@ -145,6 +154,9 @@ pub enum Refused {
     },
 }
 
+const FORK_MEND: &str = "on the sender's side, find out which store is the right one, stop it, run `poundlock restore FOLDER`, which gives \
+                         it a new epoch, and export again; then confirm that epoch here: `poundlock pair epoch`";
+
 fn received(highest: u64) -> String {
     if highest == 0 {
         "none of its bundles".to_owned()
@@ -183,6 +195,9 @@ pub fn place(arrival: &Arrival, known: &Known) -> Result<Place, Refused> {
     }
     if arrival.epoch != known.epoch {
         return Err(Refused::UnconfirmedEpoch { epoch: arrival.epoch });
+    }
+    if known.forked {
+        return Err(Refused::AfterFork);
     }
     if arrival.recipient_epoch != known.own_epoch && (arrival.base != 0 || known.begun_anew) {
         return Err(made_for_another);
@@ -240,6 +255,7 @@ mod tests {
             epoch: Epoch(id(1)),
             retired: vec![Epoch(id(0))],
             former: vec![Epoch(id(3))],
+            forked: false,
             received,
             at_sequence: None,
             own_epoch: Epoch(id(9)),
@@ -275,6 +291,32 @@ mod tests {
         };
         let fork = place(&other, &seen).unwrap_err().to_string();
         assert!(fork.contains(&first.hash.to_string()) && fork.contains(&other.hash.to_string()));
+    }
+
+    #[test]
+    fn after_a_fork_nothing_of_its_epoch_has_a_place() {
+        let first = arrival(2, 0);
+        let forked = Known {
+            forked: true,
+            at_sequence: Some((first.bundle, first.hash)),
+            ..known(3)
+        };
+        assert_eq!(place(&first, &forked), Ok(Place::Repeated));
+        let forked = Known {
+            at_sequence: None,
+            ..forked
+        };
+        for (sequence, base) in [(4, 3), (4, 0), (1, 0)] {
+            assert_eq!(place(&arrival(sequence, base), &forked), Err(Refused::AfterFork));
+        }
+        let restored = Arrival {
+            epoch: Epoch(id(2)),
+            ..arrival(1, 0)
+        };
+        assert!(
+            matches!(place(&restored, &forked), Err(Refused::UnconfirmedEpoch { .. })),
+            "a new epoch is the way out"
+        );
     }
 
     #[test]

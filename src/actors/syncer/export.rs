@@ -189,7 +189,7 @@ fn header(parcel: &Parcel) -> Result<Outgoing, ActError> {
         contents.add_blob(*length);
     }
     let peer = &parcel.peer;
-    let anything_received = peer.received.highest > 0;
+    let received = parcel.received;
     Ok(Outgoing {
         bundle: parcel.bundle.0,
         sender_epoch: parcel.epoch.0,
@@ -199,9 +199,9 @@ fn header(parcel: &Parcel) -> Result<Outgoing, ActError> {
         base: parcel.base,
         position: parcel.sequence,
         acknowledgement: Acknowledgement {
-            epoch: anything_received.then_some(peer.epoch.0),
-            highest: peer.received.highest,
-            earlier: peer.received.earlier,
+            epoch: (received.highest > 0).then_some(peer.epoch.0),
+            highest: received.highest,
+            earlier: received.earlier,
         },
         audit: AuditHeads {
             own: ChainHead::from_bytes(parcel.audit_head.0),

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{Syncer, public_identity};
 use crate::actors::ActError;
 use crate::acts::Refusal;
-use crate::acts::inbox::{self, Delivery, Receipt, Record};
+use crate::acts::inbox::{self, Delivery, Receipt, Record, Turned};
 use crate::acts::outgoing::RECORD_BYTES_MAX;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::hash::Hash;
@@ -66,25 +66,24 @@ impl Syncer {
     /// Takes in the file at `quarantined`. Refusals are noted in the audit chain; nothing else changes then.
     pub(super) fn import(&self, actor: &Actor, quarantined: &Path) -> Result<Imported, ActError> {
         actor.require(Permission::Sync).map_err(Refusal::from)?;
-        let mut seen = Seen::default();
+        let mut seen = Turned::default();
         let result = self.take_in(quarantined, &mut seen);
         if let Err(ActError::Refusal(refusal)) = &result {
-            let why = refusal.to_string();
-            let unconfirmed = match refusal {
-                Refusal::Conflict {
-                    word: "bundle_epoch_unconfirmed",
-                    ..
-                } => seen.epoch,
-                _ => None,
+            let turned = Turned {
+                word: match refusal {
+                    Refusal::Conflict { word, .. } => word,
+                    _ => "",
+                },
+                why: refusal.to_string(),
+                ..seen
             };
-            self.store.act_blocking(move |tx, here| {
-                inbox::refuse(tx, here, seen.sender, seen.bundle, unconfirmed, &why)
-            })?;
+            self.store
+                .act_blocking(move |tx, here| inbox::refuse(tx, here, &turned))?;
         }
         result
     }
 
-    fn take_in(&self, quarantined: &Path, seen: &mut Seen) -> Result<Imported, ActError> {
+    fn take_in(&self, quarantined: &Path, seen: &mut Turned) -> Result<Imported, ActError> {
         let limits = limits();
         failpoint!("import.quarantined");
         let copied = Copied::open(quarantined, &limits).map_err(not_received)?;
@@ -254,14 +253,6 @@ fn check_trust(peers: &[(uuid::Uuid, Peer)], signer: uuid::Uuid) -> Result<(), R
 }
 
 const REHEARSAL: &str = "rehearsal";
-
-/// What is known of a bundle by the time that it is refused.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    sender: Option<uuid::Uuid>,
-    bundle: Option<BundleId>,
-    epoch: Option<Epoch>,
-}
 
 /// What a verified bundle brings, in the words of the acts; of the file its hash and size.
 pub fn delivery(

@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use super::node::Node;
 use crate::acts::Refusal;
-use crate::acts::inbox::{self, Delivery, ImportRefused, Receipt};
+use crate::acts::inbox::{self, Delivery, ImportRefused, Receipt, Turned};
 use crate::acts::outgoing::{self, Wanted};
 use crate::domain::hash::Hash;
 use crate::domain::id::BundleId;
-use crate::sync::ledger::{Arrival, Refused};
+use crate::sync::ledger::Arrival;
 use crate::sync::select::Filters;
 
 /// Makes bundles and takes them in. A history does not care what a bundle is made of: these are in memory, others may be
@@ -54,16 +54,14 @@ impl Courier for ByHand {
     fn import(&self, to: &Node, bundle: &Bundle) -> Result<Receipt, ImportRefused> {
         let taken_in = receive(to, bundle);
         if let Err(refused) = &taken_in {
-            let epoch = match refused {
-                ImportRefused::Order(Refused::UnconfirmedEpoch { epoch }) => Some(*epoch),
-                _ => None,
+            let turned = Turned {
+                sender: Some(bundle.header.sender),
+                bundle: Some(bundle.header.arrival.bundle),
+                epoch: Some(bundle.header.arrival.epoch),
+                word: refused.word(),
+                why: refused.to_string(),
             };
-            let (sender, id, why) = (
-                bundle.header.sender,
-                bundle.header.arrival.bundle,
-                refused.to_string(),
-            );
-            to.act(move |tx, here| inbox::refuse(tx, here, Some(sender), Some(id), epoch, &why))?;
+            to.act(move |tx, here| inbox::refuse(tx, here, &turned))?;
         }
         taken_in
     }

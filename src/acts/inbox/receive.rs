@@ -99,27 +99,39 @@ pub enum ImportRefused {
     Refusal(#[from] Refusal),
 }
 
+/// Refusals of which more is noted than that they were: see [`refuse`].
+const UNCONFIRMED: &str = "bundle_epoch_unconfirmed";
+const FORK: &str = "bundle_fork";
+
+impl ImportRefused {
+    /// The stable word; empty where the refusal is another's.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Order(Refused::UnconfirmedEpoch { .. }) => UNCONFIRMED,
+            Self::Order(Refused::RetiredEpoch { .. }) => "bundle_epoch_retired",
+            Self::Order(Refused::Fork { .. }) => FORK,
+            Self::Order(Refused::AfterFork) => "bundle_after_fork",
+            Self::Order(Refused::Gap { .. }) => "bundle_gap",
+            Self::Order(Refused::MadeForAnotherEpoch { .. }) => "bundle_for_another_epoch",
+            Self::Order(Refused::Jump { .. }) => "bundle_jump",
+            Self::Order(Refused::Base { .. }) => "bundle_base",
+            Self::Dishonest(Dishonest::NotTheHome(_)) => "bundle_home_elsewhere",
+            Self::Dishonest(Dishonest::OtherKind(_)) => "bundle_other_kind",
+            Self::Dishonest(Dishonest::Fork { .. }) => "bundle_object_fork",
+            Self::Dishonest(Dishonest::CodeHash(_)) => "bundle_code_hash",
+            Self::Dishonest(Dishonest::Foreign { .. }) => "bundle_foreign_reference",
+            Self::Dishonest(Dishonest::OtherBatch(_)) => "bundle_other_batch",
+            Self::Dishonest(Dishonest::Invalid { .. }) => "bundle_object_invalid",
+            Self::Unreadable(_) => "bundle_record_unreadable",
+            Self::AuditRewritten(_) => "bundle_audit_rewritten",
+            Self::Refusal(_) => "",
+        }
+    }
+}
+
 impl From<ImportRefused> for Refusal {
     fn from(error: ImportRefused) -> Self {
-        let word = match &error {
-            ImportRefused::Order(Refused::UnconfirmedEpoch { .. }) => "bundle_epoch_unconfirmed",
-            ImportRefused::Order(Refused::RetiredEpoch { .. }) => "bundle_epoch_retired",
-            ImportRefused::Order(Refused::Fork { .. }) => "bundle_fork",
-            ImportRefused::Order(Refused::Gap { .. }) => "bundle_gap",
-            ImportRefused::Order(Refused::MadeForAnotherEpoch { .. }) => "bundle_for_another_epoch",
-            ImportRefused::Order(Refused::Jump { .. }) => "bundle_jump",
-            ImportRefused::Order(Refused::Base { .. }) => "bundle_base",
-            ImportRefused::Dishonest(Dishonest::NotTheHome(_)) => "bundle_home_elsewhere",
-            ImportRefused::Dishonest(Dishonest::OtherKind(_)) => "bundle_other_kind",
-            ImportRefused::Dishonest(Dishonest::Fork { .. }) => "bundle_object_fork",
-            ImportRefused::Dishonest(Dishonest::CodeHash(_)) => "bundle_code_hash",
-            ImportRefused::Dishonest(Dishonest::Foreign { .. }) => "bundle_foreign_reference",
-            ImportRefused::Dishonest(Dishonest::OtherBatch(_)) => "bundle_other_batch",
-            ImportRefused::Dishonest(Dishonest::Invalid { .. }) => "bundle_object_invalid",
-            ImportRefused::Unreadable(_) => "bundle_record_unreadable",
-            ImportRefused::AuditRewritten(_) => "bundle_audit_rewritten",
-            ImportRefused::Refusal(_) => "",
-        };
+        let word = error.word();
         match error {
             ImportRefused::Refusal(refusal) => refusal,
             refused => Self::conflict(word, refused.to_string()),
@@ -186,6 +198,7 @@ pub fn receive(tx: &mut Tx<'_>, here: &Here, delivery: &Delivery) -> Result<Rece
         epoch: sender.epoch,
         retired: sender.retired_epochs.clone(),
         former: sender.former_epochs.clone(),
+        forked: sender.forked,
         received: sender.received,
         at_sequence: tx
             .get(&ARRIVED, &key)?
@@ -444,36 +457,51 @@ fn settle_ignored(tx: &mut Tx<'_>, peer: Uuid, touched: &BTreeSet<Uuid>) -> Resu
     Ok(())
 }
 
+/// What is known of a bundle that was refused, by the time that it was.
+#[derive(Clone, Debug, Default)]
+pub struct Turned {
+    /// Who signed it.
+    pub sender: Option<Uuid>,
+    /// The bundle.
+    pub bundle: Option<BundleId>,
+    /// The epoch of its sender that it bears.
+    pub epoch: Option<Epoch>,
+    /// The stable word of the refusal.
+    pub word: &'static str,
+    /// The refusal.
+    pub why: String,
+}
+
 /// Notes in the audit chain that a bundle was refused, and tells those who sync. An epoch that nobody has confirmed is
-/// remembered, so that a person can confirm it.
+/// remembered, so that a person can confirm it; and that a fork was found, so that nothing more of its epoch comes in.
 ///
 /// # Errors
 /// The store fails.
-pub fn refuse(
-    tx: &mut Tx<'_>,
-    here: &Here,
-    sender: Option<Uuid>,
-    bundle: Option<BundleId>,
-    epoch: Option<Epoch>,
-    why: &str,
-) -> Result<(), Refusal> {
-    if let (Some(sender), Some(epoch)) = (sender, epoch) {
+pub fn refuse(tx: &mut Tx<'_>, here: &Here, refused: &Turned) -> Result<(), Refusal> {
+    if let (Some(sender), Some(epoch)) = (refused.sender, refused.epoch) {
         let mut peer = peers::peer(tx, sender)?;
-        if epoch != peer.epoch && !peer.retired_epochs.contains(&epoch) {
-            peer.unconfirmed_epoch = Some(epoch);
-            tx.put(&PEERS, &sender, &peer)?;
+        match refused.word {
+            UNCONFIRMED if epoch != peer.epoch && !peer.retired_epochs.contains(&epoch) => {
+                peer.unconfirmed_epoch = Some(epoch);
+                tx.put(&PEERS, &sender, &peer)?;
+            }
+            FORK if epoch == peer.epoch && !peer.forked => {
+                peer.forked = true;
+                tx.put(&PEERS, &sender, &peer)?;
+            }
+            _ => {}
         }
     }
-    let who = sender.map_or(audit::Actor::Node, audit::Actor::Peer);
-    let subjects: Vec<Uuid> = bundle.iter().map(|bundle| bundle.0).collect();
+    let who = refused.sender.map_or(audit::Actor::Node, audit::Actor::Peer);
+    let subjects: Vec<Uuid> = refused.bundle.iter().map(|bundle| bundle.0).collect();
     records::audit(
         tx,
         here,
         who,
         audit::Action::BUNDLE_REFUSED,
         &subjects,
-        &[("why", why.to_owned())],
+        &[("why", refused.why.clone())],
     )?;
-    records::notify(tx, here, Event::BundleRefused, sender, None)?;
+    records::notify(tx, here, Event::BundleRefused, refused.sender, None)?;
     Ok(())
 }

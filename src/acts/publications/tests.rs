@@ -29,6 +29,7 @@ fn peer(trust: Trust) -> Peer {
         retired_epochs: Vec::new(),
         former_epochs: Vec::new(),
         unconfirmed_epoch: None,
+        forked: false,
         last_sequence: 0,
         acknowledged: 0,
         received: Received::default(),

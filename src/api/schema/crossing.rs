@@ -41,6 +41,8 @@ pub struct PeerShown {
     pub own_epoch: Option<Uuid>,
     /// An epoch that a bundle, or the identity of a peer that is not paired, has named and nobody has confirmed.
     pub unconfirmed_epoch: Option<Uuid>,
+    /// Whether two of its bundles have borne one number in its epoch: nothing of that epoch is taken in any more.
+    pub forked: bool,
     /// The number of the last bundle made for it.
     pub last_sent: u64,
     /// The newest bundle that it has acknowledged.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use super::manifest::{Copied, Manifest};
 use super::{BackupError, DUMP, at, copy};
 use crate::node::check::everything;
+use crate::node::restore::{Restored, begin_epoch};
+use crate::node::stopped::Stopped;
 use crate::node::{Config, private_data};
 use crate::store::check::Findings;
 use crate::store::dump;
@@ -20,12 +22,12 @@ use crate::store::read::View;
 use crate::store::sled_engine::SledEngine;
 
 /// Makes the node of a backup in `root`, which must be empty or absent: every file is compared with the manifest while it is
-/// copied, the store is loaded, and all of it is checked. The configuration comes last, so that a folder where this was
-/// interrupted is no node. The store keeps its epoch: [`super::super::restore::restore`] is still to be called.
+/// copied, the store is loaded, and all of it is checked; then it begins a new epoch. The configuration comes last, so that a
+/// folder where this was interrupted is no node: nobody can start one that goes on in the epoch of the copy.
 ///
 /// # Errors
 /// Says what is wrong with the backup or the folder. What was made of `root` is removed again.
-pub fn put_back(backup: &Path, config: &Config, root: &Path) -> Result<Manifest, BackupError> {
+pub fn put_back(backup: &Path, config: &Config, root: &Path) -> Result<Restored, BackupError> {
     let manifest = Manifest::read(backup)?;
     let folder = NodeFolder::create(root, private_data(config.side))?;
     let made = fill(backup, &manifest, &folder);
@@ -34,10 +36,10 @@ pub fn put_back(backup: &Path, config: &Config, root: &Path) -> Result<Manifest,
     {
         tracing::warn!(%error, "what was made of the folder stays; it is no node");
     }
-    made.map(|()| manifest)
+    made
 }
 
-fn fill(backup: &Path, manifest: &Manifest, folder: &NodeFolder) -> Result<(), BackupError> {
+fn fill(backup: &Path, manifest: &Manifest, folder: &NodeFolder) -> Result<Restored, BackupError> {
     let config = folder.config();
     let config_name = config.file_name().unwrap_or_default().to_string_lossy();
     let (mut findings, mut configuration) = (Findings::default(), None);
@@ -61,6 +63,7 @@ fn fill(backup: &Path, manifest: &Manifest, folder: &NodeFolder) -> Result<(), B
     let Some(configuration) = configuration else {
         return Err(BackupError::Manifest("it names no configuration".to_owned()));
     };
+    let restored = begin_epoch(&Stopped::of(folder.clone())?)?;
     let root = folder.root();
     // The configuration makes a node of the folder: nothing of it may be missing after a power cut.
     copy::sync_tree(root).map_err(at(root))?;
@@ -69,7 +72,8 @@ fn fill(backup: &Path, manifest: &Manifest, folder: &NodeFolder) -> Result<(), B
     sound(findings)?;
     fs::File::open(root)
         .and_then(|folder| folder.sync_all())
-        .map_err(at(root))
+        .map_err(at(root))?;
+    Ok(restored)
 }
 
 fn take(backup: &Path, file: &Copied, to: &Path, findings: &mut Findings) -> Result<(), BackupError> {

@@ -85,8 +85,8 @@ fn a_backup_is_put_back_as_it_was() {
     let last = audit::entries_before(&View::new(engine.view().unwrap()), None, 1).unwrap();
     assert_eq!(
         last[0].fields.action,
-        Action::SNAPSHOT_TAKEN,
-        "the copy knows that it is one"
+        Action::STORE_RESTORED,
+        "the folder is no node before it knows that it was put back"
     );
 }
 

@@ -1,8 +1,12 @@
 //! Where a bundle stands in the order of its sender's, and what a store that was set back means.
 
+use std::sync::Arc;
+
+use super::super::Turned;
 use super::*;
 use crate::acts::peers;
 use crate::domain::id::Epoch;
+use crate::store::memory_engine::MemoryEngine;
 
 #[test]
 fn a_repeated_bundle_changes_nothing() {
@@ -184,7 +188,13 @@ fn an_epoch_that_was_left_behind_cannot_be_confirmed_again() {
     ByHand.import(&high, &export(&low, &high)).unwrap_err();
     confirm_epoch(&high, &low).unwrap();
     let sender = low.id.0;
-    high.act(move |tx, here| super::super::refuse(tx, here, Some(sender), None, Some(first), "old"))
+    let turned = Turned {
+        sender: Some(sender),
+        epoch: Some(first),
+        word: "bundle_epoch_unconfirmed",
+        ..Turned::default()
+    };
+    high.act(move |tx, here| super::super::refuse(tx, here, &turned))
         .unwrap();
     let (owner, id): (_, Epoch) = (high.owner(), first);
     let confirmed = high.act(move |tx, here| peers::confirm_epoch(tx, &owner, here, sender, id));
@@ -210,4 +220,44 @@ fn a_revoked_peer_brings_nothing_more_and_its_inbox_cannot_be_applied() {
     ));
     high.dataset("later");
     assert!(owed(&high, &low).is_empty());
+}
+
+#[test]
+fn after_a_fork_nothing_of_its_epoch_comes_in_and_nothing_is_taken_for_delivered() {
+    let (low, high) = two();
+    let saved = low.dump();
+    low.collaboration("ada", &[]);
+    ByHand.import(&high, &export(&low, &high)).unwrap();
+    // The machine was set back, and the store begins no new epoch.
+    let low = low.copied(&saved, Arc::new(MemoryEngine::new()));
+    let [.., request] = low.collaboration("eve", &[]);
+    let forked = export(&low, &high);
+    for _ in 0..2 {
+        assert!(matches!(
+            ByHand.import(&high, &forked),
+            Err(ImportRefused::Order(Refused::Fork { .. }))
+        ));
+    }
+    // A bundle that bears a number of its own would make the one before it count as received.
+    low.hold(high.id.0, request, true);
+    let full = ByHand.export(&low, high.id.0, &Filters::default(), true).unwrap();
+    for bundle in [&export(&low, &high), &full] {
+        let refused = refused(&high, bundle);
+        assert_eq!(refused.word(), "bundle_after_fork");
+        assert!(refused.to_string().contains("poundlock restore"), "{refused}");
+    }
+    let down = export(&high, &low);
+    assert_eq!(
+        (down.header.acknowledged_epoch, down.header.acknowledged.highest),
+        (None, 0)
+    );
+    assert!(ByHand.import(&low, &down).is_err(), "the low side is told, too");
+    assert!(owed(&low, &high).contains(&request));
+
+    let low = low.restored(&low.dump());
+    low.hold(high.id.0, request, false);
+    assert!(ByHand.import(&high, &export(&low, &high)).is_err());
+    confirm_epoch(&high, &low).unwrap();
+    carry(&low, &high);
+    assert!(high.object(request).is_some());
 }
