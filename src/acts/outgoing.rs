@@ -139,11 +139,14 @@ pub fn pack(
     };
     let mut left_over = 0;
     for batch in loading_order(tx, here, peer, &preview)? {
-        if left_over > 0 || !load.take(tx, peer, batch)? {
+        let taken = match left_over {
+            0 => load.take(tx, here, peer, batch)?,
+            _ => Vec::new(),
+        };
+        if taken.len() < batch.members.len() {
             left_over += 1;
-            continue;
         }
-        for member in &batch.members {
+        for member in taken {
             let carried = CarriedObject {
                 revision: member.revision,
                 root: batch.root,
@@ -264,36 +267,114 @@ struct Load {
     blob_bytes: u64,
 }
 
+/// One member of a batch, encoded.
+struct Part {
+    key: (u8, Uuid),
+    record: Vec<u8>,
+    /// The blobs that it names and that the peer does not have.
+    blobs: Vec<(Hash, u64)>,
+}
+
 impl Load {
-    /// Takes a batch on, if it fits; the first always does.
-    fn take(&mut self, read: &impl Read, peer: Uuid, batch: &Batch) -> Result<bool, Refusal> {
-        let (mut records, mut blobs) = (Vec::new(), BTreeMap::new());
+    /// Takes a batch on if it fits, and says which members of it. Of one that is larger than any bundle, the first takes what
+    /// fits; the rest stays owed.
+    fn take<'a>(
+        &mut self,
+        read: &impl Read,
+        here: &Here,
+        peer: Uuid,
+        batch: &'a Batch,
+    ) -> Result<Vec<&'a Member>, Refusal> {
+        let mut parts = Vec::with_capacity(batch.members.len());
         for member in &batch.members {
-            let object =
-                records::object(read, member.id)?.ok_or_else(|| Refusal::no(member.kind, member.id))?;
-            let key = (member.kind as u8, member.id);
-            records.push((key, encode(self.level, &object, batch.root)?));
-            for (blob, length) in object.body.blobs() {
-                let there = self.blobs.contains_key(&blob)
-                    || !self.everything && read.contains(&HAS_BLOB, &(peer, blob.0))?;
-                if !there {
-                    blobs.insert(blob, length);
-                }
+            parts.push(self.part(read, peer, batch.root, member)?);
+        }
+        if self.fits(&parts) {
+            parts.into_iter().for_each(|part| self.add(part));
+            return Ok(batch.members.iter().collect());
+        }
+        if !self.records.is_empty() {
+            return Ok(Vec::new());
+        }
+        drop(parts);
+        self.take_some(read, here, peer, batch)
+    }
+
+    /// The root, and who and what must be where it is, go each time: the bundle that carried them before may be lost. Then what no
+    /// bundle carries yet, as much of it as fits, and at least one of it, so that each bundle goes further than the one before.
+    fn take_some<'a>(
+        &mut self,
+        read: &impl Read,
+        here: &Here,
+        peer: Uuid,
+        batch: &'a Batch,
+    ) -> Result<Vec<&'a Member>, Refusal> {
+        let (mut first, mut fresh, mut under_way) = (Vec::new(), Vec::new(), Vec::new());
+        let mut goes_further = false;
+        for member in &batch.members {
+            let is_fresh = !is_under_way(read, here, peer, member)?;
+            if member.id == batch.root || matches!(member.kind, Kind::User | Kind::Code) {
+                goes_further |= is_fresh;
+                first.push(member);
+            } else if is_fresh {
+                fresh.push(member);
+            } else {
+                under_way.push(member);
             }
         }
-        let bytes: usize = records.iter().map(|(_, record)| record.len()).sum();
-        let blob_bytes = blobs
-            .values()
-            .fold(self.blob_bytes, |sum, length| sum.saturating_add(*length));
-        let too_much = self.bytes + bytes > self.most.record_bytes || blob_bytes > self.most.blob_bytes;
-        if !self.records.is_empty() && too_much {
-            return Ok(false);
+        let mut taken = Vec::new();
+        for member in first {
+            let part = self.part(read, peer, batch.root, member)?;
+            self.add(part);
+            taken.push(member);
         }
-        self.bytes += bytes;
-        self.blob_bytes = blob_bytes;
-        self.records.extend(records);
-        self.blobs.extend(blobs);
-        Ok(true)
+        for member in fresh.into_iter().chain(under_way) {
+            let part = self.part(read, peer, batch.root, member)?;
+            if goes_further && !self.fits(std::slice::from_ref(&part)) {
+                break;
+            }
+            self.add(part);
+            taken.push(member);
+            goes_further = true;
+        }
+        Ok(taken)
+    }
+
+    fn part(&self, read: &impl Read, peer: Uuid, root: Uuid, member: &Member) -> Result<Part, Refusal> {
+        let object = records::object(read, member.id)?.ok_or_else(|| Refusal::no(member.kind, member.id))?;
+        let mut blobs = Vec::new();
+        for (blob, length) in object.body.blobs() {
+            if self.everything || !read.contains(&HAS_BLOB, &(peer, blob.0))? {
+                blobs.push((blob, length));
+            }
+        }
+        Ok(Part {
+            key: (member.kind as u8, member.id),
+            record: encode(self.level, &object, root)?,
+            blobs,
+        })
+    }
+
+    fn fits(&self, parts: &[Part]) -> bool {
+        let bytes: usize = parts.iter().map(|part| part.record.len()).sum();
+        let blobs: BTreeMap<&Hash, u64> = parts
+            .iter()
+            .flat_map(|part| &part.blobs)
+            .filter(|(blob, _)| !self.blobs.contains_key(blob))
+            .map(|(blob, length)| (blob, *length))
+            .collect();
+        let blob_bytes = blobs.into_values().fold(self.blob_bytes, u64::saturating_add);
+        self.bytes + bytes <= self.most.record_bytes && blob_bytes <= self.most.blob_bytes
+    }
+
+    fn add(&mut self, part: Part) {
+        self.bytes += part.record.len();
+        self.records.insert(part.key, part.record);
+        for (blob, length) in part.blobs {
+            if self.blobs.insert(blob, length).is_none() {
+                self.blob_bytes = self.blob_bytes.saturating_add(length);
+            }
+        }
     }
 
     /// The records and blobs in an order that tells nothing: they were taken on as they came to be owed, and so as runs ended.

@@ -2,6 +2,7 @@
 //! `acts::histories`.
 
 mod arriving;
+mod fitting;
 mod honesty;
 mod owing;
 mod pairing_anew;

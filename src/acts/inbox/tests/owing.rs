@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::acts::histories::courier::packed;
-use crate::acts::outgoing::{self, Most, Wanted};
+use crate::acts::outgoing::{self, Wanted};
 use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, DatasetId, Epoch, NodeId};
 use crate::domain::object::Kind;
@@ -432,64 +431,6 @@ fn a_blob_goes_until_it_is_acknowledged() {
     high.edit(asset, |body| rename(body, "described"));
     assert!(blobs(false).is_empty(), "only the text has changed");
     assert_eq!(blobs(true), [Hash::of(b"train")]);
-}
-
-#[test]
-fn what_did_not_fit_goes_with_the_next_bundle_also_where_all_was_acknowledged_before() {
-    let (low, high) = two();
-    for name in ["ada", "bob", "eve"] {
-        low.collaboration(name, &[]);
-    }
-    carry(&low, &high);
-    acknowledge(&high, &low);
-    let little = |full| {
-        let wanted = Wanted {
-            full,
-            most: Most {
-                record_bytes: 1,
-                ..Most::default()
-            },
-            ..Wanted::default()
-        };
-        packed(&low, high.id.0, wanted).unwrap().records
-    };
-    // As after the other store was restored, or where a full bundle is wanted: all is owed anew.
-    let mut carried: BTreeSet<Vec<u8>> = little(true).into_iter().collect();
-    for _ in 1..6 {
-        carried.extend(little(false));
-    }
-    assert_eq!(
-        carried.len(),
-        12,
-        "each batch of three projects and requests went once"
-    );
-}
-
-#[test]
-fn blobs_that_did_not_fit_go_with_the_next_bundle() {
-    let (low, high) = two();
-    for name in ["one", "two", "three"] {
-        let dataset = high.dataset(name);
-        high.asset(dataset, name);
-        high.publish(dataset, low.id.0);
-    }
-    // Each mock has ten bytes.
-    let next = || {
-        let (owner, id, peer) = (high.owner(), BundleId(high.fresh_id()), low.id.0);
-        let wanted = Wanted {
-            most: Most {
-                blob_bytes: 25,
-                ..Most::default()
-            },
-            ..Wanted::default()
-        };
-        let parcel = high.act(move |tx, here| outgoing::pack(tx, &owner, here, peer, &wanted, id));
-        let parcel = parcel.unwrap();
-        (parcel.blobs, parcel.left_over)
-    };
-    let ((first, left), (second, _)) = (next(), next());
-    assert_eq!((first.len(), left), (2, 1));
-    assert!(second.keys().any(|blob| !first.contains_key(blob)));
 }
 
 /// Counts what is read.
