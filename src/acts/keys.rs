@@ -9,12 +9,13 @@ use uuid::Uuid;
 use super::Refusal;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
-use crate::domain::id::UserId;
-use crate::domain::key_pins::{Acceptor, Carrier, KeyPins, NotAccepted, Seen};
+use crate::domain::id::{NodeId, UserId};
+use crate::domain::key_pins::{Acceptor, Carrier, KeyPins, Namesake, NotAccepted, Seen};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind};
 use crate::domain::signature::{SignatureBytes, Statement, VerifyKey};
-use crate::domain::user::User;
+use crate::domain::text::folded;
+use crate::domain::user::{Email, User};
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
 use crate::store::tables::KEY_PINS;
@@ -48,6 +49,54 @@ pub fn registered(read: &impl Read, user: UserId) -> Result<Option<VerifyKey>, R
 /// The store cannot be read.
 pub fn pins(read: &impl Read, user: UserId) -> Result<KeyPins, Refusal> {
     Ok(read.get(&KEY_PINS, &user.0)?.unwrap_or_default())
+}
+
+/// What a person's signatures are measured by: what is pinned of them, or else of the one whose address they bear.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn measure(read: &impl Read, user: UserId) -> Result<KeyPins, Refusal> {
+    let own = pins(read, user)?;
+    match own.namesake {
+        Some(other) if own.pins.is_empty() => pins(read, other),
+        _ => Ok(own),
+    }
+}
+
+/// Finds another person of the same home who bears an address, and of whom something is pinned. Looks at everybody of whom
+/// something is: asked only for people of whom nothing is pinned, where their record waits or is taken in.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn namesake(
+    read: &impl Read,
+    id: UserId,
+    home: NodeId,
+    address: &Email,
+) -> Result<Option<Namesake>, Refusal> {
+    let address = address.folded();
+    let mut found = None;
+    read.for_each(&KEY_PINS, &(), |other, pins| {
+        let Some(present) = pins.present().filter(|_| found.is_none() && other != id.0) else {
+            return Ok(());
+        };
+        let Some(object) = records::object(read, other)?.filter(|object| object.home == home) else {
+            return Ok(());
+        };
+        // They may have changed their address since, and what is shown beside a signature is the one from before.
+        let now = match &object.body {
+            Body::User(user) => Some(user.email.folded()),
+            _ => None,
+        };
+        if now.as_ref() == Some(&address) || pins.pins.iter().any(|pin| folded(&pin.email) == address) {
+            found = Some(Namesake {
+                user: UserId(other),
+                key: present.key,
+            });
+        }
+        Ok::<_, Refusal>(())
+    })?;
+    Ok(found)
 }
 
 /// Registers the key that a person signs with from now on, in place of an earlier one. They prove by a signature that they
@@ -125,8 +174,15 @@ pub(super) fn saw(
 ) -> Result<(), Refusal> {
     let mut pins = pins(tx, id)?;
     let before = pins.clone();
+    let home = records::object(tx, id.0)?.map_or(here.node, |object| object.home);
+    let namesake = if pins.pins.is_empty() {
+        namesake(tx, id, home, &user.email)?
+    } else {
+        None
+    };
     let seen = pins.saw(
         user.verify_key,
+        namesake,
         here.now,
         carrier,
         &user.name,
@@ -140,7 +196,7 @@ pub(super) fn saw(
         Seen::Pinned => Action::VERIFY_KEY_PINNED,
         Seen::Changed | Seen::Returned => Action::VERIFY_KEY_CHANGE_SEEN,
     };
-    let pinned = before.present().and_then(|pin| pin.key);
+    let pinned = before.counts(namesake).flatten();
     let details = [
         ("fingerprint", told(user.verify_key.as_ref())),
         ("pinned", told(pinned.as_ref())),
@@ -189,7 +245,7 @@ pub fn list(
             return Ok((found, last));
         }
         last = Some(id);
-        if !changed || pins.change.is_some() {
+        if pins.change.is_some() || !changed && !pins.pins.is_empty() {
             let user = UserId(id);
             let record = person(read, user)?;
             found.push(Known { user, record, pins });

@@ -13,7 +13,7 @@ use super::{Refusal, keys};
 use crate::domain::access::Actor;
 use crate::domain::code::Code;
 use crate::domain::id::{RequestId, UserId};
-use crate::domain::key_pins::{Standing, standing};
+use crate::domain::key_pins::{Namesake, Standing, standing};
 use crate::domain::object::{Body, Object};
 use crate::domain::peer::Pending;
 use crate::domain::request::Request;
@@ -54,7 +54,7 @@ pub(super) fn supplied(
 /// The store cannot be read.
 pub fn on_code(read: &impl Read, object: &Object, code: &Code) -> Result<Standing, Refusal> {
     let statement = code.signature.is_some().then(|| Statement::of_code(code));
-    let pins = keys::pins(read, code.author)?;
+    let pins = keys::measure(read, code.author)?;
     Ok(standing(
         code.signature.as_ref(),
         statement.as_ref(),
@@ -98,7 +98,7 @@ fn stands(
     request: &Request,
     statement: Option<&Statement>,
 ) -> Result<Standing, Refusal> {
-    let pins = keys::pins(read, request.requester)?;
+    let pins = keys::measure(read, request.requester)?;
     let (signature, taken) = (request.signature.as_ref(), Some(object.updated_at));
     Ok(standing(signature, statement, &pins, None, taken))
 }
@@ -155,8 +155,13 @@ pub fn on_pending(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<Stand
         }
         _ => return Ok(None),
     };
-    let pins = keys::pins(read, signer)?;
-    let first = arriving_key(read, peer, signer)?;
+    let mut pins = keys::measure(read, signer)?;
+    let mut first = arriving_key(read, peer, signer)?;
+    if pins.pins.is_empty()
+        && let Some(other) = arriving_namesake(read, peer, signer)?
+    {
+        (pins, first) = (keys::pins(read, other.user)?, None);
+    }
     Ok(Some(standing(
         signature.as_ref(),
         statement.as_ref(),
@@ -196,6 +201,18 @@ fn arriving_key(read: &impl Read, peer: Uuid, user: UserId) -> Result<Option<Ver
     }
 }
 
+/// Another person whose address the record of one bears who waits in an inbox.
+fn arriving_namesake(read: &impl Read, peer: Uuid, user: UserId) -> Result<Option<Namesake>, Refusal> {
+    match read.get(&INBOX, &(peer, user.0))? {
+        Some(Pending {
+            home,
+            body: Body::User(record),
+            ..
+        }) => keys::namesake(read, user, home, &record.email),
+        _ => Ok(None),
+    }
+}
+
 /// What a person's record that waits in an inbox would mean for their key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyNews {
@@ -203,11 +220,11 @@ pub enum KeyNews {
     First(VerifyKey),
     /// The one that is pinned.
     Same(VerifyKey),
-    /// Another than the pinned one, or none any more.
+    /// Another than the pinned one, or none any more; or the first of somebody whose address another person bears.
     Changed {
         /// What the record says.
         now: Option<VerifyKey>,
-        /// What is pinned; none where it was accepted that they had none.
+        /// What is pinned, of them or the other; none where it was accepted that they had none.
         pinned: Option<VerifyKey>,
     },
 }
@@ -221,7 +238,12 @@ pub fn key_news(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<KeyNews
         return Ok(None);
     };
     let pins = keys::pins(read, UserId(id))?;
-    Ok(match (pins.present().map(|pin| pin.key), user.verify_key) {
+    let namesake = if pins.pins.is_empty() {
+        arriving_namesake(read, peer, UserId(id))?
+    } else {
+        None
+    };
+    Ok(match (pins.counts(namesake), user.verify_key) {
         (None, None) | (Some(None), None) => None,
         (None, Some(key)) => Some(KeyNews::First(key)),
         (Some(Some(pinned)), Some(key)) if pinned == key => Some(KeyNews::Same(key)),

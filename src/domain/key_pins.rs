@@ -6,9 +6,9 @@
 
 mod standing;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -92,6 +92,20 @@ pub struct KeyPins {
     pub pins: Vec<Pin>,
     /// A change that nobody has accepted yet.
     pub change: Option<Change>,
+    /// Another person of the same home who bears the same address and of whom something is pinned, where nothing is of this one.
+    /// Until somebody has vouched for this person, they are measured by what is pinned of the other: whoever can write people
+    /// into a low node can write one twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namesake: Option<UserId>,
+}
+
+/// Another person who bears a person's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Namesake {
+    /// The other person.
+    pub user: UserId,
+    /// What counts as their key; none where it was accepted that they have none.
+    pub key: Option<VerifyKey>,
 }
 
 /// What a person's record meant for their pins.
@@ -126,16 +140,26 @@ impl KeyPins {
         self.pins.last()
     }
 
-    /// Takes note of what a person's record says.
+    /// What a person's record is held against.
+    pub fn counts(&self, namesake: Option<Namesake>) -> Option<Option<VerifyKey>> {
+        match self.present() {
+            Some(pin) => Some(pin.key),
+            None => namesake.map(|other| other.key),
+        }
+    }
+
+    /// Takes note of what a person's record says. Their first key is pinned, unless they have a namesake.
     pub fn saw(
         &mut self,
         key: Option<VerifyKey>,
+        namesake: Option<Namesake>,
         at: Timestamp,
         carrier: Option<Carrier>,
         name: &str,
         email: &str,
     ) -> Seen {
-        let present = self.present().map(|pin| pin.key);
+        let present = self.counts(namesake);
+        self.namesake = namesake.filter(|_| self.pins.is_empty()).map(|other| other.user);
         if present.unwrap_or(None) == key {
             return match self.change.take() {
                 Some(_) => Seen::Returned,
@@ -160,7 +184,8 @@ impl KeyPins {
         Seen::Changed
     }
 
-    /// Makes a change count that a person has vouched for. `is_meant` tells whether it is the one that they have named.
+    /// Makes a change count that a person has vouched for: from now on, and in any case from after the pin before, also where the clock
+    /// was set back since. `is_meant` tells whether it is the one that they have named.
     ///
     /// # Errors
     /// There is no change, or it is another one.
@@ -188,6 +213,7 @@ impl KeyPins {
             email: email.to_owned(),
             accepted_by: Some(by),
         });
+        self.namesake = None;
         self.present().ok_or(NotAccepted::NoChange)
     }
 

@@ -223,6 +223,9 @@ fn key(visit: &Visit, id: UserId, pins: &KeyPins, filled: &Filled) -> Markup {
                     ("Accepted by", html! { @if let Some(by) = &pin.accepted_by { (reveal(&by.name)) } }),
                 ]))
             }
+            @if let Some(other) = pins.namesake {
+                div.notice.warning { p { a href=(address(other)) { "Another person" } " bears the same address, and a key is pinned for them. What this one signs is measured by that key until somebody has asked them, and accepts this." } }
+            }
             @if let Some(change) = &pins.change {
                 div.notice.warning { p {
                     strong { "Their record names another key since " (date(change.on())) ". " }

@@ -9,10 +9,13 @@ use crate::acts::histories::courier::{ByHand, Courier, export};
 use crate::acts::histories::node::{Node, pair};
 use crate::acts::requests;
 use crate::domain::id::ProjectId;
+use crate::domain::object::Kind;
 use crate::domain::policy::Binding;
 use crate::domain::request::Subject;
 use crate::domain::side::Level;
+use crate::domain::user::User;
 use crate::store::records::Here;
+use crate::store::tables::NAMES;
 
 fn secret(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -365,4 +368,70 @@ fn a_request_whose_code_has_not_arrived_is_not_judged() {
         .retain(|record| crate::acts::inbox::decode(lock.high.level, record).unwrap().id != lock.code);
     ByHand.import(&lock.high, &bundle).unwrap();
     assert_eq!(lock.pending(lock.request), "unchecked");
+}
+
+#[test]
+fn a_second_person_of_the_same_address_is_no_first_one() {
+    let lock = Lock::new();
+    carry(&lock.low, &lock.high);
+    let Body::User(ada) = lock.low.object(lock.user).unwrap().body else {
+        panic!("no user");
+    };
+    let twin = |seed: Option<u8>| {
+        // Whoever has broken into a node is not held up by what it checks.
+        let address = (lock.low.id.0, Kind::User as u8, Uuid::nil(), ada.email.folded());
+        lock.low
+            .act(move |tx, _| -> Result<(), Refusal> { Ok(tx.delete(&NAMES, &address)?) })
+            .unwrap();
+        let user = lock.low.write(Body::User(User {
+            verify_key: seed.map(key),
+            ..ada.clone()
+        }));
+        let project = lock.low.project(&format!("another {seed:?}"), &[user]);
+        let code = lock.low.code(user, &[]);
+        let request = lock.low.request(project, code, user);
+        if let Some(seed) = seed {
+            sign_all(&lock.low, seed, code, request);
+        }
+        lock.bring();
+        (user, request)
+    };
+    let news = |user| key_news(&lock.high.view(), lock.low.id.0, user).unwrap();
+    for (seed, standing) in [
+        (Some(2), "valid_by_unconfirmed_key"),
+        (None, "unsigned_but_expected"),
+    ] {
+        let (user, request) = twin(seed);
+        let changed = KeyNews::Changed {
+            now: seed.map(key),
+            pinned: Some(key(1)),
+        };
+        assert_eq!(news(user), Some(changed));
+        assert_eq!(lock.pending(request), standing);
+        lock.high.apply_all(lock.low.id.0);
+        assert_eq!(lock.applied(request).0, standing);
+        let pins = keys::pins(&lock.high.view(), UserId(user)).unwrap();
+        assert_eq!((pins.pins.len(), pins.namesake), (0, Some(UserId(lock.user))));
+        assert_eq!(pins.change.unwrap().key, seed.map(key));
+        // A person with a new account says so by voice, and is known from then on.
+        let (officer, typed) = (
+            lock.high.person(7),
+            seed.map(|seed| key(seed).fingerprint().to_string()),
+        );
+        lock.high
+            .act(move |tx, here| keys::accept(tx, &officer, here, UserId(user), typed.as_deref()))
+            .unwrap();
+        let after = if seed.is_some() { "valid" } else { "unsigned" };
+        assert_eq!(lock.applied(request).0, after);
+    }
+    // Another low node's person of that address is somebody else.
+    let other = Node::new(2, Level::Low);
+    pair(&other, &lock.high);
+    let [user, ..] = other.collaboration("ada", &[]);
+    set_key(&other, user, Some(key(3)));
+    ByHand.import(&lock.high, &export(&other, &lock.high)).unwrap();
+    assert_eq!(
+        key_news(&lock.high.view(), other.id.0, user).unwrap(),
+        Some(KeyNews::First(key(3)))
+    );
 }

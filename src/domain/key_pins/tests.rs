@@ -36,7 +36,12 @@ fn by() -> Acceptor {
 }
 
 fn saw(pins: &mut KeyPins, seed: Option<u8>, hour: i8) -> Seen {
-    pins.saw(seed.map(key), at(hour), None, "Sam", "sam@example.org")
+    saw_beside(pins, None, seed, hour)
+}
+
+/// As [`saw`], of somebody whose address another person bears as well.
+fn saw_beside(pins: &mut KeyPins, other: Option<Namesake>, seed: Option<u8>, hour: i8) -> Seen {
+    pins.saw(seed.map(key), other, at(hour), None, "Sam", "sam@example.org")
 }
 
 fn accept(pins: &mut KeyPins, seed: Option<u8>, hour: i8) -> Result<(), NotAccepted> {
@@ -168,6 +173,31 @@ fn the_sentence_names_who_it_was_when_the_key_was_pinned() {
             key(1).fingerprint()
         )
     );
+}
+
+#[test]
+fn the_first_key_of_a_namesake_is_a_change() {
+    let other = Namesake {
+        user: UserId(Uuid::from_u128(1)),
+        key: Some(key(1)),
+    };
+    for seed in [Some(2), None] {
+        let mut pins = KeyPins::default();
+        assert_eq!(saw_beside(&mut pins, Some(other), seed, 2), Seen::Changed);
+        assert!(pins.pins.is_empty());
+        assert_eq!(pins.namesake, Some(other.user));
+        assert_eq!(saw_beside(&mut pins, Some(other), seed, 3), Seen::Known);
+        assert_eq!(accept(&mut pins, seed, 4), Ok(()));
+        assert_eq!(
+            pins.namesake, None,
+            "they are vouched for, and measured by their own key"
+        );
+        assert_eq!(pins.present().unwrap().key, seed.map(key));
+    }
+    // The same key as the other's says nothing new.
+    let mut pins = KeyPins::default();
+    assert_eq!(saw_beside(&mut pins, Some(other), Some(1), 2), Seen::Known);
+    assert!(pins.pins.is_empty() && pins.change.is_none());
 }
 
 #[test]
