@@ -63,6 +63,19 @@ pub(super) fn measure(read: &impl Read, user: UserId) -> Result<KeyPins, Refusal
     }
 }
 
+/// When what a person has signed, or was to, counts as taken in: never before the newest of the pins that it is measured by. A clock that
+/// was set back must not make what comes now look older than the key that counts, since then one that was replaced, or lost, would pass.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn taken_in(read: &impl Read, here: &Here, user: UserId) -> Result<Here, Refusal> {
+    let newest = measure(read, user)?.present().map(|pin| pin.at);
+    Ok(Here {
+        now: newest.map_or(here.now, |newest| newest.max(here.now)),
+        ..*here
+    })
+}
+
 /// Finds another person of the same home who bears an address, and of whom something is pinned. Looks at everybody of whom
 /// something is: asked only for people of whom nothing is pinned, where their record waits or is taken in.
 ///

@@ -9,7 +9,7 @@ mod tests;
 mod view;
 
 use super::visible::{self, Found};
-use super::{Refusal, listing, signatures};
+use super::{Refusal, keys, listing, signatures};
 use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::audit::{self, Action};
 use crate::domain::code::Code;
@@ -54,7 +54,8 @@ pub fn submit_code(
             "code with this id exists; code never changes",
         ));
     }
-    Ok(records::write(tx, here, id.0, Body::Code(code), false)?)
+    let taken_in = keys::taken_in(tx, here, actor.user)?;
+    Ok(records::write(tx, &taken_in, id.0, Body::Code(code), false)?)
 }
 
 fn check_assets(read: &impl Read, actor: &Actor, code: &Code) -> Result<(), Refusal> {
@@ -140,7 +141,8 @@ pub fn create(
         draft.predecessor,
     )?;
     request.signature = signed(tx, actor, (id, 1), &request, draft.signature.as_ref())?;
-    let object = records::write(tx, here, id.0, Body::Request(request), false)?;
+    let taken_in = keys::taken_in(tx, here, actor.user)?;
+    let object = records::write(tx, &taken_in, id.0, Body::Request(request), false)?;
     announce(tx, actor, here, &object, Action::REQUEST_SUBMITTED)?;
     Ok(object)
 }
@@ -228,7 +230,8 @@ pub fn withdraw(
     request.withdraw()?;
     let next = object.revision.number + 1;
     request.signature = signed(tx, actor, (id, next), &request, signature)?;
-    let object = records::write(tx, here, id.0, Body::Request(request), false)?;
+    let taken_in = keys::taken_in(tx, here, actor.user)?;
+    let object = records::write(tx, &taken_in, id.0, Body::Request(request), false)?;
     records::audit(
         tx,
         here,
@@ -260,7 +263,8 @@ pub fn want_another_run(
     request.want_another_run(&status, code.body.output_policy)?;
     let next = found.object.revision.number + 1;
     request.signature = signed(tx, actor, (id, next), &request, signature)?;
-    let object = records::write(tx, here, id.0, Body::Request(request), false)?;
+    let taken_in = keys::taken_in(tx, here, actor.user)?;
+    let object = records::write(tx, &taken_in, id.0, Body::Request(request), false)?;
     announce(tx, actor, here, &object, Action::REQUEST_RENEWED)?;
     Ok(object)
 }

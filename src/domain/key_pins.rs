@@ -8,7 +8,7 @@ mod standing;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -202,6 +202,10 @@ impl KeyPins {
             self.change = Some(change);
             return Err(NotAccepted::OtherChange);
         }
+        let after = self
+            .present()
+            .and_then(|pin| pin.at.checked_add(SignedDuration::from_micros(1)).ok());
+        let at = after.map_or(at, |after| after.max(at));
         if self.pins.len() >= PINS_MAX {
             self.pins.remove(0);
         }

@@ -169,7 +169,12 @@ fn take_batch(tx: &mut Tx<'_>, actor: &Actor, here: &Here, peer: Uuid, batch: &B
         };
         let before = records::object(tx, member.id)?.map(|object| object.body);
         let (body, deleted) = (pending.body.clone(), pending.deleted);
-        records::take(tx, here, member.id, pending)?;
+        let taken_in = match &body {
+            Body::Code(code) => keys::taken_in(tx, here, code.author)?,
+            Body::Request(request) => keys::taken_in(tx, here, request.requester)?,
+            _ => *here,
+        };
+        records::take(tx, &taken_in, member.id, pending)?;
         records::drop_pending(tx, peer, member.id)?;
         if !deleted {
             if let Body::User(user) = &body {

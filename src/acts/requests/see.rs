@@ -6,7 +6,7 @@ mod tests;
 use super::described::{present, tags};
 use super::{announce, id_is_free, in_project, signed, takes_up};
 use crate::acts::visible::{self, Found};
-use crate::acts::{Refusal, access_rules, assets, grants};
+use crate::acts::{Refusal, access_rules, assets, grants, keys};
 use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::access_rule::Asked;
 use crate::domain::audit::{self, Action};
@@ -73,7 +73,8 @@ pub fn ask_to_see(
     id_is_free(tx, id)?;
     let mut body = Request::of(subject, actor.user, &draft.reason, draft.predecessor)?;
     body.signature = signed(tx, actor, (id, 1), &body, draft.signature.as_ref())?;
-    let object = records::write(tx, here, id.0, Body::Request(body.clone()), false)?;
+    let taken_in = keys::taken_in(tx, here, actor.user)?;
+    let object = records::write(tx, &taken_in, id.0, Body::Request(body.clone()), false)?;
     let (sight, kind) = (draft.sight.object(), draft.sight.kind());
     tx.put(&ASKED_TO_SEE, &(actor.user.0, sight, kind as u8, id.0), &())?;
     let found = Found { object, body };

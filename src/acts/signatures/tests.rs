@@ -15,7 +15,7 @@ use crate::domain::request::Subject;
 use crate::domain::side::Level;
 use crate::domain::user::User;
 use crate::store::records::Here;
-use crate::store::tables::NAMES;
+use crate::store::tables::{KEY_PINS, NAMES};
 
 fn secret(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -434,4 +434,50 @@ fn a_second_person_of_the_same_address_is_no_first_one() {
         key_news(&lock.high.view(), other.id.0, user).unwrap(),
         Some(KeyNews::First(key(3)))
     );
+}
+
+#[test]
+fn a_clock_that_was_set_back_makes_no_former_key_valid() {
+    let lock = Lock::new();
+    carry(&lock.low, &lock.high);
+    set_key(&lock.low, lock.user, Some(key(2)));
+    carry(&lock.low, &lock.high);
+    let (officer, typed, user) = (
+        lock.high.person(7),
+        key(2).fingerprint().to_string(),
+        UserId(lock.user),
+    );
+    lock.high
+        .act(move |tx, here| {
+            let known = keys::accept(tx, &officer, here, user, Some(&typed))?;
+            // All that was before now is in what is the future by the clock.
+            let mut pins = known.pins;
+            for pin in &mut pins.pins {
+                pin.at = pin.at.checked_add(jiff::SignedDuration::from_hours(24)).unwrap();
+            }
+            Ok::<_, Refusal>(tx.put(&KEY_PINS, &user.0, &pins)?)
+        })
+        .unwrap();
+    // The first key was stolen, and what it signs comes now.
+    let [code, request] = [
+        lock.low.code(lock.user, &[]),
+        lock.low
+            .write(Body::Request(the_request(&lock.low, lock.request))),
+    ];
+    lock.low.edit(request, |body| {
+        if let Body::Request(asked) = body
+            && let Subject::Run { code: asks, .. } = &mut asked.subject
+        {
+            *asks = crate::domain::id::CodeId(code);
+        }
+    });
+    sign_all(&lock.low, 1, code, request);
+    carry(&lock.low, &lock.high);
+    assert_eq!(
+        lock.applied(request),
+        ("valid_by_former_key", "valid_by_former_key")
+    );
+    let unsigned = lock.low.request(lock.project, code, lock.user);
+    carry(&lock.low, &lock.high);
+    assert_eq!(lock.applied(unsigned).0, "unsigned_but_expected");
 }

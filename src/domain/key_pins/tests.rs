@@ -106,6 +106,17 @@ fn what_a_replaced_key_signed_before_stays_valid_and_nothing_more() {
 }
 
 #[test]
+fn a_key_counts_from_after_the_one_before_it_though_the_clock_was_set_back() {
+    let mut pins = KeyPins::default();
+    saw(&mut pins, Some(1), 5);
+    saw(&mut pins, Some(2), 2);
+    accept(&mut pins, Some(2), 3).unwrap();
+    assert!(pins.pins[1].at > at(5));
+    assert_eq!(stands(&pins, Some(1), Some(5)), "valid");
+    assert_eq!(stands(&pins, Some(1), Some(6)), "valid_by_former_key");
+}
+
+#[test]
 fn a_signature_that_is_missing_is_missed_from_the_first_key_on() {
     let mut pins = KeyPins::default();
     assert_eq!(stands(&pins, None, None), "unsigned");
