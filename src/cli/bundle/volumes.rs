@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use poundlock_transport::volumes::{
-    Collected, MAX_VOLUME_BYTES, VolumeCollector, VolumeError, VolumeSplitter,
+    Collected, MAX_VOLUME_BYTES, VolumeCollector, VolumeError, VolumeSplitter, VolumeTable,
 };
 use poundlock_transport::{Limits, NodeIdentity, PublicIdentity};
 use serde_json::{Value, json};
@@ -38,7 +38,8 @@ pub(in crate::cli) struct JoinArguments {
     /// The folders with the volumes, in any order; give the command again for the next medium
     #[arg(required = true)]
     folder: Vec<PathBuf>,
-    /// The bundle to write; what is there so far lies beside it, as FILE.joining
+    /// The bundle to write; what is there so far lies beside it, as FILE.NUMBER.joining,
+    /// with the number of that very bundle
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// The public identities of those who may have signed it
@@ -142,7 +143,8 @@ pub(super) fn join(common: &Common, arguments: &JoinArguments) -> Result<(), Fai
         (None, None) => return Err(Failure::usage("name a folder")),
     };
     let limits = Limits::default();
-    let partial = with_ending(&arguments.to, ".joining");
+    let read = VolumeTable::read(&table, &signers).map_err(|error| refused(&error))?;
+    let partial = partial(&arguments.to, &read.bundle().to_string());
     let mut collector =
         VolumeCollector::open(&table, &partial, &signers, &limits).map_err(|error| refused(&error))?;
     let mut found = Collected::default();
@@ -223,9 +225,11 @@ fn find_table(folder: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
+/// Where the parts of a bundle lie that are there so far. Its hash keeps them apart from another's that is to have the same name: else
+/// the volumes of one would be written over those of the other.
+fn partial(to: &Path, hash: &str) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(format!(".{}.joining", hash.get(..16).unwrap_or(hash)));
     PathBuf::from(name)
 }
 
@@ -254,6 +258,14 @@ mod tests {
         for wrong in ["", "M", "1.5G", "-1", "1T", "99999999999G"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn parts_of_two_bundles_lie_apart() {
+        let to = Path::new("/in/low.bundle");
+        let [one, other] = ["ab", "cd"].map(|digits| partial(to, &digits.repeat(32)));
+        assert_eq!(one, Path::new("/in/low.bundle.abababababababab.joining"));
+        assert_ne!(one, other);
     }
 
     #[test]

@@ -85,19 +85,26 @@ impl VolumeSplitter {
     }
 
     /// Writes volume `number`, counted from 0, into `folder`: under a temporary name, synced, read back, verified,
-    /// renamed.
+    /// renamed. The same volume that lies there already will do, once it has been read back: a split that was broken off can go on.
     ///
     /// # Errors
-    /// When the medium fails, the name is taken, or the bundle changed meanwhile.
+    /// When the medium fails, another file has the name, or the bundle changed meanwhile.
     pub fn write_volume(&mut self, number: usize, folder: &Path) -> Result<PathBuf, VolumeError> {
         let volume = *self
             .table
             .volumes()
             .get(number)
             .ok_or(VolumeError::NoSuchVolume(number))?;
+        let path = folder.join(self.table.volume_name(number));
+        if path.try_exists().map_err(VolumeError::io(&path))? {
+            return if lies_there(&path, &volume).map_err(VolumeError::io(&path))? {
+                Ok(path)
+            } else {
+                Err(VolumeError::Exists(path))
+            };
+        }
         let start = SeekFrom::Start(self.table.offset(number));
         self.file.seek(start).map_err(VolumeError::io(&self.path))?;
-        let path = folder.join(self.table.volume_name(number));
         write_verified(&path, volume.length, &mut self.file, &volume.hash)?;
         Ok(path)
     }
@@ -134,15 +141,29 @@ fn write_verified(
         return Err(VolumeError::Changed);
     }
     temporary.file().sync_all().map_err(&io)?;
-    let mut device = DeviceReader::open(temporary.path()).map_err(&io)?;
-    let mut hasher = blake3::Hasher::new();
-    while let Some(piece) = device.next().map_err(&io)? {
-        hasher.update(piece);
-    }
-    if hasher.finalize() != *hash.as_bytes() {
+    if !holds(temporary.path(), hash).map_err(&io)? {
         return Err(VolumeError::ReadBack(path.to_owned()));
     }
     temporary.publish(path).map_err(exists_or)
+}
+
+/// Whether a file is a volume, whole.
+fn lies_there(path: &Path, volume: &Volume) -> io::Result<bool> {
+    let there = std::fs::symlink_metadata(path)?;
+    if !there.is_file() || there.len() != volume.length {
+        return Ok(false);
+    }
+    holds(path, &volume.hash)
+}
+
+/// Reads a file past the page cache, where the system lets it, and compares its hash.
+fn holds(path: &Path, hash: &BlobHash) -> io::Result<bool> {
+    let mut device = DeviceReader::open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    while let Some(piece) = device.next()? {
+        hasher.update(piece);
+    }
+    Ok(hasher.finalize() == *hash.as_bytes())
 }
 
 /// Passes on exactly `length` bytes, hashing them.

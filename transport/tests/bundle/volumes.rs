@@ -68,6 +68,28 @@ fn volumes_from_one_folder_make_the_bundle() {
 }
 
 #[test]
+fn a_split_that_was_broken_off_goes_on() {
+    let mut split = split();
+    std::fs::remove_file(split.volume(2)).unwrap();
+    let stick = split.stick.clone();
+    let paths = split.splitter.write_all(&stick).unwrap();
+    assert_eq!(paths.len(), 1 + split.splitter.table().volumes().len());
+    let mut collector = split.collector();
+    assert!(collector.take_from(&stick).unwrap().bad.is_empty());
+    assert_eq!(
+        std::fs::read(collector.finish(&limits()).unwrap().path()).unwrap(),
+        split.bytes
+    );
+    // What bears the name and is not the volume stays as it is.
+    for other in ["short".to_owned(), "x".repeat(usize::try_from(SIZE).unwrap())] {
+        std::fs::write(split.volume(1), &other).unwrap();
+        let refused = split.splitter.write_volume(1, &stick);
+        assert!(matches!(refused, Err(VolumeError::Exists(_))), "{refused:?}");
+        assert_eq!(std::fs::read(split.volume(1)).unwrap(), other.as_bytes());
+    }
+}
+
+#[test]
 fn names_suit_every_medium() {
     let split = split();
     for entry in std::fs::read_dir(&split.stick).unwrap() {
