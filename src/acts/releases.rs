@@ -24,7 +24,7 @@ use crate::domain::request::{Request, Status};
 use crate::store::blobs::Blob;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
-use crate::store::tables::HISTORY;
+use crate::store::tables::{HISTORY, PEERS};
 use crate::store::transaction::Tx;
 
 pub use call::{Answer, NoResult, call};
@@ -70,6 +70,29 @@ pub(super) fn may_answer(status: &Status) -> Result<(), Refusal> {
             "the request was withdrawn by its requester; nothing of it is released",
         )),
     }
+}
+
+/// Says whether what runs left behind answers requests of one peer: what another's request asks for goes to that one alone, and
+/// whoever releases it for a bundle to this one has the wrong run, or the wrong peer.
+///
+/// # Errors
+/// One of them answers another's request; or there is none that the actor may see.
+pub fn answer_peer(read: &impl Read, actor: &Actor, jobs: &[JobId], peer: Uuid) -> Result<(), Refusal> {
+    for job in jobs {
+        let Some(request) = runs::get(read, actor, *job)?.request else {
+            continue;
+        };
+        let home = records::object(read, request.0)?.map(|object| object.home.0);
+        if let Some(home) = home.filter(|home| *home != peer) {
+            let whose = match read.get(&PEERS, &home)? {
+                Some(other) => other.name,
+                None => "this node itself".to_owned(),
+            };
+            let detail = format!("run {job} answers a request of {whose}; nothing was released");
+            return Err(Refusal::conflict("release_for_another", detail));
+        }
+    }
+    Ok(())
 }
 
 /// Says whether something may be released, before a byte of it is copied.

@@ -322,3 +322,18 @@ fn of_results_that_came_down_together_the_one_that_was_released_last_is_the_newe
         }
     }
 }
+
+#[test]
+fn a_run_that_answers_another_peers_request_is_refused_for_a_bundle() {
+    let (scene, _, job) = ran();
+    let answer = |peer: Uuid| answer_peer(&scene.view(), &officer(), &[job], peer);
+    answer(THIS.0).unwrap();
+    let Err(Refusal::Conflict {
+        word: "release_for_another",
+        detail,
+    }) = answer(OTHER.0)
+    else {
+        panic!("it is another's");
+    };
+    assert!(detail.contains("this node itself"), "{detail}");
+}

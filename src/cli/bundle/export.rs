@@ -8,7 +8,7 @@ use poundlock_transport::{PublicIdentity, check_signature};
 use serde_json::{Value, json};
 
 use crate::cli::client::part;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Code, Failure};
 use crate::cli::filters::Filters;
 use crate::cli::medium;
 use crate::cli::release::Part;
@@ -69,6 +69,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failur
     let signer = PublicIdentity::from_text(&client.text("/node/identity")?)
         .map_err(|error| Failure::failed(format!("the node's identity cannot be read: {error}")))?;
 
+    check_whose(session, &peer, &arguments.release)?;
     let mut released = Vec::new();
     for wanted in &arguments.release {
         released.push(release(session, wanted)?);
@@ -136,6 +137,32 @@ fn no_folder(folder: &Path, more: &str) -> Failure {
         "there is no folder {}; is the stick in?{more}",
         folder.display()
     ))
+}
+
+/// What answers another peer's request goes with none of this one's bundles: whoever names it has the wrong run, or the wrong peer.
+/// All of it is looked at before anything is released.
+fn check_whose(session: &Session, peer: &str, wanted: &[Release]) -> Result<(), Failure> {
+    for Release { run, .. } in wanted {
+        let found = session.client.get(&format!("/runs/{run}"))?;
+        // Of a run that answers none, the node says that there is nothing to release.
+        let Some(request) = found["request"].as_str() else {
+            continue;
+        };
+        let request = session.client.get(&format!("/requests/{}", part(request)))?;
+        let home = request["home"].as_str().unwrap_or_default();
+        if home == peer {
+            continue;
+        }
+        let whose = match session.client.get(&format!("/peers/{}", part(home))) {
+            Ok(other) => print::field(&other, "name"),
+            Err(failure) if failure.code() == Code::NotFound => "this node itself".to_owned(),
+            Err(failure) => return Err(failure),
+        };
+        return Err(Failure::failed(format!(
+            "run {run} answers a request of {whose}, which no bundle to another carries; nothing was released"
+        )));
+    }
+    Ok(())
 }
 
 /// Releases one part. What was released before stays so: the same command may be given again after the medium failed.

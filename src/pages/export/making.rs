@@ -9,7 +9,7 @@ use super::{address, read};
 use crate::actors::ActError;
 use crate::actors::syncer::Export;
 use crate::actors::triage::Release;
-use crate::acts::releases::{Ids, Wanted};
+use crate::acts::releases::{self, Ids, Wanted};
 use crate::acts::{assets, outgoing, peers};
 use crate::domain::id::{DecisionId, JobId, NodeId, ReleaseId};
 use crate::domain::object::Body;
@@ -163,7 +163,11 @@ async fn confirm(form: Form, id: Path<Uuid>) -> Answer {
 
 async fn export(form: Form, id: Path<Uuid>) -> Answer {
     let peer = *id;
-    for wanted in shared(&form.fields)? {
+    let wanted = shared(&form.fields)?;
+    let (actor, jobs): (_, Vec<_>) = (form.actor.clone(), wanted.iter().map(|one| one.job).collect());
+    form.read(move |view| releases::answer_peer(view, &actor, &jobs, peer))
+        .await?;
+    for wanted in wanted {
         let release = Release {
             actor: form.actor.clone(),
             ids: Ids {
