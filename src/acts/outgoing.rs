@@ -421,6 +421,30 @@ pub fn written(tx: &mut Tx<'_>, here: &Here, peer: Uuid, sequence: u64, file: Ha
     Ok(())
 }
 
+/// The object that a bundle carries and that names a blob, and the batch that it went with.
+///
+/// # Errors
+/// The store fails.
+pub fn naming(
+    read: &impl Read,
+    peer: Uuid,
+    epoch: Epoch,
+    sequence: u64,
+    blob: Hash,
+) -> Result<Option<(Object, Uuid)>, Refusal> {
+    for ((_, _, _, id), carried) in
+        read.range_prefix(&CARRIED, &(peer, epoch.0, sequence), None, usize::MAX)?
+    {
+        let object = records::object(read, id)?;
+        if let Some(object) =
+            object.filter(|object| object.body.blobs().iter().any(|(named, _)| *named == blob))
+        {
+            return Ok(Some((object, carried.root)));
+        }
+    }
+    Ok(None)
+}
+
 /// Takes in what a peer acknowledges. What a newly acknowledged bundle carried, and has not changed since, is owed no
 /// more.
 ///

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::domain::hash::Hash;
 use crate::domain::id::{BundleId, NodeId};
 use crate::failpoint::failpoint;
+use crate::store::blobs::BlobError;
 
 /// A bundle that lies in the spool, read back and verified, ready to be carried.
 #[derive(Clone, Debug, Serialize)]
@@ -105,12 +106,53 @@ impl Syncer {
             writer.record(record).map_err(refused)?;
         }
         for (hash, length) in &parcel.blobs {
-            let mut bytes = self.blobs.open_blob(hash).map_err(ActError::internal)?;
-            writer
-                .blob(&BlobHash::from_bytes(hash.0), *length, &mut bytes)
-                .map_err(refused)?;
+            let written = match self.blobs.open_blob(hash) {
+                Ok(mut bytes) => writer.blob(&BlobHash::from_bytes(hash.0), *length, &mut bytes),
+                Err(BlobError::Missing(_)) => return Err(self.damaged(parcel, *hash, "is not here")?),
+                Err(error) => return Err(ActError::internal(error)),
+            };
+            match written {
+                Err(WriteError::BlobChanged(_)) => {
+                    return Err(self.damaged(parcel, *hash, "is damaged: it is not what its name says")?);
+                }
+                Err(WriteError::BlobRead(_, error)) => {
+                    return Err(self.damaged(parcel, *hash, &format!("cannot be read ({error})"))?);
+                }
+                written => written.map_err(refused)?,
+            }
         }
         writer.finish().map_err(refused)
+    }
+
+    /// What is said of a blob that no bundle can take from here: whose it is, and the ways out.
+    fn damaged(&self, parcel: &Parcel, blob: Hash, what: &str) -> Result<ActError, ActError> {
+        let (peer, epoch, sequence) = (parcel.peer.node.0, parcel.epoch, parcel.sequence);
+        let named = self
+            .store
+            .read_blocking(move |view| outgoing::naming(view, peer, epoch, sequence, blob))?;
+        let (whose, hold) = match named {
+            Some((object, root)) => (
+                format!(
+                    ", of the {} {} ({})",
+                    object.kind().word(),
+                    object.body.title(),
+                    object.id
+                ),
+                format!(
+                    "; or let the rest go without it: `poundlock bundle hold {} {root}`",
+                    parcel.peer.name
+                ),
+            ),
+            None => (String::new(), String::new()),
+        };
+        let digits = blob.to_string();
+        let detail = format!(
+            "the blob {blob}{whose} {what}, so that no bundle can carry it. Put the file blobs/{}/{}/{digits} back from a backup of this \
+             node (`poundlock check` names all that is damaged){hold}",
+            digits.get(..2).unwrap_or_default(),
+            digits.get(2..4).unwrap_or_default(),
+        );
+        Ok(Refusal::conflict("export_blob_damaged", detail).into())
     }
 
     /// Removes earlier bundles for the peer from the spool, since what they carried and was not acknowledged is carried
