@@ -284,6 +284,7 @@ fn no_bundle_leaves_or_enters_a_solo_node_even_if_its_store_held_a_peer() {
     let delivery = inbox::Delivery {
         sender: id,
         arrival: crate::sync::ledger::Arrival {
+        signed_as: None,
             bundle: BundleId(Uuid::from_u128(70)),
             hash: Hash::of(b"file"),
             epoch: Epoch(Uuid::from_u128(9)),

@@ -114,16 +114,16 @@ impl Syncer {
         failpoint!("import.unpacked");
         let size = std::fs::metadata(quarantined).map_err(ActError::internal)?.len();
         let file = (Hash(*unpacked.hash().as_bytes()), size);
-        let delivery = delivery(sender, unpacked.header(), file, staging.records);
+        let signer = peers.iter().find(|(id, _)| *id == sender).map(|(_, peer)| peer);
+        let delivery = Delivery {
+            signed_as: signer.map(|peer| peer.identity.clone()),
+            ..delivery(sender, unpacked.header(), file, staging.records)
+        };
         let receipt = self.commit(delivery.clone(), staging.blobs.complete)?;
-        let name = peers
-            .iter()
-            .find(|(id, _)| *id == sender)
-            .map(|(_, peer)| peer.name.clone());
         Ok(Imported {
             bundle: delivery.arrival.bundle,
             sender: NodeId(sender),
-            sender_name: name.unwrap_or_default(),
+            sender_name: signer.map(|peer| peer.name.clone()).unwrap_or_default(),
             sequence: delivery.arrival.sequence,
             hash: delivery.arrival.hash,
             state: match receipt.place {
@@ -265,6 +265,7 @@ pub fn delivery(
     let acknowledged = outgoing.acknowledgement;
     Delivery {
         sender,
+        signed_as: None,
         arrival: Arrival {
             bundle: BundleId(outgoing.bundle),
             hash,

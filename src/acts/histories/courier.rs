@@ -84,6 +84,7 @@ pub fn packed(from: &Node, peer: Uuid, wanted: Wanted) -> Result<Bundle, Refusal
     from.act(move |tx, here| outgoing::written(tx, here, peer, sequence, hash))?;
     let header = Delivery {
         sender: from.id.0,
+        signed_as: None,
         arrival,
         acknowledged_epoch: anything_received.then_some(parcel.peer.epoch),
         acknowledged: parcel.received,

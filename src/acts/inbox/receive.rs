@@ -47,6 +47,8 @@ pub struct Record {
 pub struct Delivery {
     /// The paired node that signed it.
     pub sender: Uuid,
+    /// The identity of it whose key the signature was found to be; none where nothing was signed, as between stores in memory.
+    pub signed_as: Option<String>,
     /// Its place in the order, as its header says.
     pub arrival: Arrival,
     /// The epoch that the acknowledgement counts in.
@@ -191,6 +193,18 @@ fn decode_as<D: Direction>(bytes: &[u8]) -> Result<Record, CborError> {
 /// The bundle is refused as a whole, and nothing is changed.
 pub fn receive(tx: &mut Tx<'_>, here: &Here, delivery: &Delivery) -> Result<Receipt, ImportRefused> {
     let mut sender = paired(tx, delivery.sender)?;
+    // Keys may be refused while a bundle that they signed is read.
+    if delivery
+        .signed_as
+        .as_ref()
+        .is_some_and(|signed| *signed != sender.identity)
+    {
+        let detail = format!(
+            "the keys of {} were exchanged while the bundle was read; import it again, to have its signature held against the new ones",
+            sender.name
+        );
+        return Err(Refusal::conflict("bundle_signature", detail).into());
+    }
     let here = &here.toward(&sender);
     let arrival = &delivery.arrival;
     let key = (delivery.sender, arrival.epoch.0, arrival.sequence);

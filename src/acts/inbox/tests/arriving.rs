@@ -261,3 +261,24 @@ fn after_a_fork_nothing_of_its_epoch_comes_in_and_nothing_is_taken_for_delivered
     carry(&low, &high);
     assert!(high.object(request).is_some());
 }
+
+#[test]
+fn a_bundle_whose_key_is_refused_while_it_is_read_is_refused() {
+    let (low, high) = two();
+    low.collaboration("ada", &[]);
+    let mut bundle = export(&low, &high);
+    bundle.header.signed_as = Some("the keys before".to_owned());
+    let exchanged = refused(&high, &bundle);
+    assert!(
+        matches!(
+            &exchanged,
+            ImportRefused::Refusal(Refusal::Conflict {
+                word: "bundle_signature",
+                ..
+            })
+        ),
+        "{exchanged}"
+    );
+    bundle.header.signed_as = Some(crate::acts::peers::peer(&high.view(), low.id.0).unwrap().identity);
+    receive(&high, &bundle).unwrap();
+}
