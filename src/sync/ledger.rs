@@ -69,8 +69,9 @@ pub enum Refused {
     /// The sender's store was made or restored anew, and nobody has confirmed that yet; or the pairing was begun anew by one side.
     #[error(
         "the sender writes under another epoch than is known here, {epoch}: its store was restored or made anew, it has begun the \
-         pairing anew, or it goes on with one that was begun anew here. Ask its owner whether that is so, then confirm the epoch \
-         with `poundlock pair epoch`"
+         pairing anew, or it goes on with one that was begun anew here. Ask its owner for the epoch that it is in now: there, `poundlock \
+         pair show` of this node tells it as \"this node's epoch for it\". Only if that is this very epoch, confirm it here: `poundlock \
+         pair epoch`. If it is another, the bundle is an old one, and what it is in now would be shut out"
     )]
     UnconfirmedEpoch {
         /// The epoch in the bundle.
@@ -78,7 +79,9 @@ pub enum Refused {
     },
     /// The bundle was made before the sender's store was restored.
     #[error(
-        "the bundle is from epoch {epoch}, which its sender has left behind; ask the sender for a new bundle"
+        "the bundle is from epoch {epoch}, which its sender has left behind; ask the sender for a new bundle. If its newest bundles are \
+         refused so too, an epoch was confirmed here that it is not in: on the sender's side, stop the node, run `poundlock restore \
+         FOLDER`, which gives it a new one, and export again; then confirm that epoch here"
     )]
     RetiredEpoch {
         /// The epoch in the bundle.
