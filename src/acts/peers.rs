@@ -35,6 +35,8 @@ pub struct Introduction {
     pub epoch: Epoch,
     /// The text of the file.
     pub identity: String,
+    /// The identity under which this node knows the peer, if it has the same keys: the transport has compared them.
+    pub same_keys_as: Option<String>,
 }
 
 /// Says whether this node exchanges bundles at all. Every act on a peer begins with [`peer`] or [`paired`], which ask it.
@@ -116,6 +118,11 @@ pub fn introduce(
         return Ok(known.clone());
     }
     let peer = match known {
+        Some(known)
+            if known.trust == Trust::Paired && introduced.same_keys_as.as_ref() == Some(&known.identity) =>
+        {
+            renewed(known, introduced)?
+        }
         Some(known) => introduced_again(tx, here, known, introduced)?,
         None => Peer {
             node: introduced.node,
@@ -154,6 +161,24 @@ fn told_apart(read: &impl Read, id: Uuid, name: String) -> Result<String, Record
     Ok(apart)
 }
 
+/// A paired peer whose identity was written anew, as after it was given another name. Its keys are those that were compared.
+fn renewed(known: Peer, introduced: Introduction) -> Result<Peer, Refusal> {
+    if introduced.epoch != known.epoch {
+        let detail = format!(
+            "{} is paired with these very keys, and this identity names another epoch than the pairing goes on in. Nothing needs to be \
+             done: it is an older file, or that node has ended another pairing since. Only where its store was restored, its next \
+             bundle is refused and names the new epoch, which is then confirmed: `poundlock pair epoch`",
+            known.name
+        );
+        return Err(Refusal::conflict("peer_known", detail));
+    }
+    Ok(Peer {
+        name: introduced.name,
+        identity: introduced.identity,
+        ..known
+    })
+}
+
 /// A peer that is known and not trusted is compared by voice once more, whatever keys it has now. Bundles for it are numbered
 /// from the start again, in an epoch that no bundle for it has borne: a number that was used stands for what it stood for.
 fn introduced_again(
@@ -164,9 +189,8 @@ fn introduced_again(
 ) -> Result<Peer, Refusal> {
     if known.trust == Trust::Paired {
         let detail = format!(
-            "{0} is paired with other keys or another epoch. Where its keys were rotated, take its statement (`poundlock pair \
-             accept-rotation`); where its store was restored, confirm its epoch (`pair epoch`); otherwise end the pairing and begin \
-             it anew: `pair revoke {0}`, then `pair add`",
+            "{0} is paired with other keys. Where its keys were rotated, take its statement (`poundlock pair accept-rotation`); otherwise \
+             end the pairing and begin it anew: `pair revoke {0}`, then `pair add`",
             known.name
         );
         return Err(Refusal::conflict("peer_known", detail));
@@ -178,16 +202,18 @@ fn introduced_again(
         );
         return Err(Refusal::conflict("identity_outdated", detail));
     }
-    // Revoked by a version that did not begin an epoch with it.
-    if known.own_epoch.is_none() && node(tx)?.pairing_epoch.is_none() {
+    // Revoked by a version that did not begin an epoch with it. One that was never confirmed has had no bundle in any.
+    if known.trust == Trust::Revoked && known.own_epoch.is_none() && node(tx)?.pairing_epoch.is_none() {
         begin_pairing_epoch(tx, here)?;
     }
+    let node = node(tx)?;
+    let counts_anew = known.own_epoch.is_some() || node.pairing_epoch.is_some();
     Ok(Peer {
         name: introduced.name,
         identity: introduced.identity,
         trust: Trust::Unconfirmed,
         successor: None,
-        own_epoch: Some(node(tx)?.announced_epoch()),
+        own_epoch: counts_anew.then(|| node.announced_epoch()),
         unconfirmed_epoch: Some(introduced.epoch).filter(|epoch| *epoch != known.epoch),
         last_sequence: 0,
         acknowledged: 0,
@@ -205,6 +231,14 @@ fn node(read: &impl Read) -> Result<Node, RecordError> {
 /// The store cannot be read.
 pub fn announced_epoch(read: &impl Read) -> Result<Epoch, Refusal> {
     Ok(node(read)?.announced_epoch())
+}
+
+/// The epoch that this node's bundles for a peer bear.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn own_epoch(read: &impl Read, peer: &Peer) -> Result<Epoch, Refusal> {
+    Ok(peer.own_epoch.unwrap_or(node(read)?.epoch))
 }
 
 /// Pairings that begin from now on count in an epoch of their own; those that hold go on in theirs.

@@ -263,6 +263,7 @@ fn nobody_is_paired_with_a_solo_node() {
             name: "other".into(),
             epoch: Epoch(Uuid::from_u128(9)),
             identity: "identity".into(),
+            same_keys_as: None,
         };
         let made = scene.act(move |tx, here| peers::introduce(tx, &owner(), here, introduced));
         assert_eq!(word(made), "no_bundles");
@@ -283,8 +284,8 @@ fn no_bundle_leaves_or_enters_a_solo_node_even_if_its_store_held_a_peer() {
     type Act = Box<dyn FnOnce(&mut Tx<'_>, &Here) -> Result<(), Refusal> + Send>;
     let delivery = inbox::Delivery {
         sender: id,
-        arrival: crate::sync::ledger::Arrival {
         signed_as: None,
+        arrival: crate::sync::ledger::Arrival {
             bundle: BundleId(Uuid::from_u128(70)),
             hash: Hash::of(b"file"),
             epoch: Epoch(Uuid::from_u128(9)),

@@ -17,7 +17,9 @@ use crate::acts::{Refusal, settings};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::peer::Peer;
-use crate::store::records;
+use crate::store::read::Read;
+use crate::store::records::{self, RecordError};
+use crate::store::tables::{NODE, PEERS};
 
 /// The longest identity file or rotation statement, in bytes.
 const STATEMENT_MAX: usize = 16 * 1024;
@@ -36,6 +38,23 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(confirm_rotation)
         .service(confirm_epoch)
         .service(revoke);
+}
+
+/// What of this node its peers are shown with.
+struct Own {
+    identity: PublicIdentity,
+    /// The epoch of its store.
+    epoch: Epoch,
+}
+
+async fn shown_with(context: &Context) -> Result<Own, Problem> {
+    let node = context
+        .store
+        .read(|view| Ok(view.get(&NODE, &())?.ok_or(RecordError::NoNode)?));
+    Ok(Own {
+        epoch: node.await?.epoch,
+        identity: own(context).await?,
+    })
 }
 
 /// This node's public half. Reading the key file blocks.
@@ -105,7 +124,7 @@ fn wrong_text() -> Problem {
 #[post("")]
 async fn introduce(context: web::Data<Context>, who: SignedIn, body: web::Bytes) -> Answer {
     let peer = read_in(&context, who.0, text(&body)?).await?;
-    Ok(HttpResponse::Created().json(view(&peer, &own(&context).await?)?))
+    Ok(HttpResponse::Created().json(view(&peer, &shown_with(&context).await?)?))
 }
 
 /// Takes note of a peer by its identity file.
@@ -120,12 +139,18 @@ pub async fn read_in(context: &Context, actor: Actor, text: &str) -> Result<Peer
             "this is the identity of a solo node, which exchanges no bundles: it cannot be paired",
         ))
     })?;
+    let id = identity.node();
+    let known = context.store.read(move |view| Ok(view.get(&PEERS, &id)?)).await?;
+    let same_keys_as = known.map(|known| known.identity).filter(|known| {
+        PublicIdentity::from_text(known).is_ok_and(|known| known.fingerprint() == identity.fingerprint())
+    });
     let introduction = Introduction {
         node: NodeId(identity.node()),
         level,
         name: identity.name().unwrap_or("unnamed node").to_owned(),
         epoch: epoch_of(&identity),
         identity: identity.to_text(),
+        same_keys_as,
     };
     Ok(context
         .store
@@ -143,7 +168,7 @@ pub async fn fingerprint_with(context: &Context, peer: &Peer) -> Result<String, 
 }
 
 /// A peer as it is shown.
-fn view(peer: &Peer, own: &PublicIdentity) -> Result<Value, Problem> {
+fn view(peer: &Peer, own: &Own) -> Result<Value, Problem> {
     let identity = public_identity(peer).map_err(|error| Problem::internal(&error))?;
     let successor = match &peer.successor {
         Some(text) => Some(PublicIdentity::from_text(text).map_err(|error| Problem::internal(&error))?),
@@ -154,10 +179,10 @@ fn view(peer: &Peer, own: &PublicIdentity) -> Result<Value, Problem> {
         "name": peer.name,
         "side": peer.side,
         "trust": peer.trust,
-        "fingerprint": Fingerprint::of_pair(own, &identity).groups(),
-        "successor_fingerprint": successor.map(|successor| Fingerprint::of_pair(own, &successor).groups()),
+        "fingerprint": Fingerprint::of_pair(&own.identity, &identity).groups(),
+        "successor_fingerprint": successor.map(|successor| Fingerprint::of_pair(&own.identity, &successor).groups()),
         "epoch": peer.epoch,
-        "own_epoch": peer.own_epoch,
+        "own_epoch": peer.own_epoch.unwrap_or(own.epoch),
         "unconfirmed_epoch": peer.unconfirmed_epoch,
         "forked": peer.forked,
         "last_sent": peer.last_sequence,
@@ -178,7 +203,7 @@ fn may_look(actor: &Actor) -> Result<(), Problem> {
 async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
     may_look(&who.0)?;
     let peers = context.store.read(|view| Ok(records::peers(view)?)).await?;
-    let own = own(&context).await?;
+    let own = shown_with(&context).await?;
     let items = peers
         .iter()
         .map(|(_, peer)| view(peer, &own))
@@ -193,7 +218,7 @@ async fn get(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) ->
     may_look(&who.0)?;
     let id = id.into_inner();
     let peer = context.store.read(move |view| peers::peer(view, id)).await?;
-    Ok(HttpResponse::Ok().json(view(&peer, &own(&context).await?)?))
+    Ok(HttpResponse::Ok().json(view(&peer, &shown_with(&context).await?)?))
 }
 
 /// A fingerprint, as two people have compared it.
@@ -214,7 +239,7 @@ async fn confirm(
     Json(body): Json<Compared>,
 ) -> Answer {
     let confirmed = trust(&context, who.0, id.into_inner(), body.fingerprint).await?;
-    Ok(HttpResponse::Ok().json(view(&confirmed, &own(&context).await?)?))
+    Ok(HttpResponse::Ok().json(view(&confirmed, &shown_with(&context).await?)?))
 }
 
 /// Trusts a peer whose fingerprint two people have compared; `given` is what was typed.
@@ -247,7 +272,7 @@ async fn propose_rotation(
     body: web::Bytes,
 ) -> Answer {
     let proposed = take_rotation(&context, who.0, id.into_inner(), text(&body)?).await?;
-    Ok(HttpResponse::Ok().json(view(&proposed, &own(&context).await?)?))
+    Ok(HttpResponse::Ok().json(view(&proposed, &shown_with(&context).await?)?))
 }
 
 /// Takes note of a peer's new keys by the statement of its old ones.
@@ -275,7 +300,7 @@ async fn confirm_rotation(
     Json(body): Json<Compared>,
 ) -> Answer {
     let confirmed = trust_successor(&context, who.0, id.into_inner(), body.fingerprint).await?;
-    Ok(HttpResponse::Ok().json(view(&confirmed, &own(&context).await?)?))
+    Ok(HttpResponse::Ok().json(view(&confirmed, &shown_with(&context).await?)?))
 }
 
 /// Trusts a peer's new keys, whose fingerprint two people have compared; `given` is what was typed.
@@ -331,7 +356,7 @@ async fn confirm_epoch(
         .store
         .act(move |tx, here| peers::confirm_epoch(tx, &who.0, here, id, Epoch(body.epoch)))
         .await?;
-    Ok(HttpResponse::Ok().json(view(&confirmed, &own(&context).await?)?))
+    Ok(HttpResponse::Ok().json(view(&confirmed, &shown_with(&context).await?)?))
 }
 
 /// Ends the trust in a peer: nothing of it is imported or applied any more.
@@ -343,7 +368,7 @@ async fn revoke(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>)
         .store
         .act(move |tx, here| peers::revoke(tx, &who.0, here, id))
         .await?;
-    Ok(HttpResponse::Ok().json(view(&revoked, &own(&context).await?)?))
+    Ok(HttpResponse::Ok().json(view(&revoked, &shown_with(&context).await?)?))
 }
 
 /// Moves this node to new keys. The answer is the statement to carry to every peer, which confirms the new fingerprint by

@@ -91,6 +91,12 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
                 input::text(file)?.as_bytes(),
             )?;
             session.out.show(&peer, |peer| {
+                if peer["trust"] == "paired" {
+                    return format!(
+                        "{}\n\nIt is paired already, with these very keys. Nothing needs to be compared.",
+                        facts(peer)
+                    );
+                }
                 compare(
                     peer,
                     "fingerprint",

@@ -147,7 +147,13 @@ async fn show(visit: Visit, id: Path<Uuid>) -> Answer {
 
 async fn page(visit: &Visit, id: Uuid, filled: &Filled) -> Answer {
     visit.demand("GET", "/peers/{id}")?;
-    let peer = visit.read(move |view| peers::peer(view, id)).await?;
+    let (peer, own_epoch) = visit
+        .read(move |view| {
+            let peer = peers::peer(view, id)?;
+            let own_epoch = peers::own_epoch(view, &peer)?;
+            Ok((peer, own_epoch))
+        })
+        .await?;
     let fingerprint = rest::fingerprint_with(&visit.context, &peer).await?;
     let successor = match &peer.successor {
         Some(identity) => {
@@ -173,7 +179,7 @@ async fn page(visit: &Visit, id: Uuid, filled: &Filled) -> Answer {
             @if peer.trust == Trust::Revoked {
                 p { "To begin the pairing anew, both nodes read in the other's identity file as it is now, on the page " a href="/peers" { "Peers" } "." }
             }
-            section.card { h2 { "About" } (about(&peer, &fingerprint)) }
+            section.card { h2 { "About" } (about(&peer, own_epoch, &fingerprint)) }
             @if manages {
                 @if peer.trust == Trust::Unconfirmed { (compare(visit, &peer, &fingerprint, filled)) }
                 @if let Some(successor) = &successor { (compare_successor(visit, &peer, successor, filled)) }
@@ -182,7 +188,7 @@ async fn page(visit: &Visit, id: Uuid, filled: &Filled) -> Answer {
         }))
 }
 
-fn about(peer: &Peer, fingerprint: &str) -> Markup {
+fn about(peer: &Peer, own_epoch: Epoch, fingerprint: &str) -> Markup {
     facts([
         ("Side", html! { (peer.side.word()) }),
         ("Fingerprint of the pair", hash::fingerprint(fingerprint)),
@@ -190,10 +196,7 @@ fn about(peer: &Peer, fingerprint: &str) -> Markup {
         ("Acknowledged by it", html! { (peer.acknowledged) }),
         ("Last bundle from it", html! { (peer.received.highest) }),
         ("Epoch", html! { code { (peer.epoch) } }),
-        (
-            "This node's epoch for it",
-            html! { @if let Some(epoch) = &peer.own_epoch { code { (epoch) } } },
-        ),
+        ("This node's epoch for it", html! { code { (own_epoch) } }),
         (
             "Head of its audit chain",
             html! { @if let Some(head) = &peer.audit_head { (hash::whole(head)) } },
@@ -239,10 +242,10 @@ fn further(visit: &Visit, peer: &Peer, filled: &Filled) -> Markup {
             div.notice.warning { p { "Two bundles of this peer have borne one number: its store was set back, or two write under one identity. Nothing of its epoch is taken in any more, and nothing acknowledged. On its side, the right store is given a new epoch with " code { "poundlock restore FOLDER" } "; its next bundle names it, and it is confirmed here." } }
         }
         @if let Some(epoch) = peer.unconfirmed_epoch.filter(|_| peer.trust == Trust::Paired) {
-            div.notice.warning { p { "A bundle says that this peer's store was restored or made anew, or that it has begun the pairing anew, as epoch " code { (epoch) } ". Ask its owner whether that is so." } }
+            div.notice.warning { p { "A bundle says that this peer's store was restored or made anew, or that it has begun the pairing anew, as epoch " code { (epoch) } ". Ask its owner: only if their page of this node shows that very epoch now, as “This node's epoch for it”, is it the one to go on with. Another would shut the peer out." } }
             (visit.form(&format!("{at}/epoch"), html! {
                 input type="hidden" name="epoch" value=(epoch);
-                div.actions { button.danger { "Its owner says so: go on with the new epoch" } }
+                div.actions { button.danger { "Their page shows it: go on with the new epoch" } }
             }))
         }
         @if peer.trust != Trust::Revoked {

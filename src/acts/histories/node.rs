@@ -312,6 +312,7 @@ pub fn introduce(here: &Node, there: &Node) {
         name: format!("node {}", there.id),
         epoch: there.epoch(),
         identity: there.id.to_string(),
+        same_keys_as: None,
     };
     let owner = here.owner();
     here.act(move |tx, here| peers::introduce(tx, &owner, here, introduced))

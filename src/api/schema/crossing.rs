@@ -37,8 +37,8 @@ pub struct PeerShown {
     pub successor_fingerprint: Option<String>,
     /// The epoch of its store that somebody has confirmed.
     pub epoch: Uuid,
-    /// The epoch that this node's bundles for it bear, where it is not that of the store.
-    pub own_epoch: Option<Uuid>,
+    /// The epoch that this node's bundles for it bear.
+    pub own_epoch: Uuid,
     /// An epoch that a bundle, or the identity of a peer that is not paired, has named and nobody has confirmed.
     pub unconfirmed_epoch: Option<Uuid>,
     /// Whether two of its bundles have borne one number in its epoch: nothing of that epoch is taken in any more.

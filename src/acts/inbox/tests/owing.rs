@@ -42,6 +42,7 @@ fn two_peers_never_bear_one_name() {
             name: name.to_owned(),
             epoch: Epoch(Uuid::from_u128(number)),
             identity: number.to_string(),
+            same_keys_as: None,
         };
         let owner = high.owner();
         let peer = high.act(move |tx, here| crate::acts::peers::introduce(tx, &owner, here, introduction));

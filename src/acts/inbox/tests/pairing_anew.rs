@@ -3,6 +3,7 @@
 use super::*;
 use crate::acts::histories::node::Dump;
 use crate::acts::peers;
+use crate::domain::id::Epoch;
 use crate::domain::peer::{Peer, Trust};
 use crate::store::check;
 use crate::store::tables::{INBOX, PEERS};
@@ -226,6 +227,7 @@ fn a_paired_node_is_not_introduced_again_and_no_old_identity_is_taken() {
         name: "low".to_owned(),
         epoch,
         identity: identity.to_owned(),
+        same_keys_as: None,
     };
     let introduce = |introduced| {
         let owner = high.owner();
@@ -303,4 +305,74 @@ fn what_an_earlier_version_revoked_is_begun_anew_too() {
         low.object(waiting).unwrap().body
     );
     sound(&[&low, &high]);
+}
+
+#[test]
+fn an_identity_that_is_read_twice_before_it_is_confirmed_begins_no_epoch() {
+    let (low, high) = (Node::new(1, Level::Low), Node::new(3, Level::High));
+    let first = high.epoch();
+    let read = |name: &str| {
+        let introduced = peers::Introduction {
+            node: low.id,
+            level: low.level,
+            name: name.to_owned(),
+            epoch: low.epoch(),
+            identity: name.to_owned(),
+            same_keys_as: None,
+        };
+        let owner = high.owner();
+        high.act(move |tx, here| peers::introduce(tx, &owner, here, introduced))
+            .unwrap()
+    };
+    for name in ["low", "low renamed"] {
+        let peer = read(name);
+        assert_eq!((peer.own_epoch, peer.name.as_str()), (None, name));
+        assert_eq!(high.epoch(), first, "the other side has read this one's identity");
+    }
+}
+
+#[test]
+fn the_identity_of_a_paired_node_that_was_renamed_is_taken_as_it_is() {
+    let (low, high) = two();
+    low.collaboration("ada", &[]);
+    carry(&low, &high);
+    let known = peers::peer(&high.view(), low.id.0).unwrap();
+    let read = |epoch, same: bool| {
+        let introduced = peers::Introduction {
+            node: low.id,
+            level: low.level,
+            name: "renamed".to_owned(),
+            epoch,
+            identity: "written anew".to_owned(),
+            same_keys_as: same.then(|| known.identity.clone()),
+        };
+        let owner = high.owner();
+        high.act(move |tx, here| peers::introduce(tx, &owner, here, introduced))
+    };
+    let Err(Refusal::Conflict {
+        word: "peer_known",
+        detail,
+    }) = read(Epoch(Uuid::from_u128(77)), true)
+    else {
+        panic!("another epoch");
+    };
+    assert!(
+        detail.contains("Nothing needs to be done") && !detail.contains("revoke"),
+        "{detail}"
+    );
+    let Err(Refusal::Conflict {
+        word: "peer_known",
+        detail,
+    }) = read(low.epoch(), false)
+    else {
+        panic!("other keys");
+    };
+    assert!(detail.contains("pair revoke"), "{detail}");
+    let renewed = read(low.epoch(), true).unwrap();
+    let expected = Peer {
+        name: "renamed".to_owned(),
+        identity: "written anew".to_owned(),
+        ..known.clone()
+    };
+    assert_eq!(renewed, expected);
 }
