@@ -11,10 +11,10 @@ import json
 import sys
 import types
 
+from . import returned
 from .catalogue import Asset
 from .definition import NotSelfContained
 from .gathering import Gathering
-from .problem import PoundlockError
 
 
 def function(**inputs):
@@ -65,7 +65,10 @@ class Function:
         }
 
     def try_on_mocks(self):
-        """Runs the source, as it would be submitted, on the mocks of its inputs, here and not in a sandbox."""
+        """Runs the source, as it would be submitted, on the mocks of its inputs, here and not in a sandbox.
+
+        What a node would refuse as a result is refused.
+        """
         compiled = compile(self.source, f"<{self.name}>", "exec", dont_inherit=True)
         arguments = {name: v.mock() if isinstance(v, Asset) else _copied(v) for name, v in self.inputs.items()}
         module, before = types.ModuleType("submission"), sys.modules.get("submission")
@@ -73,23 +76,14 @@ class Function:
         sys.modules["submission"] = module
         try:
             exec(compiled, module.__dict__)
-            return _without_mask(module.__dict__[self.name](**arguments))
+            value = module.__dict__[self.name](**arguments)
+            returned.written(value)
+            return value
         finally:
             if before is None:
                 sys.modules.pop("submission", None)
             else:
                 sys.modules["submission"] = before
-
-
-def _without_mask(returned):
-    """What a function returned, unless a node would refuse it because there are values under its mask."""
-    masked = sys.modules.get("numpy.ma")
-    if masked and isinstance(returned, masked.MaskedArray) and returned is not masked.masked:
-        raise PoundlockError(
-            "a node takes no masked array as a result: its file would hold what is masked too; return what its method "
-            ".filled(...) or .tolist() gives"
-        )
-    return returned
 
 
 def _copied(constant):
