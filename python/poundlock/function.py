@@ -67,7 +67,9 @@ class Function:
     def try_on_mocks(self):
         """Runs the source, as it would be submitted, on the mocks of its inputs, here and not in a sandbox.
 
-        What a node would refuse as a result is refused.
+        Gives what `result()` would give of that run: what was returned, written as a node writes it and read again. So tuples are
+        lists, keys of dicts are texts, and a Series is a DataFrame; call the function itself for what it returns as such. What a
+        node would refuse as a result is refused.
         """
         compiled = compile(self.source, f"<{self.name}>", "exec", dont_inherit=True)
         arguments = {name: v.mock() if isinstance(v, Asset) else _copied(v) for name, v in self.inputs.items()}
@@ -76,9 +78,7 @@ class Function:
         sys.modules["submission"] = module
         try:
             exec(compiled, module.__dict__)
-            value = module.__dict__[self.name](**arguments)
-            returned.written(value)
-            return value
+            return returned.as_it_arrives(module.__dict__[self.name](**arguments))
         finally:
             if before is None:
                 sys.modules.pop("submission", None)

@@ -10,6 +10,7 @@ import json
 import math
 import sys
 
+from . import formats
 from .problem import PoundlockError
 
 _ALLOWED = (
@@ -25,6 +26,12 @@ def written(value):
         return _encode(value)
     except Exception as error:
         raise PoundlockError(f"a node would refuse what the function returned: {error}") from error
+
+
+def as_it_arrives(value):
+    """What somebody gets once a result of this value is released to them."""
+    form, content = written(value)
+    return formats.read_released(io.BytesIO(content), form)
 
 
 def _module(name):

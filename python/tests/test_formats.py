@@ -38,6 +38,39 @@ class Reading(unittest.TestCase):
         mock = formats.read(io.BytesIO(text.encode()), "csv")
         self.assertEqual(mock.isna().sum().tolist(), [3, 1, 1, 3], "as code on a node gets it")
 
+    def test_a_column_is_numbers_only_where_python_writes_each_of_them_so(self):
+        for cells, read in (
+            (["007", "010"], ["007", "010"]),
+            (["1E5", "1e5"], ["1E5", "1e5"]),
+            (["1", "2.50"], ["1", "2.50"]),
+            (["+1", " 2"], ["+1", " 2"]),
+            (["1_000", "٣"], ["1_000", "٣"]),
+            (["-0", "true"], ["-0", "true"]),
+            (["18446744073709551616", "1"], ["18446744073709551616", "1"]),
+            (["9007199254740993", "0.5"], ["9007199254740993", "0.5"]),
+            (["1" * 5000, "0"], ["1" * 5000, "0"]),
+            (["7", "-1"], [7, -1]),
+            (["18446744073709551615", "9"], [2**64 - 1, 9]),
+            (["1", "2.5"], [1.0, 2.5]),
+            (["1e-05", "inf"], [0.00001, float("inf")]),
+            (["1e+08", "0.1"], [100_000_000.0, 0.1]),
+            (["True", "False"], [True, False]),
+        ):
+            table = formats.read_released(io.BytesIO(("a\n" + "\n".join(cells) + "\n").encode()), "csv")
+            with self.subTest(cells):
+                self.assertEqual(table["a"].tolist(), read)
+                self.assertEqual(list(map(type, table["a"].tolist())), list(map(type, read)))
+        missing = formats.read_released(io.BytesIO(b'a,b\n9007199254740993,\n,"1"\n'), "csv")
+        self.assertEqual((missing["a"][0], missing["b"][1]), ("9007199254740993", 1.0))
+
+    def test_a_first_column_without_a_name_is_the_index(self):
+        read = formats.read_released(io.BytesIO(b",a,,a\n007,1,x,2\n010,3,y,4\n"), "csv")
+        self.assertEqual((read.index.tolist(), read.index.name, list(read.columns)), (["007", "010"], None, ["a", "", "a"]))
+        read = formats.read_released(io.BytesIO(b",,v\nx,1,0.5\nx,2,1.5\n"), "csv")
+        self.assertEqual(read.loc[("x", 2), "v"], 1.5)
+        self.assertEqual(formats.read_released(io.BytesIO(b'""\n'), "csv").shape, (0, 0))
+        self.assertEqual(formats.read_released(io.BytesIO(b'a\n""\n'), "csv")["a"].isna().tolist(), [True])
+
     def test_a_pickle_in_an_array_is_not_opened(self):
         file = io.BytesIO()
         numpy.save(file, numpy.array([object()], dtype=object), allow_pickle=True)

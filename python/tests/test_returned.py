@@ -112,6 +112,32 @@ class AsOnANode(unittest.TestCase):
         with self.assertRaisesRegex(poundlock.PoundlockError, "the result holds a set"):
             distinct.try_on_mocks()
 
+    def test_what_is_tried_is_what_arrives(self):
+        described = TABLE[["a", "b"]].describe()
+        self.assertEqual(returned.as_it_arrives(described).loc["mean", "b"], described.loc["mean", "b"])
+        pd.testing.assert_frame_equal(returned.as_it_arrives(described), described, check_index_type=False)
+        moved = TABLE[["a", "b"]].iloc[1:].assign(id=["007", "010"], kept=[True, False])
+        pd.testing.assert_frame_equal(returned.as_it_arrives(moved), moved, check_dtype=False)
+        pd.testing.assert_frame_equal(returned.as_it_arrives(pd.Series([1, 2])), pd.DataFrame({"value": [1, 2]}))
+        stacked = TABLE[["a", "b"]].stack()
+        self.assertEqual(returned.as_it_arrives(stacked)["value"].to_dict(), stacked.to_dict())
+        for value, arrived in (
+            ({0: (1, 2), True: math.nan}, {"0": [1, 2], "True": "NaN"}),
+            (b"raw", b"raw"),
+            (np.eye(2, dtype="float32"), np.eye(2, dtype="float32")),
+        ):
+            got = returned.as_it_arrives(value)
+            with self.subTest(repr(value)):
+                self.assertIs(type(got), type(arrived))
+                np.testing.assert_equal(got, arrived)
+
+        @poundlock.function(size=3)
+        def counted(size):
+            return {size: (size, None)}
+
+        self.assertEqual(counted.try_on_mocks(), {"3": [3, None]})
+        self.assertEqual(counted(3), {3: (3, None)})
+
 
 if __name__ == "__main__":
     unittest.main()
