@@ -163,7 +163,10 @@ class Request(Shown):
         return self.code.call()
 
     def log(self):
-        """What its newest run printed, where that was released. Raises `NotYet` otherwise: an earlier run's is in `releases`."""
+        """What its newest run printed, where that was released. Raises `NotYet` otherwise: an earlier run's is in `releases`.
+
+        What is not released may not be there at all: of a run that printed nothing there is no log.
+        """
         released = self.releases
         jobs = self.document["jobs"]
         newest = max(map(_when, jobs), default=None)
@@ -171,7 +174,10 @@ class Request(Shown):
         last = {job["id"] for job in jobs if _when(job) == newest}
         logs = [release for release in released if release.part == "log" and release.document["job"] in last]
         if not logs:
-            raise NotYet(self.document["status"]["state"])
+            verdicts = {job.get("verdict") for job in jobs if job["id"] in last}
+            last_run = next((verdict for verdict in ("succeeded", "failed") if verdict in verdicts), None)
+            untold = "its last run printed nothing, or its log was not released: nobody here can tell which"
+            raise NotYet(self.document["status"]["state"], last_run, untold if jobs else "no log has been released yet")
         return logs[-1].content()
 
     def withdraw(self):

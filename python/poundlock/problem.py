@@ -42,14 +42,16 @@ class Withdrawn(Problem):
 
 
 class NotYet(PoundlockError):
-    """Nothing has been released yet: `state` says how far the request is, and `last_run` how its last run ended, if that is known."""
+    """What was asked for has not been released: `state` says how far the request is, and `last_run` how its last run ended, if that
+    is known."""
 
-    def __init__(self, state, last_run=None):
+    def __init__(self, state, last_run=None, why=None):
         self.state = state
         #: "failed" or "succeeded"; None where nothing is known of a run.
         self.last_run = last_run
-        failed = "; its last run failed, and what was released of that is in the request's `releases`" if last_run == "failed" else ""
-        super().__init__(f"nothing has been released yet; the request is {state}{failed}")
+        failed = "no result has been released; its last run failed, and what was released of that is in the request's `releases`"
+        why = why or (failed if last_run == "failed" else "no result has been released yet")
+        super().__init__(f"{why}; the request is {state}")
 
 
 _BY_WORD = {"denied": Denied, "withdrawn": Withdrawn}

@@ -58,14 +58,25 @@ class Releases(unittest.TestCase):
             self.assertEqual(raised.exception.state, "approved")
         second = of_run("b", "2026-03-02", came, part="log", job="2")
         self.assertEqual(asked(jobs, [second, first]).log(), "log b")
-        with self.assertRaises(poundlock.NotYet):
+        with self.assertRaisesRegex(poundlock.NotYet, "^no log has been released yet; the request is approved$"):
             asked([], []).log()
+
+    def test_of_a_run_that_printed_nothing_it_is_not_said_that_nothing_was_released(self):
+        came = "2026-03-09T08:00:00Z"
+        result = of_run("a", "2026-03-02", came, part="result", job="1")
+        for verdicts, last_run in ((["succeeded"], "succeeded"), (["failed"], "failed"), (["failed", "succeeded"], "succeeded")):
+            jobs = [of_run(str(at), "2026-03-02", came, verdict=verdict) for at, verdict in enumerate(verdicts, 1)]
+            with self.assertRaisesRegex(poundlock.NotYet, "^its last run printed nothing, or its log was not released") as raised:
+                asked(jobs, [result]).log()
+            self.assertEqual(raised.exception.last_run, last_run)
 
 
 class Calling(unittest.TestCase):
     def test_who_waits_for_a_result_is_told_that_the_last_run_failed(self):
         answer = {"request": "r", "status": {"state": "approved"}}
-        for last_run, text in (("failed", "its last run failed"), (None, "the request is approved")):
+        # Its log may have been released.
+        failed = "^no result has been released; its last run failed, .*; the request is approved$"
+        for last_run, text in (("failed", failed), (None, "^no result has been released yet; the request is approved$")):
             desk = unittest.mock.Mock(spec=Desk)
             desk.content.return_value = ({**answer, **({"last_run": last_run} if last_run else {})}, 202)
             code = Code(desk, {"id": "c", "name": "n", "source": "", "author": "me", "created_at": "2026-03-09T08:00:00Z"})
