@@ -4,6 +4,7 @@ import uuid
 
 from . import formats, signing
 from .function import Function
+from .naming import is_id
 from .problem import NotYet, PoundlockError
 from .shown import Listing, Shown
 
@@ -18,12 +19,15 @@ class Desk:
 
     def submit(self, function, runs):
         """Submits a function; it may run `runs` times on the private data."""
+        if not isinstance(function, Function):
+            named = getattr(function, "__name__", None) or repr(function)
+            raise TypeError(f"{named} has no inputs: decorate it with @poundlock.function, which binds each parameter")
         body = {
             "name": function.name,
             "source": function.source,
             "entry_point": function.name,
             "input_policy": function.input_policy,
-            "output_policy": "single_execution" if runs == 1 else {"execute_count": runs},
+            "output_policy": _output_policy(runs),
         }
         statement = signing.code(self.user, body) if self.key else None
         signature = {"signature": self.key.sign(statement)} if self.key else {}
@@ -64,14 +68,25 @@ class Project(Shown):
         started = "yes" if self.document["started"] else "no"
         return {"name": self.name, "description": self.description, "started": started, "id": self.id}
 
-    def request(self, what, reason, runs=1, takes_up=None):
+    def request(self, what, reason, runs=None, takes_up=None):
         """Asks that a function, or code that was submitted before, be run on the private data.
 
-        `runs` says how often a function may run; code that was submitted has that settled. `takes_up` is an earlier request
-        that this one takes up again.
+        `runs` says how often a function may run, once if nothing is given; code that was submitted has that settled. `takes_up` is an
+        earlier request that this one takes up again, or its id.
         """
-        code = self._desk.submit(what, runs) if isinstance(what, Function) else what
-        return self._desk.request(self.id, code, reason, takes_up and takes_up.id)
+        predecessor = _id_of(takes_up)
+        if isinstance(what, Code):
+            settled = what.document["output_policy"]
+            if runs is not None and settled != _output_policy(runs):
+                times = 1 if settled == "single_execution" else settled["execute_count"]
+                raise ValueError(
+                    f"{what.name} was submitted to run {times} time{'' if times == 1 else 's'}, and that stays so: submit the "
+                    f"function anew with runs={runs}"
+                )
+            code = what
+        else:
+            code = self._desk.submit(what, 1 if runs is None else runs)
+        return self._desk.request(self.id, code, reason, predecessor)
 
     @property
     def requests(self):
@@ -94,10 +109,14 @@ class Code(Shown):
         return {"name": self.name, "submitted": self.document["created_at"], "id": self.id}
 
     def call(self, **arguments):
-        """The newest result that was released. Nothing runs by it, and what is bound already is not replaced.
+        """The newest result that was released. Nothing runs by it, so nothing that is bound takes an argument.
 
         Raises `NotYet` while there is none, and `Denied` with the reason.
         """
+        for name in arguments:
+            if binding := self.document["input_policy"].get(name):
+                [(kind, value)] = binding.items()
+                raise TypeError(f"{name} is bound to the {kind} {value!r}, so an argument changes nothing")
         answer, status = self._desk.content(f"/codes/{self.id}/call", {"arguments": arguments})
         if status == 202:
             raise NotYet(answer["status"]["state"], answer.get("last_run"))
@@ -231,6 +250,20 @@ def _when(document):
     """When something happened where the data is, by its date, and when it came here: a bundle brings all at one moment."""
     # Times end in Z, which would sort behind a fraction of the same second.
     return document["on"], document["created_at"].rstrip("Z")
+
+
+def _output_policy(runs):
+    """That code may run so often, as a node takes it."""
+    return "single_execution" if runs == 1 else {"execute_count": runs}
+
+
+def _id_of(request):
+    """The id of a request that is given as such or by its id; None where there is none."""
+    if request is None or isinstance(request, Request):
+        return request and request.id
+    if isinstance(request, str) and is_id(request):
+        return request
+    raise TypeError(f"takes_up is {request!r}: give a request, or its id")
 
 
 def listed(desk, **which):

@@ -6,7 +6,7 @@ import unittest
 import unittest.mock
 
 import poundlock
-from poundlock.asking import Code, Desk, Request
+from poundlock.asking import Code, Desk, Project, Request
 from poundlock.problem import problem
 
 
@@ -71,7 +71,72 @@ class Releases(unittest.TestCase):
             self.assertEqual(raised.exception.last_run, last_run)
 
 
+def submitted(desk, policy="single_execution", **inputs):
+    bound = {name: {"constant": value} for name, value in inputs.items()}
+    return Code(
+        desk,
+        {"id": "c", "name": "n", "source": "", "author": "me", "created_at": "2026-03-09T08:00:00Z"}
+        | {"input_policy": bound, "output_policy": policy},
+    )
+
+
+def plain(x):
+    return x
+
+
+class Requesting(unittest.TestCase):
+    def setUp(self):
+        self.sent = []
+        self.desk = Desk(unittest.mock.Mock(post=self.post), "me")
+        self.project = Project(self.desk, {"id": "p", "name": "P", "description": ""})
+
+    def post(self, path, body):
+        self.sent.append((path, body))
+        return {"id": path.strip("/"), "name": "n", "source": "", "status": {"state": "pending"}}
+
+    def test_a_plain_function_is_told_how_it_gets_its_inputs(self):
+        node = poundlock.Node.__new__(poundlock.Node)
+        node._desk = self.desk
+        for ask in (lambda what: self.project.request(what, "why"), node.submit):
+            with self.assertRaisesRegex(TypeError, "^plain has no inputs: decorate it with @poundlock.function"):
+                ask(plain)
+            with self.assertRaisesRegex(TypeError, "decorate it with @poundlock.function"):
+                ask("an id")
+        self.assertEqual(self.sent, [])
+
+    def test_an_earlier_request_is_taken_up_by_its_id_too(self):
+        earlier = "0198c0aa-0000-7000-8000-000000000002"
+        for takes_up in (earlier, Request(self.desk, {"id": earlier})):
+            self.project.request(submitted(self.desk), "why", takes_up=takes_up)
+            self.assertEqual(self.sent.pop()[1]["predecessor"], earlier)
+        for odd in ("the first", 5):
+            with self.assertRaisesRegex(TypeError, "takes_up is .*: give a request, or its id"):
+                self.project.request(submitted(self.desk), "why", takes_up=odd)
+        self.assertEqual(self.sent, [])
+
+    def test_how_often_code_may_run_is_settled_once_it_is_submitted(self):
+        for policy, times, fits in (("single_execution", "1 time", 1), ({"execute_count": 2}, "2 times", 2)):
+            code = submitted(self.desk, policy)
+            with self.assertRaisesRegex(ValueError, f"n was submitted to run {times}, and that stays so"):
+                self.project.request(code, "why", runs=3)
+            self.assertEqual(self.sent, [])
+            for runs in (None, fits):
+                self.project.request(code, "why", runs=runs)
+                self.assertEqual(self.sent.pop()[0], "/requests")
+        bound = poundlock.function(x=1)(plain)
+        for runs, policy in ((None, "single_execution"), (3, {"execute_count": 3})):
+            self.project.request(bound, "why", runs=runs)
+            self.assertEqual(self.sent[0][1]["output_policy"], policy)
+            self.sent.clear()
+
+
 class Calling(unittest.TestCase):
+    def test_an_argument_that_would_change_nothing_is_refused(self):
+        desk = unittest.mock.Mock(spec=Desk)
+        with self.assertRaisesRegex(TypeError, "column is bound to the constant 'glu', so an argument changes nothing"):
+            submitted(desk, column="glu").call(column="bp")
+        desk.content.assert_not_called()
+
     def test_who_waits_for_a_result_is_told_that_the_last_run_failed(self):
         answer = {"request": "r", "status": {"state": "approved"}}
         # Its log may have been released.
@@ -79,9 +144,8 @@ class Calling(unittest.TestCase):
         for last_run, text in (("failed", failed), (None, "^no result has been released yet; the request is approved$")):
             desk = unittest.mock.Mock(spec=Desk)
             desk.content.return_value = ({**answer, **({"last_run": last_run} if last_run else {})}, 202)
-            code = Code(desk, {"id": "c", "name": "n", "source": "", "author": "me", "created_at": "2026-03-09T08:00:00Z"})
             with self.assertRaisesRegex(poundlock.NotYet, text) as raised:
-                code.call()
+                submitted(desk).call()
             self.assertEqual(raised.exception.last_run, last_run)
 
 

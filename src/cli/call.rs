@@ -13,7 +13,7 @@ use crate::domain::whole_number;
 pub(super) struct Arguments {
     /// The code
     code: String,
-    /// An argument for one of its parameters; what the input policy binds stays as it is
+    /// An argument for a parameter that the input policy does not bind
     #[arg(long, value_name = "PARAMETER=JSON", value_parser = argument)]
     argument: Vec<(String, Value)>,
     #[command(flatten)]
@@ -32,10 +32,27 @@ pub(super) fn argument(text: &str) -> Result<(String, Value), String> {
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     arguments.to.check(session.out)?;
     let named: Map<String, Value> = arguments.argument.iter().cloned().collect();
-    let path = format!("/codes/{}/call", part(&arguments.code));
+    let code = format!("/codes/{}", part(&arguments.code));
+    if !named.is_empty() {
+        refuse_bound(&named, &session.client.get(&code)?)?;
+    }
+    let path = format!("{code}/call");
     match session.client.ask(&path, &json!({ "arguments": named }))? {
         Answer::Bytes(incoming) => arguments.to.take(session.out, incoming),
         Answer::State(state) => Err(Failure::problem(409, no_result(state))),
+    }
+}
+
+/// Nothing runs by a call: an argument for what is bound would get the answer for what is bound, and nobody would notice.
+fn refuse_bound(named: &Map<String, Value>, code: &Value) -> Result<(), Failure> {
+    let bound = named
+        .keys()
+        .find_map(|name| Some((name, code["input_policy"].get(name)?)));
+    match bound {
+        Some((name, to)) => Err(Failure::usage(format!(
+            "{name} is bound to {to}, so an argument changes nothing"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -67,6 +84,18 @@ mod tests {
         assert!(argument("n=18446744073709551616").is_err());
         assert!(argument("s=text").is_err());
         assert!(argument("s").is_err());
+    }
+
+    #[test]
+    fn an_argument_that_would_change_nothing_is_refused() {
+        let named: Map<String, Value> = [argument("column=\"bp\"").unwrap()].into_iter().collect();
+        let code = json!({"input_policy": {"column": {"constant": "glu"}}});
+        let refused = refuse_bound(&named, &code).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "column is bound to {\"constant\":\"glu\"}, so an argument changes nothing"
+        );
+        assert!(refuse_bound(&named, &json!({"input_policy": {}})).is_ok());
     }
 
     #[test]
