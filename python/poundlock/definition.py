@@ -9,11 +9,7 @@ import tokenize
 import types
 
 from . import unchanged
-from .problem import PoundlockError
-
-
-class NotSelfContained(PoundlockError):
-    """A function uses something that cannot go along with it as source."""
+from .rule import NotSelfContained
 
 
 class Definition:

@@ -3,7 +3,7 @@
 A node runs source, not objects. What a function uses of its surroundings is therefore taken along as source: modules that it
 names, other functions and classes of the notebook, and constants that can be written down. Anything else, above all a
 table, is refused here, with its name, and has to be an input. `gathering.py` collects, `definition.py` reads what is written,
-and `unchanged.py` makes sure that it is what the scientist has tried.
+`rule.py` refuses what a node would, and `unchanged.py` makes sure that it is what the scientist has tried.
 """
 
 import inspect
@@ -13,8 +13,8 @@ import types
 
 from . import returned
 from .catalogue import Asset
-from .definition import NotSelfContained
 from .gathering import Gathering
+from .rule import NotSelfContained
 
 
 def function(**inputs):

@@ -9,18 +9,12 @@ import sys
 import sysconfig
 import types
 
-from . import unchanged
-from .definition import Definition, NotSelfContained, is_built_in, is_pythons, look_up
+from . import rule, unchanged
+from .definition import Definition, is_built_in, is_pythons, look_up
+from .rule import NotSelfContained
 
 # Characters of a constant that is taken along. What is longer is data and should be an input.
 _CONSTANT_MAX = 10_000
-#: The decorators that a node takes, for they do nothing but wrap; any other would run as the source is read.
-DECORATORS = frozenset(
-    ["abc.abstractmethod", "abstractmethod", "cache", "cached_property", "classmethod", "contextlib.contextmanager"]
-    + ["contextmanager", "dataclass", "dataclasses.dataclass", "final", "functools.cache", "functools.cached_property"]
-    + ["functools.lru_cache", "functools.total_ordering", "lru_cache", "overload", "override", "property", "staticmethod"]
-    + ["total_ordering", "typing.final", "typing.overload", "typing.override"]
-)
 
 
 class Gathering:
@@ -40,8 +34,7 @@ class Gathering:
         self.finished = []
         self.mean(self.entry, entry, inspect.unwrap(entry))
         self.define(self.entry, entry)
-        for definition in self.definitions.values():
-            _check_rule(definition.name, definition.node, {*self.definitions, *self.constants})
+        rule.check(ast.parse(self.source()))
 
     def source(self):
         """All of it: imports, constants, definitions."""
@@ -214,33 +207,3 @@ def _literal(value):
     if kind is tuple:
         return "(" + ", ".join(parts) + (",)" if len(parts) == 1 else ")")
     return "[" + ", ".join(parts) + "]"
-
-
-def _check_rule(name, node, own):
-    """Refuses what every node would refuse at submission although it runs here: see the rule for code in docs/SANDBOX.md."""
-    for decorator in node.decorator_list:
-        called = ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator)
-        first, _dot, what = called.partition(".")
-        if first in own or not (called in DECORATORS or what in ("setter", "getter", "deleter")):
-            raise NotSelfContained(
-                f"a node refuses the decorator @{called} of {name}, which would run as the source is read: call it inside a "
-                f"function where it is needed; from Python's own library it takes such as @functools.lru_cache"
-            )
-    for inner in node.body if isinstance(node, ast.ClassDef) else ():
-        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            _check_rule(f"{name}.{inner.name}", inner, own)
-        elif not _computes_nothing(inner):
-            raise NotSelfContained(
-                f"a node refuses {ast.unparse(inner)!r} in the class {name}, which would run as the source is read: write a "
-                f"literal, or move it into a method"
-            )
-
-
-def _computes_nothing(statement):
-    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr)):
-        try:
-            ast.literal_eval(statement.value or ast.Constant(None))
-        except (ValueError, TypeError):
-            return False
-        return True
-    return isinstance(statement, ast.Pass)

@@ -6,15 +6,11 @@ import importlib
 import linecache
 import os
 import pathlib
-import re
 import sys
 import tempfile
 import unittest
 
 import poundlock
-from poundlock.gathering import DECORATORS
-
-RULE = pathlib.Path(__file__).parents[2] / "src/domain/outline/rule.rs"
 
 
 class Workshop(unittest.TestCase):
@@ -247,10 +243,6 @@ class AsOnANode(Workshop):
         self.refused(self.bound("def asked(x):\n    return helper(x)\n", x=1), "refuses the decorator @plus of helper")
         self.cell("LIMIT = 3\nclass Model:\n    LIMIT = LIMIT\n")
         self.refused(self.bound("def asked(x):\n    return Model.LIMIT\n", x=1), "refuses 'LIMIT = LIMIT' in the class Model")
-
-    def test_the_decorators_are_those_of_the_rule(self):
-        listed = re.search(r"const DECORATORS: \[&str; \d+\] = \[(.*?)\];", RULE.read_text(encoding="utf-8"), re.DOTALL)
-        self.assertEqual(set(re.findall(r'"([^"]+)"', listed.group(1))), DECORATORS)
 
 
 class Constants(Workshop):

@@ -415,6 +415,7 @@ pub(crate) fn outline(parameters: &[&str]) -> Outline {
             line: 1,
             kind: StatementKind::Function,
             binds: vec!["f".into()],
+            origins: Vec::new(),
             evaluated: Vec::new(),
             body: Vec::new(),
         }],

@@ -3,6 +3,8 @@
 //! The outline is made inside the sandbox by CPython's own parser; nothing of the source runs for it. The rule is pure,
 //! so that the person who submits and the person who reviews are told the same.
 
+mod enumeration;
+mod names;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -11,7 +13,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use rule::{CodeProblem, check_code};
+pub use rule::{CodeProblem, check_code, judge};
 
 /// What source defines, and what of it runs when it is imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +128,10 @@ pub struct Statement {
     pub kind: StatementKind,
     /// The names that it binds.
     pub binds: Vec<String>,
+    /// Of an import what each of the names stands for: `np` of `import numpy as np` for `numpy`, `mean` of `from numpy import
+    /// mean` for `numpy.mean`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
     /// The expressions that run when the statement does, apart from bodies of functions.
     pub evaluated: Vec<Evaluated>,
     /// The statements in the body of a class.
@@ -166,6 +172,9 @@ pub struct Evaluated {
     pub form: Form,
     /// The dotted name, where the form is one; of a called decorator the name that is called.
     pub name: Option<String>,
+    /// The dotted names that a type is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
 /// Where an expression stands.
@@ -196,7 +205,7 @@ pub enum Form {
     Name,
     /// Names, literals, subscripts and `|` of them, as annotations are written.
     Type,
-    /// A name called with literals and names only.
+    /// A name called with literals only.
     Call,
     /// Anything else.
     Other,

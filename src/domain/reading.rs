@@ -5,7 +5,7 @@ mod watched;
 
 use std::collections::BTreeMap;
 
-use super::outline::Outline;
+use super::outline::{CodeProblem, Outline};
 use super::python::{self, Piece};
 use super::text::is_invisible;
 use watched::topic_of;
@@ -16,6 +16,8 @@ pub const LINE_MAX: usize = 200;
 /// What is pointed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
+    /// What the rule for code refuses: above all, what computes something as the source is imported.
+    Rule,
     /// Modules that are imported.
     Imports,
     /// Files that are read or written.
@@ -40,7 +42,8 @@ pub enum Topic {
 
 impl Topic {
     /// Every topic, in the order in which they are read.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
+        Self::Rule,
         Self::Returns,
         Self::Dynamic,
         Self::Network,
@@ -56,6 +59,7 @@ impl Topic {
     /// What the topic is called.
     pub fn title(self) -> &'static str {
         match self {
+            Self::Rule => "Against the rule for code",
             Self::Imports => "Imports",
             Self::Files => "Files",
             Self::Network => "Network",
@@ -103,10 +107,16 @@ pub struct Pointed {
     pub more: bool,
 }
 
-/// What is to be pointed out in a source. Without an outline only what can be told from its characters.
-pub fn read(source: &str, outline: Option<&Outline>) -> Pointed {
+/// What is to be pointed out in a source. Without an outline only what can be told from its characters. `refused` is what the rule for code
+/// says of it: whatever was submitted here has passed, and of what came in a bundle only its own node could know.
+pub fn read(source: &str, outline: Option<&Outline>, refused: &[CodeProblem]) -> Pointed {
     let mut facts = characters(source);
     facts.extend(names(source));
+    facts.extend(
+        refused
+            .iter()
+            .map(|problem| fact(Topic::Rule, problem.line, &problem.problem)),
+    );
     if let Some(outline) = outline {
         facts.extend(structure(outline));
     }
@@ -250,7 +260,7 @@ mod tests {
     use crate::domain::outline::{Import, Literal, Returned, Use};
 
     fn told(source: &str, outline: Option<&Outline>) -> Vec<(Topic, u32, String)> {
-        let facts = read(source, outline).facts.into_iter();
+        let facts = read(source, outline, &[]).facts.into_iter();
         facts.map(|fact| (fact.topic, fact.line, fact.what)).collect()
     }
 
@@ -305,7 +315,7 @@ mod tests {
             ..Outline::default()
         };
         outline.uses.push(used(2_101, "eval"));
-        let told = read("", Some(&outline));
+        let told = read("", Some(&outline), &[]);
         assert!(told.more);
         assert!(told.facts.contains(&fact(Topic::Dynamic, 2_101, "eval")));
         for topic in [Topic::Imports, Topic::Dynamic] {
@@ -321,8 +331,23 @@ mod tests {
             more: true,
             ..Outline::default()
         };
-        assert!(read("x = 1", Some(&short)).more);
-        assert!(!read("x = 1", Some(&Outline::default())).more);
+        assert!(read("x = 1", Some(&short), &[]).more);
+        assert!(!read("x = 1", Some(&Outline::default()), &[]).more);
+    }
+
+    #[test]
+    fn what_the_rule_refuses_is_told_first() {
+        let refused = CodeProblem {
+            line: 3,
+            problem: "a statement that runs at import (Expr)".into(),
+            mend: "move it into a function".into(),
+        };
+        let pointed = read("x = 1", Some(&Outline::default()), &[refused]);
+        assert_eq!(
+            pointed.facts,
+            [fact(Topic::Rule, 3, "a statement that runs at import (Expr)")]
+        );
+        assert!(Topic::Rule.asks_for_attention() && Topic::Rule.needs_outline());
     }
 
     #[test]

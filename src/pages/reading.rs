@@ -14,7 +14,7 @@ use super::piece::text::reveal;
 use crate::api::context::off_the_arbiter;
 use crate::domain::code::Code;
 use crate::domain::hash::Hash;
-use crate::domain::outline::Outline;
+use crate::domain::outline::{self, Outline};
 use crate::domain::reading::{self, Pointed, Topic};
 
 /// Readings that are kept.
@@ -61,11 +61,8 @@ impl Readings {
         if let Some(known) = known() {
             return known;
         }
-        let outlined = outline(context, code.source.clone()).await;
-        let reading = Arc::new(Reading {
-            pointed: reading::read(&code.source, outlined.as_ref().ok()),
-            unparsed: outlined.err(),
-        });
+        let outlined = outlined(context, code.source.clone()).await;
+        let reading = Arc::new(Reading::of(code, outlined));
         if reading.unparsed.is_none() {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= KEPT {
@@ -77,7 +74,7 @@ impl Readings {
     }
 }
 
-async fn outline(context: &Context, source: String) -> Result<Outline, String> {
+async fn outlined(context: &Context, source: String) -> Result<Outline, String> {
     let runtime = Arc::clone(&context.runtime);
     let outlined = off_the_arbiter(move || runtime.outline(&[source])).await;
     let outlined = outlined.map_err(|problem| problem.detail().to_owned())?;
@@ -90,6 +87,16 @@ async fn outline(context: &Context, source: String) -> Result<Outline, String> {
 }
 
 impl Reading {
+    /// Points out what there is. The rule is asked again: nobody here has held against it what came in a bundle.
+    fn of(code: &Code, outlined: Result<Outline, String>) -> Self {
+        let judged = outlined.as_ref().map(|outline| outline::judge(code, outline));
+        let refused = judged.ok().and_then(Result::err).unwrap_or_default();
+        Self {
+            pointed: reading::read(&code.source, outlined.as_ref().ok(), &refused),
+            unparsed: outlined.err(),
+        }
+    }
+
     /// The lines that ask for attention.
     pub fn marked(&self) -> Vec<u32> {
         let marked = self
@@ -170,6 +177,39 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::UserId;
+    use crate::domain::policy::{InputPolicy, OutputPolicy};
+
+    #[test]
+    fn the_rule_is_asked_again_of_code_that_may_have_come_from_elsewhere() {
+        let (policy, once) = (
+            InputPolicy::exact_match(BTreeMap::new()).unwrap(),
+            OutputPolicy::SingleExecution,
+        );
+        let author = UserId(uuid::Uuid::nil());
+        let code = Code::new("means", author, "print()\ndef f(): pass\n", "f", policy, once).unwrap();
+        let mut outline = crate::acts::scene::outline(&[]);
+        let shown = |outline: &Outline| {
+            Reading::of(&code, Ok(outline.clone()))
+                .shown("code")
+                .into_string()
+        };
+        assert!(!shown(&outline).contains("runs at import"));
+        outline.statements.push(outline::Statement {
+            line: 1,
+            kind: outline::StatementKind::Other("Expr".into()),
+            binds: Vec::new(),
+            origins: Vec::new(),
+            evaluated: Vec::new(),
+            body: Vec::new(),
+        });
+        let shown = shown(&outline);
+        assert!(
+            shown.contains("Against the rule for code")
+                && shown.contains("a statement that runs at import (Expr)"),
+            "{shown}"
+        );
+    }
 
     #[test]
     fn what_was_not_seen_is_named_only_where_everything_was_told() {

@@ -250,6 +250,30 @@ fn whatever_runs_at_import_is_named_with_its_line() {
     }
 }
 
+/// The same cases hold the check of the notebooks' package against this rule.
+#[test]
+fn what_gives_the_entry_point_another_meaning_at_import_is_refused() {
+    let cases: serde_json::Value =
+        serde_json::from_str(include_str!("../../fixtures/rule/cases.json")).unwrap();
+    let cases = cases.as_array().unwrap();
+    let sources: Vec<_> = cases
+        .iter()
+        .map(|case| case["source"].as_str().unwrap().to_owned())
+        .collect();
+    let outlines = Workshop::bare().runtime.outline(&sources).unwrap();
+    assert_eq!(outlines.len(), cases.len());
+    for (case, outline) in cases.iter().zip(outlines) {
+        let outline = outline.unwrap_or_else(|problem| panic!("{}: {problem}", case["what"]));
+        let judged = check_code(&outline, "run", &["x"]);
+        assert_eq!(
+            judged.is_err(),
+            case["refused"].as_bool().unwrap(),
+            "{}: {judged:?}",
+            case["what"]
+        );
+    }
+}
+
 #[test]
 fn the_entry_point_and_its_parameters_must_fit() {
     for (source, said) in [

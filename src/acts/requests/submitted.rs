@@ -2,7 +2,7 @@
 
 use crate::domain::code::Code;
 use crate::domain::id::UserId;
-use crate::domain::outline::{CodeProblem, Outline, check_code};
+use crate::domain::outline::{self, CodeProblem, Outline};
 use crate::domain::policy::{InputPolicy, OutputPolicy};
 use crate::domain::signature::SignatureBytes;
 use crate::domain::text::Invalid;
@@ -54,8 +54,7 @@ impl SubmittedCode {
     /// # Errors
     /// Every line that breaks the rule.
     pub fn judge(code: Code, outline: &Outline) -> Result<Self, Vec<CodeProblem>> {
-        let parameters: Vec<&str> = code.input_policy.parameters.keys().map(String::as_str).collect();
-        check_code(outline, &code.entry_point, &parameters)?;
+        outline::judge(&code, outline)?;
         Ok(Self {
             code,
             signature: None,

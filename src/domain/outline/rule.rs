@@ -1,43 +1,41 @@
 //! The rule for source that may be submitted.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use super::enumeration;
+use super::names::{Names, bindings, is_of_itself};
 use super::{Evaluated, Form, Function, Outline, ParameterKind, Place, Statement, StatementKind};
+use crate::domain::code::Code;
 
-/// Decorators that may stand on a definition. They come from Python itself and are known to do nothing but wrap.
-const DECORATORS: [&str; 23] = [
+/// Decorators that may stand on a definition, by where they come from. They are Python's own, and known to do nothing but wrap.
+const DECORATORS: [&str; 13] = [
     "abc.abstractmethod",
-    "abstractmethod",
-    "cache",
-    "cached_property",
-    "classmethod",
+    "builtins.classmethod",
+    "builtins.property",
+    "builtins.staticmethod",
     "contextlib.contextmanager",
-    "contextmanager",
-    "dataclass",
     "dataclasses.dataclass",
-    "final",
     "functools.cache",
     "functools.cached_property",
     "functools.lru_cache",
     "functools.total_ordering",
-    "lru_cache",
-    "overload",
-    "override",
-    "property",
-    "staticmethod",
-    "total_ordering",
     "typing.final",
     "typing.overload",
     "typing.override",
 ];
 
-/// Methods that Python calls while it builds or subscripts a class: with them, a definition would run code at import.
-const HOOKS: [&str; 5] = [
+/// Those of them that may be called where they stand, with literals: they call nothing that they are given.
+const CALLED: [&str; 2] = ["dataclasses.dataclass", "functools.lru_cache"];
+
+/// What Python calls while it builds, subscripts or describes a class: with them, a definition would run code at import.
+const HOOKS: [&str; 6] = [
     "__class_getitem__",
     "__init_subclass__",
     "__mro_entries__",
     "__prepare__",
     "__set_name__",
+    "__signature__",
 ];
 
 /// One reason why code cannot be submitted, with the mend.
@@ -59,7 +57,7 @@ impl fmt::Display for CodeProblem {
 
 impl std::error::Error for CodeProblem {}
 
-fn problem(line: u32, problem: impl Into<String>, mend: impl Into<String>) -> CodeProblem {
+pub(super) fn problem(line: u32, problem: impl Into<String>, mend: impl Into<String>) -> CodeProblem {
     CodeProblem {
         line,
         problem: problem.into(),
@@ -79,17 +77,28 @@ fn problem(line: u32, problem: impl Into<String>, mend: impl Into<String>) -> Co
 /// - what a definition evaluates at import is bounded too. A default value is a literal or a dotted name; an annotation
 ///   is made of names, literals, subscripts and `|`; a base is a name or a subscript of one; `metaclass=` may only be
 ///   `ABCMeta`; a decorator is one of a fixed list from Python's own library (`@dataclass`, `@property`, `@lru_cache`,
-///   …), bare or called with literals and names, or a property's `.setter`, `.getter` or `.deleter`, and its name is not
-///   one that the source itself defines; no class defines a method that Python calls while it builds one.
+///   …), or the `.setter`, `.getter` or `.deleter` of a property that stands before it in the class. `@dataclass` and `@lru_cache`
+///   may be called, with literals. A name counts as that of the library only where every import that binds it takes it from
+///   there, and as Python's own where nothing of the source binds it;
+/// - nothing imports the source itself, by which any name could stand for anything that it defines;
+/// - no class defines what Python calls while it builds one. While it builds an enumeration it makes the members, too: an
+///   enumeration, and what it derives from, has no special methods but those that nothing calls then;
+/// - no name leads through two dots into what the source defines: through a member, that can be a property's getter.
 ///
 /// # Errors
 /// Every problem found, by line.
 pub fn check_code(outline: &Outline, entry_point: &str, parameters: &[&str]) -> Result<(), Vec<CodeProblem>> {
     let mut problems = Vec::new();
-    let defined = defined_names(&outline.statements);
-    for statement in &outline.statements {
-        check_statement(statement, &defined, false, &mut problems);
-    }
+    let names = Names {
+        module: &outline.statements,
+        class: None,
+    };
+    check_body(
+        &outline.statements,
+        names,
+        &enumeration::family(&outline.statements),
+        &mut problems,
+    );
     check_entry_point(outline, entry_point, parameters, &mut problems);
     problems.sort_by_key(|problem| problem.line);
     if problems.is_empty() {
@@ -97,15 +106,6 @@ pub fn check_code(outline: &Outline, entry_point: &str, parameters: &[&str]) -> 
     } else {
         Err(problems)
     }
-}
-
-/// The names that the source gives a meaning of its own, other than by importing them.
-fn defined_names(statements: &[Statement]) -> Vec<&str> {
-    let own = statements
-        .iter()
-        .filter(|statement| statement.kind != StatementKind::Import);
-    own.flat_map(|statement| statement.binds.iter().map(String::as_str))
-        .collect()
 }
 
 fn check_entry_point(
@@ -192,42 +192,76 @@ fn check_parameters(function: &Function, bound: &[&str], problems: &mut Vec<Code
     }
 }
 
-fn check_statement(statement: &Statement, defined: &[&str], in_class: bool, problems: &mut Vec<CodeProblem>) {
-    let line = statement.line;
-    match &statement.kind {
-        StatementKind::Import if in_class => {
-            problems.push(problem(
-                line,
-                "an import in the body of a class",
-                "import at module level",
-            ));
+/// Judges code by the outline of its source.
+///
+/// # Errors
+/// As [`check_code`].
+pub fn judge(code: &Code, outline: &Outline) -> Result<(), Vec<CodeProblem>> {
+    let parameters: Vec<&str> = code.input_policy.parameters.keys().map(String::as_str).collect();
+    check_code(outline, &code.entry_point, &parameters)
+}
+
+/// Judges the statements of a module, or of the body of a class. `family` has the names of the enumerations.
+fn check_body(
+    statements: &[Statement],
+    names: Names<'_>,
+    family: &BTreeSet<&str>,
+    problems: &mut Vec<CodeProblem>,
+) {
+    for (place, statement) in statements.iter().enumerate() {
+        problems.extend(check_statement(statement, names.class.is_some()));
+        for evaluated in &statement.evaluated {
+            let before = names.class.map(|_| &statements[..place]);
+            problems.extend(check_evaluated(evaluated, names, before.unwrap_or_default()));
         }
-        StatementKind::Import if statement.binds.iter().any(|name| name == "*") => {
+        problems.extend(check_decorators(statement, names));
+        if statement.kind != StatementKind::Class {
+            continue;
+        }
+        if statement.binds.iter().any(|name| family.contains(name.as_str())) {
+            problems.extend(enumeration::check(statement, names));
+        }
+        check_body(&statement.body, names.within(statement), family, problems);
+    }
+}
+
+fn check_statement(statement: &Statement, in_class: bool) -> Option<CodeProblem> {
+    let line = statement.line;
+    let binds = |name: &str| statement.binds.iter().any(|bound| bound == name);
+    match &statement.kind {
+        StatementKind::Import if in_class => Some(problem(
+            line,
+            "an import in the body of a class",
+            "import at module level",
+        )),
+        StatementKind::Import if binds("*") => {
             let what = "an import of everything that a module has, which can give any name another meaning";
-            problems.push(problem(line, what, "import the names that you use"));
+            Some(problem(line, what, "import the names that you use"))
+        }
+        StatementKind::Import if is_of_itself(statement) => {
+            let what = "an import of the source itself, which gives what it defines other names";
+            Some(problem(line, what, "use the names that it defines"))
         }
         StatementKind::Other(node) => {
             let what = format!("a statement that runs at import ({node})");
             let mend = "move it into a function: only imports, definitions and constants may stand here";
-            problems.push(problem(line, what, mend));
+            Some(problem(line, what, mend))
         }
-        StatementKind::Function | StatementKind::AsyncFunction if in_class => {
-            if let Some(hook) = statement.binds.iter().find(|name| HOOKS.contains(&name.as_str())) {
-                let what = format!("the method {hook} runs while a class is built");
-                problems.push(problem(line, what, "do without it"));
-            }
+        StatementKind::Function | StatementKind::AsyncFunction | StatementKind::Class if in_class => {
+            let hook = HOOKS.iter().find(|hook| binds(hook))?;
+            let what = format!("{hook} runs while a class is built, or looked at");
+            Some(problem(line, what, "do without it"))
         }
-        _ => {}
-    }
-    for evaluated in &statement.evaluated {
-        problems.extend(check_evaluated(evaluated, defined));
-    }
-    for inner in &statement.body {
-        check_statement(inner, defined, true, problems);
+        _ if !in_class && binds("__builtins__") => {
+            let what = "a second meaning of __builtins__, and so of all of Python's own names";
+            Some(problem(line, what, "do without it"))
+        }
+        _ => None,
     }
 }
 
-fn check_evaluated(evaluated: &Evaluated, defined: &[&str]) -> Option<CodeProblem> {
+/// What stands before in the body of the same class, where it is one, tells which names are properties.
+fn check_evaluated(evaluated: &Evaluated, names: Names<'_>, before: &[Statement]) -> Option<CodeProblem> {
     let name = evaluated.name.as_deref().unwrap_or_default();
     let (fits, what, mend) = match evaluated.place {
         Place::Value => (
@@ -251,29 +285,76 @@ fn check_evaluated(evaluated: &Evaluated, defined: &[&str]) -> Option<CodeProble
             "name the base",
         ),
         Place::ClassKeyword => (
-            matches!(name, "ABCMeta" | "abc.ABCMeta") && !is_defined(name, defined),
+            names.library(name).as_deref() == Some("abc.ABCMeta"),
             "a keyword argument of a class runs code at import",
-            "only metaclass=ABCMeta may stand here",
+            "only metaclass=ABCMeta may stand here, imported from abc",
         ),
         Place::Decorator => (
-            matches!(evaluated.form, Form::Name | Form::Call) && is_known_decorator(name, defined),
+            is_known_decorator(evaluated, names, before),
             "a decorator that is not known to be harmless runs at import",
-            "use one of Python's own, such as @dataclass or @lru_cache, or call the function where it is needed",
+            "use one of Python's own that is imported from its module, such as @dataclass or @lru_cache (only these two may be \
+             called, with literals), or call the function where it is needed",
         ),
     };
-    (!fits).then(|| problem(evaluated.line, what, mend))
+    if !fits {
+        return Some(problem(evaluated.line, what, mend));
+    }
+    let deep = |name: &&String| name.matches('.').count() > 1 && names.may_be_own(name);
+    let name = evaluated.name.iter().chain(&evaluated.names).find(deep)?;
+    let what = format!("{name} looks into what this source defines, which can run it at import");
+    Some(problem(evaluated.line, what, "look it up inside a function"))
 }
 
-fn is_known_decorator(name: &str, defined: &[&str]) -> bool {
-    let accessor = name.split_once('.').is_some_and(|(property, what)| {
-        !property.is_empty() && matches!(what, "setter" | "getter" | "deleter")
-    });
-    // An accessor's first part is a property of the class, which module-level names do not shadow; anything that the
-    // module itself defines is not a property.
-    (accessor || DECORATORS.contains(&name)) && !is_defined(name, defined)
+fn is_known_decorator(evaluated: &Evaluated, names: Names<'_>, before: &[Statement]) -> bool {
+    let name = evaluated.name.as_deref().unwrap_or_default();
+    let is_of = |list: &[&str]| {
+        names
+            .library(name)
+            .is_some_and(|known| list.contains(&known.as_str()))
+    };
+    match evaluated.form {
+        Form::Name => is_accessor(name, names, before) || is_of(&DECORATORS),
+        Form::Call => is_of(&CALLED),
+        _ => false,
+    }
 }
 
-fn is_defined(name: &str, defined: &[&str]) -> bool {
-    let root = name.split('.').next().unwrap_or_default();
-    defined.contains(&root)
+/// Whether this is an accessor of a property: of a name that stands before it in the same class, and for nothing but a property.
+fn is_accessor(name: &str, names: Names<'_>, before: &[Statement]) -> bool {
+    let Some((property, "setter" | "getter" | "deleter")) = name.split_once('.') else {
+        return false;
+    };
+    let is_property = |decorator: &str| names.library(decorator).as_deref() == Some("builtins.property");
+    let mut bound = bindings(before, property).map(|statement| decorators(statement).collect::<Vec<_>>());
+    let accessor = |decorator: &&str| {
+        let own = decorator.strip_prefix(property);
+        matches!(own, Some(".setter" | ".getter" | ".deleter"))
+    };
+    bound
+        .next()
+        .is_some_and(|first| first.iter().any(|name| is_property(name)))
+        && bound.all(|later| later.iter().any(|name| is_property(name) || accessor(name)))
+}
+
+/// The names of what decorates a definition.
+fn decorators(statement: &Statement) -> impl Iterator<Item = &str> {
+    let decorators = statement
+        .evaluated
+        .iter()
+        .filter(|evaluated| evaluated.place == Place::Decorator);
+    decorators.filter_map(|decorator| decorator.name.as_deref())
+}
+
+/// Judges decorators that are harmless one by one and not together.
+fn check_decorators(statement: &Statement, names: Names<'_>) -> Option<CodeProblem> {
+    let of: Vec<_> = decorators(statement)
+        .filter_map(|name| names.library(name))
+        .collect();
+    let has = |name: &str| of.iter().any(|decorator| decorator == name);
+    let is_class_property =
+        has("builtins.classmethod") && (has("builtins.property") || has("functools.cached_property"));
+    is_class_property.then(|| {
+        let what = "a property of a class runs when anything looks at the class";
+        problem(statement.line, what, "make it a method of the class")
+    })
 }

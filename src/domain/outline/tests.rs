@@ -23,8 +23,16 @@ fn statement(line: u32, kind: StatementKind, binds: &[&str]) -> Statement {
         line,
         kind,
         binds,
+        origins: Vec::new(),
         evaluated: Vec::new(),
         body: Vec::new(),
+    }
+}
+
+fn import(line: u32, name: &str, origin: &str) -> Statement {
+    Statement {
+        origins: vec![origin.to_owned()],
+        ..statement(line, StatementKind::Import, &[name])
     }
 }
 
@@ -69,24 +77,38 @@ fn problems_come_by_line_and_name_the_mend() {
 }
 
 #[test]
-fn a_decorator_of_the_list_is_refused_where_the_source_defines_its_name() {
-    let decorated = |name: &str| {
+fn a_decorator_counts_by_where_every_import_of_its_name_takes_it_from() {
+    let problems = |name: &str, others: &[Statement]| {
         let mut outline = outline();
         outline.statements[1].evaluated.push(Evaluated {
             line: 2,
             place: Place::Decorator,
             form: Form::Name,
             name: Some(name.to_owned()),
+            names: Vec::new(),
         });
-        outline
+        outline.statements.extend(others.iter().cloned());
+        check_code(&outline, "run", &["x", "y"])
+            .err()
+            .map_or(0, |problems| problems.len())
     };
-    assert_eq!(check_code(&decorated("lru_cache"), "run", &["x", "y"]), Ok(()));
-    assert!(check_code(&decorated("os.system"), "run", &["x", "y"]).is_err());
-    let mut shadowed = decorated("lru_cache");
-    shadowed
-        .statements
-        .push(statement(5, StatementKind::Assignment, &["lru_cache"]));
-    assert!(check_code(&shadowed, "run", &["x", "y"]).is_err());
+    let library = import(1, "cached", "functools.lru_cache");
+    assert_eq!(problems("cached", std::slice::from_ref(&library)), 0);
+    assert_eq!(problems("f.lru_cache", &[import(1, "f", "functools")]), 0);
+    assert_eq!(problems("staticmethod", &[]), 0);
+    assert_eq!(problems("os.system", &[]), 1);
+    assert_eq!(
+        problems("lru_cache", &[]),
+        1,
+        "it is none of the names that Python has by itself"
+    );
+    assert_eq!(
+        problems("cached", &[library.clone(), import(4, "cached", "os.system")]),
+        1
+    );
+    let own = statement(5, StatementKind::Assignment, &["cached", "staticmethod"]);
+    assert_eq!(problems("cached", &[library, own.clone()]), 1);
+    assert_eq!(problems("staticmethod", &[own]), 1);
 }
 
 #[test]

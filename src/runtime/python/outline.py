@@ -42,6 +42,14 @@ def _is_type(node):
     return False
 
 
+def _names(node):
+    """The dotted names that a type is made of."""
+    name = _dotted(node)
+    if name is not None:
+        return [name]
+    return [found for child in ast.iter_child_nodes(node) for found in _names(child)]
+
+
 def _evaluated(node, place):
     name = _dotted(node)
     form = "other"
@@ -54,9 +62,10 @@ def _evaluated(node, place):
     elif isinstance(node, ast.Call) and _dotted(node.func) is not None:
         name = _dotted(node.func)
         values = [*node.args, *(keyword.value for keyword in node.keywords)]
-        if all(_is_literal(value) or _dotted(value) is not None for value in values):
+        if all(map(_is_literal, values)):
             form = "call"
-    return {"line": node.lineno, "place": place, "form": form, "name": name}
+    names = _names(node) if form == "type" else []
+    return {"line": node.lineno, "place": place, "form": form, "name": name, "names": names}
 
 
 def _definition_parts(node):
@@ -77,7 +86,7 @@ def _class_parts(node):
     found += [_evaluated(item.value, "class_keyword") | {"line": item.value.lineno} for item in node.keywords]
     for keyword, part in zip(node.keywords, found[len(found) - len(node.keywords):]):
         if keyword.arg != "metaclass":
-            part["form"], part["name"] = "other", None
+            part |= {"form": "other", "name": None, "names": []}
     return found
 
 
@@ -91,13 +100,21 @@ def _target_names(target):
     return None
 
 
+def _bound(node, alias):
+    """The name that an import binds, and what it stands for."""
+    if isinstance(node, ast.ImportFrom):
+        return alias.asname or alias.name, "." * node.level + (node.module or "") + "." + alias.name
+    package = alias.name.split(".")[0]
+    return alias.asname or package, alias.name if alias.asname else package
+
+
 def _statement(node):
     entry = {"line": node.lineno, "kind": {"other": type(node).__name__}, "binds": [], "evaluated": [], "body": []}
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         entry["kind"] = "import"
-        whole = isinstance(node, ast.Import)
-        for alias in node.names:
-            entry["binds"].append(alias.asname or (alias.name.split(".")[0] if whole else alias.name))
+        bound = [_bound(node, alias) for alias in node.names]
+        entry["binds"] = [name for name, _ in bound]
+        entry["origins"] = [origin for _, origin in bound]
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         if isinstance(node.value.value, str):
             entry["kind"] = "docstring"
@@ -203,12 +220,8 @@ def _aliases(tree):
     """What each imported name stands for."""
     known = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                known[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                known[alias.asname or alias.name] = "." * node.level + (node.module or "") + "." + alias.name
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            known.update(_bound(node, alias) for alias in node.names)
     return known
 
 
