@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::config::SandboxConfig;
-use super::format::Reader;
+use super::format::{FormatError, Reader};
 use super::job::{Argument, Job};
 use super::layout::Layout;
 use super::protocol::{Program, Spec};
 use super::{Environment, RunError};
 use crate::domain::asset::DataFormat;
+use crate::domain::schema::{Column, Schema};
 
 /// Fewer bytes than this hold no interpreter.
 const MEMORY_MIN: u64 = 64 << 20;
@@ -30,13 +31,17 @@ pub(super) fn spec(
         arguments.push(match argument {
             Argument::Constant(value) => json!({ "name": name, "constant": value }),
             Argument::Asset { path, format } => {
-                let (path, format) = readable(job, environment, reader, (path, *format), inputs.len())?;
+                let Readable {
+                    path,
+                    format,
+                    columns,
+                } = readable(job, environment, reader, (path, *format), inputs.len())?;
                 let path = fs::canonicalize(&path).map_err(|source| RunError::Io {
                     what: format!("the asset {}", path.display()),
                     source,
                 })?;
                 inputs.push(path);
-                json!({ "name": name, "asset": inputs.len() - 1, "format": format })
+                json!({ "name": name, "asset": inputs.len() - 1, "format": format, "columns": columns })
             }
         });
     }
@@ -78,22 +83,41 @@ fn check(job: &Job) -> Result<(), RunError> {
     }
 }
 
-/// The asset in a format that the interpreter's packages read.
+/// An asset in a format that the interpreter's packages read.
+struct Readable {
+    path: PathBuf,
+    format: DataFormat,
+    /// The columns, where the asset's own format told their types and this one does not: nobody is to guess them anew.
+    columns: Option<Vec<Column>>,
+}
+
 fn readable(
     job: &Job,
     environment: &Environment,
     reader: &Reader,
     (path, format): (&Path, DataFormat),
     number: usize,
-) -> Result<(PathBuf, DataFormat), RunError> {
+) -> Result<Readable, RunError> {
     let reads_parquet =
         environment.has("pandas") && (environment.has("pyarrow") || environment.has("fastparquet"));
     if format != DataFormat::Parquet || reads_parquet {
-        return Ok((path.to_path_buf(), format));
+        return Ok(Readable {
+            path: path.to_path_buf(),
+            format,
+            columns: None,
+        });
     }
+    let no_table =
+        |error: FormatError| RunError::Job(format!("the asset {} is no table: {error}", path.display()));
+    let columns = match reader.inspect(path, format).map_err(no_table)? {
+        Schema::Table { columns, .. } => Some(columns),
+        Schema::Tensor { .. } => None,
+    };
     let converted = job.folder.join(format!("input-{number}.csv"));
-    reader
-        .parquet_to_csv(path, &converted)
-        .map_err(|error| RunError::Job(format!("the asset {} is no table: {error}", path.display())))?;
-    Ok((converted, DataFormat::Csv))
+    reader.parquet_to_csv(path, &converted).map_err(no_table)?;
+    Ok(Readable {
+        path: converted,
+        format: DataFormat::Csv,
+        columns,
+    })
 }

@@ -95,6 +95,91 @@ def run(table, tensor):
     );
 }
 
+/// A table whose texts look like something else, as Parquet.
+const MISLEADING: &str = "
+import io, pandas
+def run():
+    table = io.BytesIO()
+    pandas.DataFrame({
+        'id': ['00123', '5', None], 'icd': ['1E5', 'A00', 'None'], 'country': ['NA', 'DE', None], 'n': [1, 2, 3],
+        'kept': [True, False, True], 'when': pandas.to_datetime(['2020-01-02 03:04:05', '2021-05-06 00:00:00', None]),
+    }).to_parquet(table)
+    return {'t.parquet': list(table.getvalue())}
+";
+
+#[test]
+fn texts_of_parquet_stay_texts_where_it_is_read_as_csv() {
+    let folder = tempfile::tempdir().unwrap();
+    made(&Workshop::scientific(), folder.path(), MISLEADING);
+    let parquet = asset("table", folder.path().join("t.parquet"), DataFormat::Parquet);
+    let bare = Workshop::bare().text("def run(table): return table", vec![parquet]);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&bare).unwrap(),
+        json!({
+            "id": ["00123", "5", null],
+            "icd": ["1E5", "A00", "None"],
+            "country": ["NA", "DE", null],
+            "n": [1, 2, 3],
+            "kept": [true, false, true],
+            "when": ["2020-01-02T03:04:05", "2021-05-06T00:00:00", null],
+        })
+    );
+}
+
+/// No interpreter with pandas and without pyarrow is at hand, so what reads the table there is called by itself.
+#[test]
+fn pandas_alone_is_told_the_types_of_columns() {
+    let script = "
+import ast, csv, io, json, math, sys
+program, table, columns = sys.argv[1:]
+tree = ast.parse(open(program, encoding='utf-8').read())
+names = {'csv': csv, 'io': io, 'json': json, 'math': math, 'sys': sys}
+kept = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.Assign))]
+exec(compile(ast.Module(kept, []), program, 'exec'), names)
+frame = names['_read_input'](table, {'format': 'csv', 'columns': json.loads(columns)})
+told = [[None if cell != cell else str(cell) for cell in frame.iloc[:, at].tolist()] for at in range(frame.shape[1])]
+print(json.dumps([list(frame.columns), told, frame.iloc[:, 3].dtype.kind, frame['when'].dtype.kind]))
+";
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("t.csv");
+    let rows = "id,icd,country,n,when,id\n00123,1E5,NA,1,2020-01-02T03:04:05,7\n,None,DE,,,\n";
+    std::fs::write(&table, rows).unwrap();
+    let types = ["text", "text", "text", "integer", "timestamp", "text"];
+    let names = rows.lines().next().unwrap().split(',');
+    let columns: Vec<_> = names
+        .zip(types)
+        .map(|(name, dtype)| json!({"name": name, "dtype": dtype}))
+        .collect();
+    let output = std::process::Command::new(std::env::var_os("POUNDLOCK_TEST_PYTHON").unwrap())
+        .args(["-c", script])
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/runtime/python/harness.py"
+        ))
+        .arg(&table)
+        .arg(json!(columns).to_string())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cells = json!([
+        ["00123", null],
+        ["1E5", "None"],
+        ["NA", "DE"],
+        ["1.0", null],
+        ["2020-01-02 03:04:05", null],
+        ["7", null]
+    ]);
+    assert_eq!(
+        told,
+        json!([["id", "icd", "country", "n", "when", "id"], cells, "f", "M"])
+    );
+}
+
 #[test]
 fn an_array_of_pickled_objects_is_never_loaded() {
     let workshop = Workshop::scientific();

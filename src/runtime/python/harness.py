@@ -30,8 +30,8 @@ def _module(name):
 # Inputs
 
 
-def _value_of(text, kind):
-    if text in _MISSING:
+def _value_of(text, kind, missing=_MISSING):
+    if text in missing:
         return None
     if kind is bool:
         return text.lower() == "true"
@@ -54,7 +54,11 @@ def _kind_of(texts):
     return str
 
 
-def _columns(file):
+# What the values of a column become whose type the node knows. All others are text, of which only an empty cell is missing.
+_KINDS = {"boolean": bool, "integer": int, "float": float, "decimal": float}
+
+
+def _columns(file, known):
     """A table without pandas: a dict of lists, None where a value is missing."""
     rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
     names = next(rows, [])
@@ -62,15 +66,51 @@ def _columns(file):
     for row in rows:
         for column, text in zip(columns, row):
             column.append(text)
-    result = {}
-    for name, texts in zip(names, columns):
-        kind = _kind_of(texts)
-        result[name] = [_value_of(text, kind) for text in texts]
-    return result
+    kinds = [_KINDS.get(column["dtype"], str) for column in known] if known else [_kind_of(texts) for texts in columns]
+    missing = ("",) if known else _MISSING
+    return {
+        name: [_value_of(text, kind, missing if kind is str else _MISSING) for text in texts]
+        for name, texts, kind in zip(names, columns, kinds)
+    }
 
 
-def _read_input(descriptor, form):
-    file = open(descriptor, "rb")
+def _points_in_time(column):
+    """Times as pandas has them; the texts, if it has no such time."""
+    import pandas
+
+    # The format has a name from pandas 2 on; before, each text is told by itself.
+    named = {"format": "ISO8601"} if int(pandas.__version__.partition(".")[0]) >= 2 else {}
+    try:
+        return pandas.to_datetime(column, **named)
+    except ValueError:
+        return column
+
+
+def _frame(file, known):
+    """A table whose columns' types the node knows, where pandas reads no better format than CSV."""
+    import pandas
+
+    # By places: names may stand twice.
+    numbers = [place for place, column in enumerate(known) if column["dtype"] in _KINDS]
+    texts = [place for place, column in enumerate(known) if column["dtype"] not in _KINDS]
+    frame = pandas.read_csv(
+        file,
+        header=0,
+        names=range(len(known)),
+        index_col=False,
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        na_values={**dict.fromkeys(numbers, sorted(_MISSING)), **dict.fromkeys(texts, [""])},
+    )
+    for place, column in enumerate(known):
+        if column["dtype"] == "timestamp":
+            frame[place] = _points_in_time(frame[place])
+    frame.columns = [column["name"] for column in known]
+    return frame
+
+
+def _read_input(descriptor, argument):
+    file, form, known = open(descriptor, "rb"), argument["format"], argument.get("columns")
     if form == "npy":
         import numpy
 
@@ -78,8 +118,10 @@ def _read_input(descriptor, form):
     try:
         import pandas
     except ImportError:
-        return _columns(file)
-    return pandas.read_parquet(file) if form == "parquet" else pandas.read_csv(file)
+        return _columns(file, known)
+    if form == "parquet":
+        return pandas.read_parquet(file)
+    return _frame(file, known) if known else pandas.read_csv(file)
 
 
 # Results
@@ -269,7 +311,7 @@ def _run():
         arguments = {}
         for argument in _JOB["arguments"]:
             if "asset" in argument:
-                arguments[argument["name"]] = _read_input(_INPUTS[argument["asset"]], argument["format"])
+                arguments[argument["name"]] = _read_input(_INPUTS[argument["asset"]], argument)
             else:
                 arguments[argument["name"]] = argument["constant"]
         phase = "import"
