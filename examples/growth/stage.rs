@@ -300,6 +300,7 @@ fn outline() -> Outline {
             line: 1,
             kind: StatementKind::Function,
             binds: vec!["f".to_owned()],
+            origins: Vec::new(),
             evaluated: Vec::new(),
             body: Vec::new(),
         }],
