@@ -90,19 +90,7 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
                 "text/plain",
                 input::text(file)?.as_bytes(),
             )?;
-            session.out.show(&peer, |peer| {
-                if peer["trust"] == "paired" {
-                    return format!(
-                        "{}\n\nIt is paired already, with these very keys. Nothing needs to be compared.",
-                        facts(peer)
-                    );
-                }
-                compare(
-                    peer,
-                    "fingerprint",
-                    &format!("pair confirm {}", print::field(peer, "id")),
-                )
-            })
+            session.out.show(&peer, added)
         }
         Verb::List => session.out.show(&client.list("/peers", true)?, |peers| {
             let columns = [
@@ -206,6 +194,17 @@ fn statement(session: &Session, name: &str, text: &str, output: Option<&Path>) -
         }
         None => session.out.show(&json!({ name: text }), |_| print::prose(text)),
     }
+}
+
+fn added(peer: &Value) -> String {
+    if peer["trust"] == "paired" {
+        return format!(
+            "{}\n\nIt is paired already, with these very keys. Nothing needs to be compared.",
+            facts(peer)
+        );
+    }
+    let next = format!("pair confirm {}", print::field(peer, "id"));
+    compare(peer, "fingerprint", &next)
 }
 
 fn compare(peer: &Value, fingerprint: &str, next: &str) -> String {
