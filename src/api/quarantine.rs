@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_LENGTH;
+use futures_util::StreamExt;
 use uuid::Uuid;
 
 use super::context::off_the_arbiter;
@@ -23,16 +24,24 @@ pub const BUNDLE_MAX: u64 = 64 << 30;
 ///
 /// # Errors
 /// The bundle is longer than any may be, or than the disk has room for; it breaks off, or the disk fails.
-pub async fn take(context: &Context, body: impl Arriving, declared: Option<u64>) -> Result<PathBuf, Problem> {
+pub async fn take(
+    context: &Context,
+    mut body: impl Arriving,
+    declared: Option<u64>,
+) -> Result<PathBuf, Problem> {
     let folder = context.folder.clone();
-    may_come(declared.unwrap_or(0), room(&folder)?)?;
     let path = folder
         .quarantine()
         .join(format!("{}.bundle", Uuid::new_v4().simple()));
-    let copied = copy(&folder, body, &path).await;
+    let copied = match may_come(declared.unwrap_or(0), room(&folder)?) {
+        Ok(()) => copy(&folder, &mut body, &path).await,
+        Err(refused) => Err(refused),
+    };
     if copied.is_err() {
         // What cannot be removed now goes at the next start.
         let _left = std::fs::remove_file(&path);
+        // The rest comes to nowhere: a sender who is cut off while sending does not see why.
+        while let Some(Ok(_)) = body.next().await {}
     }
     copied.map(|()| path)
 }

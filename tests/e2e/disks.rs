@@ -321,6 +321,51 @@ fn a_bundle_larger_than_the_room_is_refused_before_it_fills_the_disk() {
 }
 
 #[test]
+fn a_damaged_blob_is_named_with_the_ways_out() {
+    let world = World::new();
+    let pima = world.publish_pima();
+    let asset = world.owner.get(&format!("/assets/{}", pima.asset));
+    let (dataset, hash) = (text(&asset["dataset"]), text(&asset["mock"]["blob"]));
+    let file = world
+        .high
+        .folder()
+        .join("blobs")
+        .join(&hash[..2])
+        .join(&hash[2..4])
+        .join(&hash);
+    let whole = std::fs::read(&file).unwrap();
+    let to = world.stick.display().to_string();
+    let export = || {
+        let command = ["bundle", "export", &world.low_id, "--full", "--to", &to];
+        world.high.run(OWNER, &command)
+    };
+    let mut damaged = whole.clone();
+    damaged[3] ^= 1;
+    for content in [Some(&damaged[..]), Some(&whole[..5]), None] {
+        match content {
+            Some(content) => std::fs::write(&file, content).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        let refused = export();
+        assert_eq!(refused.refused(1), "export_blob_damaged");
+        for told in [&hash, &pima.asset, &format!("low {dataset}")] {
+            assert!(
+                refused.stderr.contains(told.as_str()),
+                "{told}: {}",
+                refused.stderr
+            );
+        }
+    }
+    // Without it the rest goes; put back, it goes too.
+    let held = world.high.run(OWNER, &["bundle", "hold", "low", &dataset]);
+    assert_eq!(held.code, 0, "{}", held.stderr);
+    assert_eq!(export().json()["blobs"], 0);
+    world.high.run(OWNER, &["bundle", "unhold", "low", &dataset]);
+    std::fs::write(&file, &whole).unwrap();
+    assert_eq!(export().json()["blobs"], 1);
+}
+
+#[test]
 fn a_stick_that_is_not_in_costs_neither_a_number_nor_a_release() {
     let world = World::new();
     let pima = world.publish_pima();
