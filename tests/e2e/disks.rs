@@ -314,7 +314,7 @@ fn a_bundle_larger_than_the_room_is_refused_before_it_fills_the_disk() {
     let refused = export(&world, &stick);
     assert_eq!(refused.refused(1), "export_no_space");
     assert_eq!(names(&stick), BTreeSet::new());
-    world.project();
+    assert_eq!(world.scientist.try_get("/users/me").0, 200, "the node lives on");
     std::fs::remove_file(&filler).unwrap();
     let written = export(&world, &stick).json();
     assert_eq!(written["sequence"], 1, "a refused export costs no number");
