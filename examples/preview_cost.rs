@@ -76,6 +76,7 @@ fn measure(size: u128) -> f64 {
             name: "high".to_owned(),
             epoch: Epoch(Uuid::from_u128(20)),
             identity: "identity".to_owned(),
+            same_keys_as: None,
         };
         peers::introduce(tx, &owner(), &here, introduction)?;
         let (given, expected, identity) = ("1".to_owned(), "1".to_owned(), "identity".to_owned());

@@ -236,6 +236,7 @@ fn introduce(here: &Node, there: &Node) {
         name: "the other side".to_owned(),
         epoch,
         identity: there.id.0.to_string(),
+        same_keys_as: None,
     };
     let compared = peers::Compared {
         given: "1".to_owned(),
@@ -332,6 +333,7 @@ pub fn export(from: &Node, to: &Node) -> Bundle {
         audit_head: parcel.audit_head,
         audit_echo: parcel.peer.audit_head,
         size: 1,
+        signed_as: None,
         records: Vec::new(),
     };
     Bundle {
