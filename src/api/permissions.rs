@@ -295,9 +295,9 @@ pub fn page() -> String {
         "\n## The routes\n\n\"Signed in\" means that the rest depends on whose a thing is: scientists get what is theirs, and those \
          who triage get\neverything. Where the owner demands a second factor, whoever has none yet may call the routes that \
          say so and no\nothers. Publishing and adopting a dataset need can_upload_data as well; a mock that is real data needs \
-         can_release. Whoever says which server takes the mail, or where its links lead, could read everybody's tokens for new\n\
-         passwords: that needs every permission, and so does the base_url among the settings.\n\n| route | needs | no login | Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | \
-         --- | --- | --- |\n",
+         can_release. Whoever\nsays which server takes the mail, or where its links lead, could read everybody's tokens for new \
+         passwords: that needs\nevery permission, and so does the base_url among the settings.\n\n| route | needs | no login | \
+         Owner | Administrator | Compliance Officer | User |\n| --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for row in TABLE {
         let nobody = match row.needs {

@@ -215,6 +215,15 @@ impl Browser {
     pub fn width(&self, width: u32) {
         let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         self.cdp("Emulation.setDeviceMetricsOverride", &metrics);
+        // The page hears of its new width with the next frame.
+        self.ask(
+            "POST",
+            "/execute/async",
+            &json!({"args": [], "script": "
+                const [done] = arguments;
+                requestAnimationFrame(() => requestAnimationFrame(() => done(null)));
+            "}),
+        );
     }
 
     /// Chooses dark or light, as the reader's system would.

@@ -124,10 +124,6 @@ fn bundles_out_of_place_are_refused_and_those_in_another_order_are_not() {
     watch.refuses("with a gap", &placed(9, 5), "bundle_gap");
     watch.refuses("that builds on itself", &placed(2, 2), "bundle_base");
     watch.refuses("far ahead", &placed(1_000_002, 0), "bundle_jump");
-    let fork = watch.refuses("a second number 1", &placed(1, 0), "bundle_fork");
-    let detail = text(&fork["detail"]);
-    let first = blake_name(&stage.first);
-    assert!(detail.contains("FORK") && detail.contains(&first), "{detail}");
     let lies: [(&str, &dyn Fn(&mut poundlock_transport::Header), &str); 6] = [
         (
             "whose base is past its end",
@@ -202,6 +198,32 @@ fn bundles_out_of_place_are_refused_and_those_in_another_order_are_not() {
     }
 
     refuses_unknown_epochs(&stage);
+}
+
+#[test]
+fn nothing_more_of_an_epoch_comes_in_once_it_has_forked() {
+    let stage = Stage::new();
+    let (watch, parts) = (stage.watch(), stage.parts());
+    let second_first = stage.signed(&parts.lying(|header| {
+        header.outgoing.sequence = 1.try_into().unwrap();
+        header.outgoing.base = 0;
+        header.outgoing.position = 1;
+    }));
+    let import = |bundle: &[u8]| {
+        watch
+            .who
+            .try_post_bytes("/imports", "application/octet-stream", bundle)
+    };
+    let fork = import(&second_first);
+    assert_eq!(word(&fork), "bundle_fork", "{:#}", fork.1);
+    let detail = text(&fork.1["detail"]);
+    let first = blake_name(&stage.first);
+    assert!(detail.contains("FORK") && detail.contains(&first), "{detail}");
+    let peer = watch.who.get(&format!("/peers/{}", stage.world.low_id));
+    assert_eq!(peer["forked"], true, "{peer:#}");
+    // What is true cannot be told from what is not any more.
+    let second = std::fs::read(&stage.second).unwrap();
+    watch.refuses("the honest second", &second, "bundle_after_fork");
 }
 
 fn blake_name(file: &std::path::Path) -> String {
