@@ -40,8 +40,11 @@ pub async fn take(
     if copied.is_err() {
         // What cannot be removed now goes at the next start.
         let _left = std::fs::remove_file(&path);
-        // The rest comes to nowhere: a sender who is cut off while sending does not see why.
-        while let Some(Ok(_)) = body.next().await {}
+        // The rest comes to nowhere, as much as a bundle may have: a sender who is cut off while sending does not see why.
+        let mut left = BUNDLE_MAX;
+        while let (Some(Ok(piece)), 1..) = (body.next().await, left) {
+            left = left.saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        }
     }
     copied.map(|()| path)
 }
