@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::requests::{decisions, with_homes};
 use super::visible::{self, Found};
-use super::{Refusal, signatures};
+use super::{Refusal, runs, signatures};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, Action};
 use crate::domain::decision::{About, Decision, Maker, Verdict};
 use crate::domain::hash::Hash;
-use crate::domain::id::{AssetId, CodeId, DecisionId, RequestId, RuleId};
+use crate::domain::id::{CodeId, DecisionId, RequestId, RuleId};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Object, Revision};
 use crate::domain::request::{Request, RequestError};
@@ -65,17 +65,22 @@ pub fn decide(
     if found.body.withdrawn {
         return Err(RequestError::Withdrawn.into());
     }
-    if verdict == Verdict::Approve
-        && let About::Code { assets, .. } = &about
-    {
-        none_is_deleted(tx, assets)?;
+    if verdict == Verdict::Approve {
+        may_ever_run(tx, &found)?;
     }
     write(tx, By::Person(actor), here, id, &found, verdict, &made)
 }
 
-/// Code whose data was deleted would be approved, and never run.
-fn none_is_deleted(read: &impl Read, assets: &[AssetId]) -> Result<(), Refusal> {
-    for asset in assets {
+/// Whether the code of a request, where it names any, can run at all: otherwise it would be approved, and never run.
+///
+/// # Errors
+/// Data that it receives was deleted, or all runs that its output policy allows took place for other requests.
+pub fn may_ever_run(read: &impl Read, request: &Found<Request>) -> Result<(), Refusal> {
+    if request.body.sight().is_some() {
+        return Ok(());
+    }
+    let code = visible::code_of(read, &request.body)?;
+    for asset in code.body.input_policy.assets() {
         if records::object(read, asset.0)?.is_some_and(|object| object.deleted) {
             let detail = format!(
                 "the asset {asset} that the code receives was deleted, so it can never run; deny the request, and say so"
@@ -83,7 +88,7 @@ fn none_is_deleted(read: &impl Read, assets: &[AssetId]) -> Result<(), Refusal> 
             return Err(Refusal::conflict("no_asset", detail));
         }
     }
-    Ok(())
+    runs::others_left_a_run(read, RequestId(request.object.id), &code)
 }
 
 /// Whether an actor may deny a request as it is now.

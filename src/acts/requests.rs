@@ -8,6 +8,8 @@ mod submitted;
 mod tests;
 mod view;
 
+use std::collections::BTreeSet;
+
 use super::visible::{self, Found};
 use super::{Refusal, keys, listing, signatures};
 use crate::domain::access::{Actor, Permission, Viewer};
@@ -17,6 +19,7 @@ use crate::domain::id::{AssetId, CodeId, ProjectId, RequestId};
 use crate::domain::notification::Event;
 use crate::domain::object::{Body, Kind, Object};
 use crate::domain::policy::Binding;
+use crate::domain::release::Part;
 use crate::domain::request::{Request, Sight};
 use crate::domain::signature::{Signature, SignatureBytes, Statement};
 use crate::domain::text::Invalid;
@@ -28,7 +31,7 @@ pub use described::{Described, described};
 pub use review::{Bound, Earlier, Possible, PossibleRuns, Review, approved_before, review};
 pub use see::{SightDraft, ask_to_see};
 pub use submitted::{Submission, SubmittedCode};
-pub use view::{Asked, Filter, Listed, View, list, status_of, view};
+pub use view::{Asked, Filter, Listed, Names, View, list, status_of, view};
 pub(super) use view::{decisions, status_for_run, with_homes};
 pub(in crate::acts) use view::{last_run, whose};
 
@@ -125,12 +128,14 @@ pub fn create(
 ) -> Result<Object, Refusal> {
     actor.require(Permission::SubmitRequests)?;
     in_project(tx, actor, draft.project)?;
-    if visible::code(tx, actor, draft.code)?.body.author != actor.user {
+    let code = visible::code(tx, actor, draft.code)?;
+    if code.body.author != actor.user {
         return Err(Refusal::conflict(
             "not_the_author",
             "a request names code of your own; submit the code yourself",
         ));
     }
+    not_all_given(tx, &code)?;
     takes_up(tx, actor, draft.predecessor, None)?;
     id_is_free(tx, id)?;
     let mut request = Request::new(
@@ -163,6 +168,33 @@ fn in_project(read: &impl Read, actor: &Actor, project: ProjectId) -> Result<(),
         ));
     }
     Ok(())
+}
+
+/// Whether the output policy of code leaves a result to ask for: one that was released for any request counts.
+fn not_all_given(read: &impl Read, code: &Found<Code>) -> Result<(), Refusal> {
+    let (mut runs, mut answered) = (BTreeSet::new(), None);
+    for request in records::children(read, code.object.id, Kind::Request)? {
+        for release in records::children(read, request.id, Kind::Release)? {
+            if let Body::Release(release) = &release.body
+                && release.part == Part::Result
+                && runs.insert(release.job)
+            {
+                answered = Some(request.id);
+            }
+        }
+    }
+    let given = u32::try_from(runs.len()).unwrap_or(u32::MAX);
+    let Some((request, allowed)) = answered.zip(code.body.output_policy.admit(given, 0).err()) else {
+        return Ok(());
+    };
+    Err(Refusal::conflict(
+        "runs_used_up",
+        format!(
+            "the code may run {} time(s), and the last result of it was released for request {request}: read that, or submit \
+             the code anew",
+            allowed.allowed
+        ),
+    ))
 }
 
 /// Whether a request can take up an earlier one: the requester's own, for a run as it is, or to see the very same. One that

@@ -28,7 +28,7 @@ use crate::store::table::Table;
 use crate::store::tables::{RUNS, RUNS_APART, RUNS_OF, RUNS_OPEN};
 use crate::store::transaction::Tx;
 
-pub(super) use admission::none_needs;
+pub(super) use admission::{none_needs, others_left_a_run};
 pub(super) use course::tell_of_released;
 pub use course::{Ended, Input, Plan, begin, finish, interrupted, tell_of_all_released, under_way, waiting};
 pub use deposit::{check_deposit, deposit};

@@ -285,6 +285,26 @@ impl Scene {
         job
     }
 
+    /// The result of a run for a request, as a low node has it from its high one.
+    pub(crate) fn result_arrives(&self, request: RequestId, job: JobId) -> Sight {
+        let id = Uuid::new_v4();
+        self.act(move |tx, here| {
+            let body = Release {
+                job,
+                request,
+                part: Part::Result,
+                blob: Hash::of(b"released"),
+                length: 8,
+                format: OutputFormat::Json,
+                by_name: owner().name,
+                on: here.today(),
+            };
+            Ok(records::write(tx, here, id, Body::Release(body), false)?)
+        })
+        .unwrap();
+        Sight::Release(ReleaseId(id))
+    }
+
     /// Queues, begins and ends a run of a scientist's on mocks.
     pub(crate) fn mock_run(&self, id: u128, by: &Actor, request: RequestId) -> JobId {
         let (job, by) = (JobId(Uuid::from_u128(id)), by.clone());
@@ -332,26 +352,15 @@ fn at(read: &impl Read, second: u64) -> Result<Here, Refusal> {
 
 /// A result that was released for a request of Eve's, as a low node has it from its high one.
 pub(crate) fn released_to_eve(scene: &Scene) -> Sight {
-    let [code, request, job, release] = [45, 46, 47, 48].map(Uuid::from_u128);
+    let [code, request] = [45, 46].map(Uuid::from_u128);
     let submitted = submitted(&eve(), OutputPolicy::SingleExecution, ASSET);
     let written = scene.act(move |tx, here| {
         requests::submit_code(tx, &eve(), here, CodeId(code), submitted)?;
         let body = Request::new(PROJECT, CodeId(code), eve().user, "hers", None)?;
-        records::write(tx, here, request, Body::Request(body), false)?;
-        let body = Release {
-            job: JobId(job),
-            request: RequestId(request),
-            part: Part::Result,
-            blob: Hash::of(b"released"),
-            length: 8,
-            format: OutputFormat::Json,
-            by_name: owner().name,
-            on: here.today(),
-        };
-        Ok(records::write(tx, here, release, Body::Release(body), false)?)
+        Ok(records::write(tx, here, request, Body::Request(body), false)?)
     });
     written.unwrap();
-    Sight::Release(ReleaseId(release))
+    scene.result_arrives(RequestId(request), JobId(Uuid::from_u128(47)))
 }
 
 pub(crate) fn succeeded(bytes: &[u8]) -> super::runs::Ended {

@@ -157,3 +157,29 @@ fn code_whose_data_was_deleted_is_denied_and_not_approved() {
     assert_eq!(word(scene.decide(owner(), request, Verdict::Approve)), "no_asset");
     scene.decide(owner(), request, deny("it is gone")).unwrap();
 }
+
+#[test]
+fn code_whose_runs_went_to_another_request_is_denied_and_not_approved() {
+    let scene = Scene::new(Side::High);
+    let code = scene.code(40, OutputPolicy::SingleExecution);
+    let [first, second] = [50, 51].map(|id| scene.request(id, code));
+    for request in [first, second] {
+        scene.decide(owner(), request, Verdict::Approve).unwrap();
+    }
+    scene.run(60, first, succeeded(b"{}"));
+    // What was approved for itself stays approvable; what can never run any more does not.
+    scene.decide(owner(), first, Verdict::Approve).unwrap();
+    assert_eq!(
+        word(scene.decide(owner(), second, Verdict::Approve)),
+        "runs_used_up"
+    );
+    let view = scene.view();
+    let here = scene.act(|_, here| Ok(*here)).unwrap();
+    let possible = crate::acts::requests::review(&view, &owner(), &here, second)
+        .unwrap()
+        .possible;
+    assert!(possible.approve.unwrap_err().contains("new code"));
+    scene
+        .decide(owner(), second, deny("it has run for your other request"))
+        .unwrap();
+}

@@ -266,8 +266,12 @@ fn possible(read: &impl Read, actor: &Actor, here: &Here, view: &View) -> Result
         }
         _ => None,
     };
+    let approve = || {
+        deciding::may_approve(actor, here.side, &view.request.body)?;
+        deciding::may_ever_run(read, &view.request)
+    };
     Ok(Possible {
-        approve: or_why(deciding::may_approve(actor, here.side, &view.request.body))?,
+        approve: or_why(approve())?,
         deny: or_why(deciding::may_deny(actor, &view.request.body))?,
         runs,
         fulfil,

@@ -3,7 +3,7 @@ use uuid::Uuid;
 use super::*;
 use crate::acts::scene::*;
 use crate::domain::hash::Hash;
-use crate::domain::id::{BundleId, UserId};
+use crate::domain::id::{BundleId, JobId, UserId};
 use crate::domain::notification::Audience;
 use crate::domain::object::{BODY_MAX, Revision};
 use crate::domain::outline::Outline;
@@ -314,4 +314,18 @@ fn a_request_of_another_home_is_not_changed_here() {
         refused,
         Err(Refusal::Record(records::RecordError::NotTheHome { .. }))
     ));
+}
+
+#[test]
+fn code_that_has_given_all_its_results_is_asked_for_no_more() {
+    let scene = Scene::new(Side::Low);
+    let code = scene.code(40, OutputPolicy::ExecuteCount(2));
+    for (request, job) in [(50, 70), (51, 71)] {
+        scene.result_arrives(scene.request(request, code), JobId(id(job)));
+    }
+    let third = scene.act(move |tx, here| create(tx, &ada(), here, RequestId(id(52)), &draft(code)));
+    match third {
+        Err(Refusal::Conflict { detail, .. }) => assert!(detail.contains("may run 2 time(s)"), "{detail}"),
+        other => panic!("{other:?}"),
+    }
 }

@@ -44,6 +44,19 @@ pub struct View {
     pub signed: Standing,
     /// Whether the account of its requester was deleted, so that nobody is left to have what is released.
     pub requester_left: bool,
+    /// What it names, by name.
+    pub names: Names,
+}
+
+/// How what a request names is called, as far as it is known here.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Who asks.
+    pub requester: Option<String>,
+    /// The project.
+    pub project: Option<String>,
+    /// The code.
+    pub code: Option<String>,
 }
 
 /// What a request asks for, as whoever looks at the request may know it.
@@ -107,6 +120,10 @@ pub(in crate::acts) fn whose(read: &impl Read, requester: UserId) -> Result<Stri
         Body::User(user) => user.name,
         _ => String::new(),
     })
+}
+
+fn called(read: &impl Read, requester: UserId) -> Result<Option<String>, Refusal> {
+    Ok(Some(whose(read, requester)?).filter(|name| !name.is_empty()))
 }
 
 /// The decisions on a request, in the order in which this node learnt of them; those that came at once, as they were made.
@@ -238,8 +255,20 @@ pub fn view(read: &impl Read, actor: &Actor, here: &Here, id: RequestId) -> Resu
         .collect();
     let signed = signatures::on_request(read, &request.object, &request.body)?;
     let requester = records::object(read, request.body.requester.0)?;
+    let project = match request.body.project() {
+        Some(project) => records::object(read, project.0)?,
+        None => None,
+    };
     Ok(View {
         requester_left: requester.is_some_and(|requester| requester.deleted),
+        names: Names {
+            requester: called(read, request.body.requester)?,
+            project: project.map(|project| project.body.title()),
+            code: match &asked {
+                Asked::Code(code, _) => Some(code.body.name.clone()),
+                Asked::Sight(_) => None,
+            },
+        },
         signed,
         request,
         asked,
@@ -374,12 +403,11 @@ pub fn list(
             let sight = sight
                 .map(|sight| described(read, actor, now, sight))
                 .transpose()?;
-            let requester_name = Some(whose(read, request.body.requester)?).filter(|name| !name.is_empty());
             found.push(Listed {
                 signed: signatures::on_listed(read, object, &request.body)?,
-                request,
                 sight,
-                requester_name,
+                requester_name: called(read, request.body.requester)?,
+                request,
                 status,
             });
         }

@@ -143,23 +143,14 @@ pub(super) fn within_policy(
     request: &Request,
     code: &Found<Code>,
 ) -> Result<(), Refusal> {
-    let (mut succeeded, mut under_way, mut for_request) = (0_u32, 0_u32, 0_u32);
-    read.for_each(&RUNS_OF, &code.object.id, |(_, _, run), ()| {
-        if let Some(run) = read.get(&RUNS, &run)?
-            && counts(&run)
-            && !is_for_nobody(read, &run)?
-        {
-            *if run.state.is_over() {
-                &mut succeeded
-            } else {
-                &mut under_way
-            } += 1;
-            for_request += u32::from(run.request == Some(id));
-        }
-        Ok::<_, Refusal>(())
-    })?;
+    let [theirs, others] = used_up(read, id, code)?;
+    let (succeeded, under_way) = (
+        theirs.succeeded + others.succeeded,
+        theirs.under_way + others.under_way,
+    );
     code.body.output_policy.admit(succeeded, under_way)?;
     let runs_wanted = request.runs_wanted().unwrap_or(0);
+    let for_request = theirs.succeeded + theirs.under_way;
     if for_request >= runs_wanted {
         return Err(Refusal::conflict(
             "runs_used_up",
@@ -170,6 +161,50 @@ pub(super) fn within_policy(
         ));
     }
     Ok(())
+}
+
+/// Whether other requests have left a run for this one.
+///
+/// # Errors
+/// All that the output policy allows took place for others: this request can never run.
+pub(in crate::acts) fn others_left_a_run(
+    read: &impl Read,
+    id: RequestId,
+    code: &Found<Code>,
+) -> Result<(), Refusal> {
+    let [_, others] = used_up(read, id, code)?;
+    Ok(code.body.output_policy.admit(others.succeeded, 0)?)
+}
+
+/// How many runs of a code count against its policy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    succeeded: u32,
+    under_way: u32,
+}
+
+/// What a request has used up of its code's runs, and what others have.
+fn used_up(read: &impl Read, id: RequestId, code: &Found<Code>) -> Result<[Used; 2], Refusal> {
+    let [mut theirs, mut others] = [Used::default(); 2];
+    read.for_each(&RUNS_OF, &code.object.id, |(_, _, run), ()| {
+        if let Some(run) = read.get(&RUNS, &run)?
+            && counts(&run)
+            && !is_for_nobody(read, &run)?
+        {
+            let used = if run.request == Some(id) {
+                &mut theirs
+            } else {
+                &mut others
+            };
+            *if run.state.is_over() {
+                &mut used.succeeded
+            } else {
+                &mut used.under_way
+            } += 1;
+        }
+        Ok::<_, Refusal>(())
+    })?;
+    Ok([theirs, others])
 }
 
 /// Whether a run uses up one of those that a policy allows.
