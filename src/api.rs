@@ -21,6 +21,7 @@ pub mod archives;
 pub mod asset_uploads;
 pub mod assets;
 pub mod audit;
+pub mod blocking;
 pub mod codes;
 pub mod context;
 pub mod cookies;

@@ -8,7 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::asset_uploads::{self, MockUpload, PrivateUpload};
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::{Answer, Context, Json, Problem, Query, SignedIn, Visitor, files, schema, view};
 use crate::acts::{assets, grants, visible};
 use crate::clock;

@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix::Addr;
-use actix_web::{HttpRequest, web};
 use uuid::Uuid;
 
 use super::allowances::Allowances;
-use super::origin;
 use super::passwords::Passwords;
 use super::problem::Problem;
 use super::recognised::Recognised;
@@ -100,11 +98,6 @@ impl Context {
         &self.rendered
     }
 
-    /// Where a request comes from, for counting its tries.
-    pub fn address(&self, request: &HttpRequest) -> IpAddr {
-        origin::address(request, &self.config.server.proxies)
-    }
-
     /// The turn to change what is attached. Blocks.
     pub(super) fn turn_to_attach(&self) -> MutexGuard<'_, ()> {
         self.attaching.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,16 +130,4 @@ impl Context {
         self.set_up.store(set_up, Ordering::Relaxed);
         Ok(set_up)
     }
-}
-
-/// Runs what may block on a thread of its own.
-///
-/// # Errors
-/// The node is stopping.
-pub async fn off_the_arbiter<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    web::block(work)
-        .await
-        .map_err(|_stopping| Problem::busy("the node is stopping; try again when it runs"))
 }

@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::{Answer, Context, Problem, Query, SignedIn, files, runs, schema};
 use crate::actors::ActError;
 use crate::actors::triage::{Deposit, Fulfil};

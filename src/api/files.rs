@@ -13,7 +13,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, error};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::extract::broken_off;
 use super::problem::Problem;
 

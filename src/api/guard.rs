@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 use super::context::Context;
 use super::patience::patient;
 use super::standing::standing;
-use super::{refusals, renewal, sign_in};
+use super::{origin, refusals, renewal, sign_in};
 
 /// What a page sends along that looks by itself for what it waits for: nobody uses the session then.
 pub(super) const WAITING: &str = "Poundlock-Waiting";
@@ -43,7 +43,9 @@ pub async fn guarded(
     let now = context.store.now();
     let admitted = match user {
         Some(user) => context.people().admit(user, request.method(), now),
-        None => context.strangers().admit(context.address(request.request()), now),
+        None => context
+            .strangers()
+            .admit(origin::address(&context, request.request()), now),
     };
     let waits = request.headers().contains_key(WAITING);
     let used = session.as_ref().filter(|_| !waits);

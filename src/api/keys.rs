@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::passwords::Password;
 use super::proof::{Caller, Shown};
 use super::signed::{Arrival, PinnedKey};
-use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page, proof, renewal};
+use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page, proof};
 use crate::acts::keys::{self, Known};
 use crate::domain::id::UserId;
 use crate::domain::key_pins::{Change, Pin};
@@ -77,7 +77,7 @@ async fn register(
         .store
         .act(move |tx, here| keys::register(tx, &actor, here, body.key, &body.signature))
         .await?;
-    renewal::renew(&context, &caller).await;
+    proof::renew(&context, &caller).await;
     Ok(HttpResponse::Ok().json(KeyView::from(key)))
 }
 
@@ -128,7 +128,7 @@ async fn remove(
         .store
         .act(move |tx, here| keys::remove(tx, &actor, here))
         .await?;
-    renewal::renew(&context, &caller).await;
+    proof::renew(&context, &caller).await;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -5,7 +5,7 @@ use poundlock_transport::identity::NodeIdentity;
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::{Answer, Context, Problem, SignedIn, schema};
 use crate::acts::settings;
 use crate::clock;

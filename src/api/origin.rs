@@ -7,9 +7,14 @@ use actix_web::{HttpRequest, web};
 
 use super::context::Context;
 
+/// Where a request comes from, for counting its tries.
+pub fn address(context: &Context, request: &HttpRequest) -> IpAddr {
+    behind(&context.config.server.proxies, request)
+}
+
 /// The other end of the connection or, where that is a proxy, the last address in `X-Forwarded-For` that is none. What stands
 /// before something that is no address may have been written by anybody: then the proxy's own counts.
-pub fn address(request: &HttpRequest, proxies: &[IpAddr]) -> IpAddr {
+fn behind(proxies: &[IpAddr], request: &HttpRequest) -> IpAddr {
     let peer = peer(request);
     if !proxies.contains(&peer) {
         return peer;
@@ -92,9 +97,9 @@ mod tests {
                 .to_http_request()
         };
         let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
-        assert_eq!(address(&from("10.0.0.1"), &proxies), ip("203.0.113.9"));
-        assert_eq!(address(&from("192.0.2.1"), &proxies), ip("192.0.2.1"));
-        assert_eq!(address(&from("10.0.0.1"), &[]), ip("10.0.0.1"));
+        assert_eq!(behind(&proxies, &from("10.0.0.1")), ip("203.0.113.9"));
+        assert_eq!(behind(&proxies, &from("192.0.2.1")), ip("192.0.2.1"));
+        assert_eq!(behind(&[], &from("10.0.0.1")), ip("10.0.0.1"));
     }
 
     #[test]
@@ -104,7 +109,7 @@ mod tests {
                 .peer_addr("10.0.0.1:4000".parse().unwrap())
                 .insert_header(("X-Forwarded-For", forwarded))
                 .to_http_request();
-            address(&request, &[ip("10.0.0.1"), ip("10.0.0.2")])
+            behind(&[ip("10.0.0.1"), ip("10.0.0.2")], &request)
         };
         assert_eq!(from("198.51.100.1, 203.0.113.9:50123"), ip("203.0.113.9"));
         assert_eq!(from("198.51.100.1, [2001:db8::9]:50123"), ip("2001:db8::9"));

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::passwords::Password;
 use super::proof::{Caller, Shown};
 use super::throttles::Trier;
-use super::{Answer, Context, Json, Problem, SignedIn, proof, renewal};
+use super::{Answer, Context, Json, Problem, SignedIn, origin, proof};
 use crate::acts::{accounts, notices};
 use crate::clock;
 use crate::domain::access::Actor;
@@ -86,7 +86,7 @@ pub async fn change_own(
         .store
         .act(move |tx, here| accounts::change_password(tx, &actor, here, hash, kept.as_ref()))
         .await?;
-    renewal::renew(context, &caller).await;
+    proof::renew(context, &caller).await;
     Ok(())
 }
 
@@ -116,7 +116,7 @@ async fn forgotten(
     context: web::Data<Context>,
     Json(body): Json<ForgottenBody>,
 ) -> Answer {
-    let from = context.address(&request);
+    let from = origin::address(&context, &request);
     ask_for_token(context, from, body.email)?;
     Ok(HttpResponse::Accepted().json(Asked { detail: ASKED }))
 }
@@ -171,7 +171,13 @@ struct ChooseBody {
     (status = 401, description = "The token is wrong, used or over"), (status = 429, description = "Too many tries")))]
 #[post("/use")]
 async fn choose(request: HttpRequest, context: web::Data<Context>, Json(body): Json<ChooseBody>) -> Answer {
-    choose_by_token(&context, context.address(&request), &body.token, body.password).await?;
+    choose_by_token(
+        &context,
+        origin::address(&context, &request),
+        &body.token,
+        body.password,
+    )
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

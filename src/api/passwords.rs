@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::leaked_passwords::LeakedPasswords;
 use super::problem::Problem;
 use crate::domain::password;

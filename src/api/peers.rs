@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::{Answer, Context, Json, Problem, SignedIn, schema};
 use crate::actors::ActError;
 use crate::actors::syncer::{Rotate, epoch_of, level_of, own_identity, public_identity, stated_again};

@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::throttles::Trier;
-use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, page, schema, view};
+use super::{Answer, Context, Json, Page, Problem, Query, SignedIn, origin, page, schema, view};
 use crate::actors::ActError;
 use crate::acts::projects::{self, Draft};
 use crate::acts::visible;
@@ -87,7 +87,10 @@ async fn create(
         description: body.description,
         members: body.members,
     };
-    let (who, members) = ((actor.user, context.address(&request)), draft.members.clone());
+    let (who, members) = (
+        (actor.user, origin::address(&context, &request)),
+        draft.members.clone(),
+    );
     let made = context
         .store
         .act(move |tx, here| projects::create(tx, &actor, here, id, &draft));
@@ -142,7 +145,7 @@ async fn change(
     Json(body): Json<ProjectChange>,
 ) -> Answer {
     let id = ProjectId(*id);
-    let who = (actor.user, context.address(&request));
+    let who = (actor.user, origin::address(&context, &request));
     let members = body.members.clone().unwrap_or_default();
     let changed = context.store.act(move |tx, here| {
         let (description, members) = (body.description.as_deref(), body.members.as_deref());

@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::Zeroizing;
 
 use super::passwords::Password;
 use super::renewal::Renewal;
 use super::throttles::Trier;
-use super::{Context, Problem, sign_in};
+use super::{Context, Problem, origin, sign_in};
 use crate::acts::Refusal;
 use crate::acts::accounts;
+use crate::clock;
 use crate::domain::access::Actor;
 use crate::domain::hash::Hash;
 use crate::domain::id::UserId;
@@ -34,7 +37,7 @@ impl Caller {
     pub(super) fn of(context: &Context, request: &HttpRequest, actor: Actor) -> Self {
         Self {
             actor,
-            from: context.address(request),
+            from: origin::address(context, request),
             session: sign_in::bearer(request.headers()).map(|token| session::token_hash(&token)),
             renewal: Renewal::of(request),
         }
@@ -136,4 +139,23 @@ async fn password_fits(
         "this needs your present password, which is missing or wrong: it is done by nobody but you",
     );
     Err(refusal.into())
+}
+
+/// Gives the caller's session another token: last, when all that they have shown who they are for is done. Where that fails the
+/// session keeps its token, since what was done is done.
+pub(super) async fn renew(context: &Context, caller: &Caller) {
+    let Some(before) = caller.session.filter(|_| caller.renewal.is_wanted()) else {
+        return;
+    };
+    let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
+    let (user, after) = (caller.actor.user, session::token_hash(&token));
+    let renewed = context
+        .store
+        .act(move |tx, _| accounts::renew(tx, user, &before, &after))
+        .await;
+    match renewed {
+        Ok(true) => caller.renewal.put(token),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "a session keeps its token"),
+    }
 }

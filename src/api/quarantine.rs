@@ -11,7 +11,7 @@ use actix_web::http::header::CONTENT_LENGTH;
 use futures_util::StreamExt;
 use uuid::Uuid;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::files::{self, Arriving};
 use super::{Context, Problem};
 use crate::store::node_folder::NodeFolder;

@@ -6,6 +6,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 
 use super::context::Context;
+use super::origin;
 use super::problem::Reason;
 use crate::domain::id::UserId;
 
@@ -28,7 +29,7 @@ pub(super) fn note(context: &Context, answered: &ServiceResponse<impl MessageBod
         reason.or(status.canonical_reason()).unwrap_or_default(),
         request.match_pattern().unwrap_or_default(),
     );
-    let (from, method) = (context.address(request), request.method());
+    let (from, method) = (origin::address(context, request), request.method());
     let user = user.map(|user| user.0.to_string()).unwrap_or_default();
     let status_number = status.as_u16();
     match status {

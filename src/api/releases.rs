@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, get, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::{Answer, Context, Problem, SignedIn, files, schema, view};
 use crate::acts::grants;
 use crate::acts::visible::Found;

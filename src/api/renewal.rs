@@ -7,14 +7,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest};
-use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
-
-use super::context::Context;
-use super::proof::Caller;
-use crate::acts::accounts;
-use crate::clock;
-use crate::domain::session;
 
 /// What a program sends along that takes another token up. Whoever does not, keeps the one that they have: it may stand where the
 /// program cannot write it, in a variable of the environment say.
@@ -48,31 +41,21 @@ impl Renewal {
         renewal
     }
 
+    /// Whether anybody would take it up.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Puts the new token where the answer finds it. A request renews once.
+    pub(super) fn put(&self, token: Zeroizing<String>) {
+        if let Some(place) = &self.0 {
+            let _set = place.set(token);
+        }
+    }
+
     /// The new token, once there is one.
     pub fn token(&self) -> Option<&Zeroizing<String>> {
         self.0.as_ref()?.get()
-    }
-}
-
-/// Gives the caller's session another token: last, when all that they have shown who they are for is done. Where that fails the
-/// session keeps its token, since what was done is done.
-pub(super) async fn renew(context: &Context, caller: &Caller) {
-    let (Some(before), Some(place)) = (caller.session, &caller.renewal.0) else {
-        return;
-    };
-    let token = Zeroizing::new(BASE64URL_NOPAD.encode(&clock::random_bytes()));
-    let (user, after) = (caller.actor.user, session::token_hash(&token));
-    let renewed = context
-        .store
-        .act(move |tx, _| accounts::renew(tx, user, &before, &after))
-        .await;
-    match renewed {
-        Ok(true) => {
-            // Nobody else has set it: a request renews once.
-            let _set = place.set(token);
-        }
-        Ok(false) => {}
-        Err(error) => tracing::warn!(%error, "a session keeps its token"),
     }
 }
 

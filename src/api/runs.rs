@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::{Answer, Context, Json, List, Page, Problem, Query, SignedIn, files, page, schema, view};
 use crate::actors::ActError;
 use crate::actors::runner::{CancelRun, Enqueue};

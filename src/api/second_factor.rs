@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::passwords::Password;
 use super::proof::Caller;
 use super::throttles::Trier;
-use super::{Answer, Context, Json, Problem, SignedIn, proof, renewal};
+use super::{Answer, Context, Json, Problem, SignedIn, proof};
 use crate::acts::{accounts, settings};
 use crate::clock;
 use crate::domain::id::UserId;
@@ -90,7 +90,7 @@ pub async fn begin(context: &Context, caller: Caller, password: Password) -> Res
         .store
         .act(move |tx, _| accounts::add_second_factor(tx, &actor, factor))
         .await?;
-    renewal::renew(context, &caller).await;
+    proof::renew(context, &caller).await;
     Ok(shown)
 }
 
@@ -147,7 +147,7 @@ pub async fn confirm_by(context: &Context, caller: Caller, code: String) -> Resu
         .act(move |tx, here| accounts::confirm_second_factor(tx, &actor, here, &code, hashes, kept.as_ref()))
         .await;
     context.throttles().settle(counted, done.map_err(Problem::from))?;
-    renewal::renew(context, &caller).await;
+    proof::renew(context, &caller).await;
     Ok(codes)
 }
 
@@ -200,7 +200,7 @@ pub async fn remove_own(
         .await
         .map_err(Problem::from);
     context.throttles().settle(counted, done)?;
-    renewal::renew(context, &caller).await;
+    proof::renew(context, &caller).await;
     Ok(())
 }
 

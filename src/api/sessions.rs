@@ -17,7 +17,7 @@ use super::proof::{self, Caller};
 use super::sign_in::Bearer;
 use super::throttles::Trier;
 use super::users::UserView;
-use super::{Answer, Context, Json, Problem, SignedIn, renewal};
+use super::{Answer, Context, Json, Problem, SignedIn, origin};
 use crate::actors::ActError;
 use crate::acts::Refusal;
 use crate::acts::accounts::{self, Presented};
@@ -66,7 +66,7 @@ impl Attempt {
     ) -> Self {
         Self {
             agent: agent(request),
-            from: context.address(request),
+            from: origin::address(context, request),
             email,
             password,
             code,
@@ -313,6 +313,6 @@ pub async fn end_own(
         .store
         .act(move |tx, here| accounts::revoke(tx, &actor, here, id))
         .await?;
-    renewal::renew(context, &caller).await;
+    proof::renew(context, &caller).await;
     Ok(())
 }

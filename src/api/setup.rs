@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::passwords::Password;
 use super::throttles::Trier;
 use super::users::UserView;
-use super::{Answer, Context, Json, Problem};
+use super::{Answer, Context, Json, Problem, origin};
 use crate::acts::accounts::{self, SetUp};
 use crate::acts::settings;
 use crate::domain::id::UserId;
@@ -116,7 +116,10 @@ struct SetUpBody {
 #[post("")]
 async fn set_up(request: HttpRequest, context: web::Data<Context>, Json(body): Json<SetUpBody>) -> Answer {
     let token = session::setup_token_hash(&body.token);
-    let (trier, now) = (Trier::at(context.address(&request)), context.store.now());
+    let (trier, now) = (
+        Trier::at(origin::address(&context, &request)),
+        context.store.now(),
+    );
     let counted = context.throttles().admit(trier, now)?;
     // Before the slow hash: a stranger without the token costs next to nothing.
     let right = context

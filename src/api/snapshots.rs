@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::context::off_the_arbiter;
+use super::blocking::off_the_arbiter;
 use super::{Answer, Context, Problem, SignedIn, schema};
 use crate::acts::snapshots;
 use crate::domain::access::Permission;

@@ -15,7 +15,7 @@ use super::passwords::Password;
 use super::proof::{Caller, Shown};
 use super::throttles::Trier;
 use super::view::RevisionView;
-use super::{Answer, Context, Json, MaybeSignedIn, Page, Problem, Query, SignedIn, page, proof, renewal};
+use super::{Answer, Context, Json, MaybeSignedIn, Page, Problem, Query, SignedIn, origin, page, proof};
 use crate::acts::accounts::{self, Change, NewUser, Person, ProfileChange, Wanted};
 use crate::domain::access::Actor;
 use crate::domain::id::UserId;
@@ -183,7 +183,7 @@ async fn create(
         password: body.password,
         role: body.role,
     };
-    let made = make(&context, actor, context.address(&request), new).await?;
+    let made = make(&context, actor, origin::address(&context, &request), new).await?;
     Ok(HttpResponse::Created().json(UserView::of(&made)))
 }
 
@@ -380,7 +380,7 @@ pub async fn change_own(
         .act(move |tx, here| accounts::change_profile(tx, &actor, here, &change))
         .await?;
     if proves {
-        renewal::renew(context, &caller).await;
+        proof::renew(context, &caller).await;
     }
     Ok(changed)
 }

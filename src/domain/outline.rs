@@ -5,6 +5,7 @@
 
 mod enumeration;
 mod names;
+mod problem;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use rule::{CodeProblem, check_code, judge};
+pub use problem::CodeProblem;
+pub use rule::{check_code, judge};
 
 /// What source defines, and what of it runs when it is imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

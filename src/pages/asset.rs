@@ -23,7 +23,7 @@ use super::visit::Shell;
 use super::{Answer, Anyone, Fields, Problem, Site, Visit};
 use crate::acts::{Refusal, assets, grants, visible};
 use crate::api::assets as rest;
-use crate::api::context::off_the_arbiter;
+use crate::api::blocking::off_the_arbiter;
 use crate::clock;
 use crate::domain::access::Permission;
 use crate::domain::asset::{Asset, DataFormat, Mock};

@@ -12,7 +12,7 @@ use super::piece::facts::facts;
 use super::piece::hash;
 use super::piece::number::bytes;
 use super::{Answer, Fields, Problem, Visit};
-use crate::api::context::off_the_arbiter;
+use crate::api::blocking::off_the_arbiter;
 use crate::domain::job::Product;
 use crate::domain::release::OutputFormat;
 

@@ -11,7 +11,7 @@ use super::Context;
 use super::piece::icon::Icon;
 use super::piece::status::{Tone, badge};
 use super::piece::text::reveal;
-use crate::api::context::off_the_arbiter;
+use crate::api::blocking::off_the_arbiter;
 use crate::domain::code::Code;
 use crate::domain::hash::Hash;
 use crate::domain::outline::{self, Outline};

@@ -16,7 +16,7 @@ use crate::actors::triage::Submit;
 use crate::acts::Refusal;
 use crate::acts::datasets::{self, Wanted};
 use crate::acts::requests::Submission;
-use crate::api::context::off_the_arbiter;
+use crate::api::blocking::off_the_arbiter;
 use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::code::SOURCE_MAX;
 use crate::domain::id::{AssetId, CodeId};

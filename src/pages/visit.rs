@@ -18,6 +18,7 @@ use super::{Context, Problem};
 use crate::acts::notices::inbox;
 use crate::acts::{Refusal, accounts, settings};
 use crate::api::cookies::{Cookie, Jar};
+use crate::api::origin;
 use crate::api::permissions;
 use crate::api::renewal::Renewal;
 use crate::api::sessions::agent;
@@ -122,7 +123,7 @@ impl Shell {
         Ok(Self {
             side: context.side,
             agent: agent(request),
-            from: context.address(request),
+            from: origin::address(&context, request),
             context,
             actor,
             unread,

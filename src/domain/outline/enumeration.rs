@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Names;
-use super::rule::{CodeProblem, problem};
+use super::problem::{CodeProblem, problem};
 use super::{Evaluated, Form, Place, Statement, StatementKind};
 
 /// The special methods that nothing calls before the code itself does.

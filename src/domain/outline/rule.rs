@@ -1,10 +1,10 @@
 //! The rule for source that may be submitted.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use super::enumeration;
 use super::names::{Names, bindings, is_of_itself};
+use super::problem::{CodeProblem, problem};
 use super::{Evaluated, Form, Function, Outline, ParameterKind, Place, Statement, StatementKind};
 use crate::domain::code::Code;
 
@@ -37,33 +37,6 @@ const HOOKS: [&str; 6] = [
     "__set_name__",
     "__signature__",
 ];
-
-/// One reason why code cannot be submitted, with the mend.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct CodeProblem {
-    /// The line, from 1; 1 where the problem has no line of its own.
-    pub line: u32,
-    /// What is wrong.
-    pub problem: String,
-    /// What would be right.
-    pub mend: String,
-}
-
-impl fmt::Display for CodeProblem {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "line {}: {}; {}", self.line, self.problem, self.mend)
-    }
-}
-
-impl std::error::Error for CodeProblem {}
-
-pub(super) fn problem(line: u32, problem: impl Into<String>, mend: impl Into<String>) -> CodeProblem {
-    CodeProblem {
-        line,
-        problem: problem.into(),
-        mend: mend.into(),
-    }
-}
 
 /// Judges source by its outline. `parameters` are the names that the input policy binds.
 ///

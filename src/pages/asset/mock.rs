@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Found, address, format, owned, shared_rows};
 use crate::acts::assets;
 use crate::api::asset_uploads::{self, MockUpload};
-use crate::api::context::off_the_arbiter;
+use crate::api::blocking::off_the_arbiter;
 use crate::domain::asset::DataFormat;
 use crate::domain::id::AssetId;
 use crate::domain::mock::{MockColumn, MockPlan, MockType};

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{address, format, owned, shared_rows};
 use crate::api::asset_uploads::{self, PrivateUpload};
-use crate::api::context::off_the_arbiter;
+use crate::api::blocking::off_the_arbiter;
 use crate::domain::id::AssetId;
 use crate::pages::piece::schema::schema;
 use crate::pages::piece::text::reveal;

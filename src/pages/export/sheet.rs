@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::address;
 use crate::actors::syncer::spooled;
 use crate::acts::outgoing::{self, Contents};
-use crate::api::context::off_the_arbiter;
+use crate::api::blocking::off_the_arbiter;
 use crate::api::{files, peers as rest};
 use crate::clock;
 use crate::domain::id::NodeId;

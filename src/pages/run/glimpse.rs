@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{address, data_words, part_words, short};
-use crate::api::context::off_the_arbiter;
+use crate::api::blocking::off_the_arbiter;
 use crate::api::runs as rest;
 use crate::domain::id::JobId;
 use crate::domain::job::{Product, Run};
