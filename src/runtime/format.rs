@@ -24,7 +24,7 @@ use std::path::Path;
 
 pub use csv::Inspected;
 pub use foreign::is_reading;
-pub use glance::{CELL_MAX, Cell, Glance, Window};
+pub use glance::{CELL_MAX, Cell, Glance, Window, down_and_across};
 pub use reader::Reader;
 pub use shared_rows::DataFile;
 

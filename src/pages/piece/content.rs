@@ -8,7 +8,7 @@ use super::status::{Tone, badge};
 use super::text::exact;
 use crate::api::Problem;
 use crate::pages::fields::Fields;
-use crate::runtime::format::{Cell, Glance, Window};
+use crate::runtime::format::{Cell, Glance, Window, down_and_across};
 
 /// Rows of one window.
 const ROWS: usize = 50;
@@ -45,7 +45,7 @@ pub fn all_of_it(seen: &Glance, window: Window) -> bool {
         Glance::Array {
             shape, rows, more, ..
         } => {
-            let across = shape.last().copied().unwrap_or(1);
+            let (_, across) = down_and_across(shape);
             !more && across <= window.columns as u64 && whole(&mut rows.iter().map(|(_, cells)| cells))
         }
         Glance::Text { next, .. } | Glance::Bytes { next, .. } => next.is_none(),
@@ -86,10 +86,11 @@ pub fn content(
             more,
         } => {
             let lengths: Vec<_> = shape.iter().map(ToString::to_string).collect();
-            let across = usize::try_from(shape.last().copied().unwrap_or(1)).unwrap_or(usize::MAX);
+            let (_, across) = down_and_across(shape);
+            let across = usize::try_from(across).unwrap_or(usize::MAX);
             let shown = across.saturating_sub(window.from_column).min(window.columns);
             let heads: Vec<_> = (window.from_column..window.from_column + shown)
-                .map(|column| html! { (column) })
+                .map(|column| html! { @if shape.len() > 1 { (column) } @else { "Value" } })
                 .collect();
             let rows: Vec<_> = rows.iter().map(|(name, cells)| (name.clone(), cells)).collect();
             html! {
@@ -231,7 +232,11 @@ mod tests {
             rows: Vec::new(),
             more,
         };
-        assert!(all_of_it(&array(&[], false), at) && all_of_it(&array(&[3, 12], false), at));
+        assert!(
+            [&[][..], &[3, 12], &[13]]
+                .iter()
+                .all(|shape| all_of_it(&array(shape, false), at))
+        );
         assert!(!all_of_it(&array(&[3, 13], false), at) && !all_of_it(&array(&[30, 2], true), at));
         let text = |next: Option<u64>| Glance::Text {
             text: String::new(),

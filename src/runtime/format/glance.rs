@@ -72,7 +72,8 @@ pub enum Glance {
         /// Whether rows follow.
         more: bool,
     },
-    /// Elements of an array. A row of the window runs along the last dimension, and is named by its place along the others.
+    /// Elements of an array. A row of the window runs along the last dimension, and is named by its place along the others; of an
+    /// array of one dimension each row is one element, since a list is read downwards.
     Array {
         /// NumPy's name of the element type.
         dtype: String,
@@ -99,6 +100,14 @@ pub enum Glance {
         /// Where the next window begins; none at the end.
         next: Option<u64>,
     },
+}
+
+/// An array's dimensions as it is shown: those down the page, and how many elements stand in a row.
+pub fn down_and_across(shape: &[u64]) -> (&[u64], u64) {
+    match shape {
+        [outer @ .., across] if !outer.is_empty() => (outer, *across),
+        one_or_none => (one_or_none, 1),
+    }
 }
 
 /// Bytes that nobody can review by looking, from a place on.

@@ -5,9 +5,9 @@ use std::os::unix::fs::FileExt;
 
 use super::{Dtype, Header, Scalar, bits, malformed};
 use crate::runtime::format::FormatError;
-use crate::runtime::format::glance::{Cell, Glance, Window};
+use crate::runtime::format::glance::{Cell, Glance, Window, down_and_across};
 
-/// Looks at an array: rows along the last dimension.
+/// Looks at an array.
 pub fn glance(mut file: &File, window: Window) -> Result<Glance, FormatError> {
     let (header, start) = Header::read(&mut file)?;
     let length = file
@@ -17,8 +17,7 @@ pub fn glance(mut file: &File, window: Window) -> Result<Glance, FormatError> {
     if header.data_length()?.checked_add(start) != Some(length) {
         return Err(malformed("it holds more or fewer elements than its shape says"));
     }
-    let across = header.shape.last().copied().unwrap_or(1);
-    let outer = header.shape.split_last().map_or(&[][..], |(_, outer)| outer);
+    let (outer, across) = down_and_across(&header.shape);
     let down: u64 = if across == 0 { 0 } else { outer.iter().product() };
     let from_column = u64::try_from(window.from_column).unwrap_or(u64::MAX).min(across);
     let to_column = from_column.saturating_add(window.columns as u64).min(across);
@@ -45,7 +44,7 @@ pub fn glance(mut file: &File, window: Window) -> Result<Glance, FormatError> {
     })
 }
 
-/// The place along every dimension but the last of a row's number, which runs as in C.
+/// The place of a row along the dimensions that lead down, of its number, which runs as in C.
 fn place_of(row: u64, outer: &[u64]) -> Vec<u64> {
     let mut rest = row;
     let mut place: Vec<u64> = outer
@@ -67,7 +66,7 @@ fn name_of(place: &[u64]) -> String {
 }
 
 impl Header {
-    /// Which element of the file stands at a place.
+    /// Which element of the file stands at a place. In an array of one dimension, or of none, the column says nothing.
     fn element(&self, place: &[u64], column: u64) -> u64 {
         let mut indices: Vec<_> = place.iter().chain([&column]).zip(&self.shape).collect();
         if self.fortran_order {
@@ -192,6 +191,19 @@ mod tests {
         assert_eq!(names, ["0, 0", "0, 1", "1, 0", "1, 1"]);
         assert!(seen("|u1", "False", "0, 3", &[]).is_empty());
         assert_eq!(seen("|u1", "False", "", &[7])[0].1, ["7"]);
+    }
+
+    #[test]
+    fn a_list_is_read_downwards() {
+        for order in ["False", "True"] {
+            let rows = seen("|u1", order, "3,", &[5, 6, 7]);
+            let expected = [("0", "5"), ("1", "6"), ("2", "7")];
+            assert_eq!(
+                rows,
+                expected.map(|(name, cell)| (name.to_owned(), vec![cell.to_owned()]))
+            );
+        }
+        assert!(seen("|u1", "False", "0,", &[]).is_empty());
     }
 
     #[test]
