@@ -168,12 +168,18 @@ fn listing(list: &Value) -> String {
 }
 
 fn said(item: &Value) -> String {
-    let (text, reason) = (print::field(item, "text"), print::field(item, "reason"));
-    if reason.is_empty() {
-        text
-    } else {
-        format!("{text} Reason: {reason}")
+    let mut said = print::field(item, "text");
+    let (title, reason) = (
+        print::field(&item["about"], "title"),
+        print::field(item, "reason"),
+    );
+    if !title.is_empty() {
+        said.push_str(&format!(" ({title})"));
     }
+    if !reason.is_empty() {
+        said.push_str(&format!(" Reason: {reason}"));
+    }
+    said
 }
 
 fn facts(item: &Value) -> String {
@@ -182,11 +188,13 @@ fn facts(item: &Value) -> String {
         Some(_) => format!("{} {}", print::field(about, "kind"), print::field(about, "id")),
         None => String::new(),
     };
+    let title = print::field(about, "title");
     print::facts(&[
         ("id", print::field(item, "id")),
         ("what", print::field(item, "text")),
         ("reason", print::field(item, "reason")),
         ("about", what),
+        ("request", title),
         ("link", print::field(about, "link")),
         ("at", print::field(item, "at")),
         ("read", print::field(item, "read")),

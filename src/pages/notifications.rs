@@ -98,6 +98,7 @@ fn told(line: &inbox::Line, now: jiff::Timestamp) -> Markup {
                 @if !line.notice.read { (badge(Tone::Waiting, Icon::Note, "new")) " " }
                 @match line.told.target { Some(target) => a href=(target.path()) { (reveal(&said)) }, None => (reveal(&said)) }
             }
+            @if let Some(title) = &line.title { p { (reveal(title)) } }
             @if let Some(reason) = &line.told.reason { p.soft { "The reason: " (reveal(reason)) } }
             p.soft { (age(line.notice.at, now)) }
         }

@@ -3,12 +3,13 @@
 use uuid::Uuid;
 
 use crate::acts::Refusal;
+use crate::acts::visible;
 use crate::domain::access::Actor;
-use crate::domain::id::UserId;
-use crate::domain::notification::letter::Told;
+use crate::domain::id::{RequestId, UserId};
+use crate::domain::notification::letter::{Target, Told};
 use crate::domain::notification::{Mailbox, Notice};
 use crate::store::read::Read;
-use crate::store::tables::{MAILBOXES, NOTICES, UNREAD};
+use crate::store::tables::{MAILBOXES, NOTICES, RUNS, UNREAD};
 use crate::store::transaction::Tx;
 
 use super::told;
@@ -25,6 +26,9 @@ pub struct Line {
     pub notice: Notice,
     /// What it says.
     pub told: Told,
+    /// The first line of the reason for the request that it leads to, where the reader may see that. It stands here and in no
+    /// message: what somebody wrote leaves the node by none.
+    pub title: Option<String>,
 }
 
 /// A page of an inbox.
@@ -36,18 +40,45 @@ pub struct Lines {
     pub next: Option<u64>,
 }
 
-fn line(read: &impl Read, number: u64, notice: Notice) -> Result<Line, Refusal> {
+fn line(read: &impl Read, actor: &Actor, number: u64, notice: Notice) -> Result<Line, Refusal> {
     let told = told(read, notice.event, notice.about)?;
-    Ok(Line { number, notice, told })
+    let title = match told.target {
+        Some(target) => title(read, actor, target)?,
+        None => None,
+    };
+    Ok(Line {
+        number,
+        notice,
+        told,
+        title,
+    })
 }
 
-fn page(read: &impl Read, mut found: Vec<(u64, Notice)>, limit: usize) -> Result<Lines, Refusal> {
+fn title(read: &impl Read, actor: &Actor, target: Target) -> Result<Option<String>, Refusal> {
+    let request = match target {
+        Target::Request(id) => Some(RequestId(id)),
+        Target::Run(id) => read.get(&RUNS, &id)?.and_then(|run| run.request),
+        Target::User(_) | Target::Peer(_) => None,
+    };
+    Ok(match request.map(|id| visible::request(read, actor, id)) {
+        Some(Ok(request)) => Some(request.object.body.title()),
+        None | Some(Err(Refusal::NotFound { .. })) => None,
+        Some(Err(error)) => return Err(error),
+    })
+}
+
+fn page(
+    read: &impl Read,
+    actor: &Actor,
+    mut found: Vec<(u64, Notice)>,
+    limit: usize,
+) -> Result<Lines, Refusal> {
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().map(|(number, _)| *number).filter(|_| more);
     let lines = found
         .into_iter()
-        .map(|(number, notice)| line(read, number, notice))
+        .map(|(number, notice)| line(read, actor, number, notice))
         .collect::<Result<_, _>>()?;
     Ok(Lines { lines, next })
 }
@@ -75,7 +106,7 @@ pub fn list(
         let notices = read.range_prefix_back(&NOTICES, &me, before.as_ref(), limit + 1)?;
         found.extend(notices.into_iter().map(|((_, number), notice)| (number, notice)));
     }
-    page(read, found, limit)
+    page(read, actor, found, limit)
 }
 
 /// One line of the actor's inbox.
@@ -86,7 +117,7 @@ pub fn get(read: &impl Read, actor: &Actor, number: u64) -> Result<Line, Refusal
     let notice = read
         .get(&NOTICES, &(actor.user.0, number))?
         .ok_or_else(|| no(number))?;
-    line(read, number, notice)
+    line(read, actor, number, notice)
 }
 
 fn no(number: u64) -> Refusal {
@@ -147,7 +178,7 @@ pub fn mark(tx: &mut Tx<'_>, actor: &Actor, number: u64, is_read: bool) -> Resul
         }
         tx.put(&MAILBOXES, &actor.user.0, &mailbox)?;
     }
-    line(tx, number, notice)
+    line(tx, actor, number, notice)
 }
 
 /// Marks every line up to a number as read, at most [`AT_ONCE`] of them; whether some are left. A person who marks all
@@ -225,7 +256,7 @@ pub fn news(read: &impl Read, actor: &Actor, limit: usize) -> Result<Lines, Refu
     let after = (me, mailbox(read, me)?.shown);
     let found = read.range_prefix(&NOTICES, &me, Some(&after), limit + 1)?;
     let found = found.into_iter().map(|((_, number), notice)| (number, notice));
-    page(read, found.collect(), limit)
+    page(read, actor, found.collect(), limit)
 }
 
 /// Notes that the actor has been shown everything up to a number.

@@ -34,6 +34,8 @@ struct AboutView {
     kind: &'static str,
     /// Its id.
     id: Uuid,
+    /// The first line of the reason for the request, where it is about one, or about a run for one, that you may see.
+    title: Option<String>,
     /// Where it is on the node, below the pages and below `/api/v1`.
     path: String,
     /// Its whole address, where the node knows under which address people reach it.
@@ -75,6 +77,7 @@ fn view(line: inbox::Line, base_url: Option<&str>) -> NotificationView {
     let about = line.told.target.map(|target| AboutView {
         kind: target.kind(),
         id: target.id(),
+        title: line.title,
         path: target.path(),
         link: base_url.map(|base| format!("{base}{}", target.path())),
     });

@@ -38,6 +38,7 @@ fn an_inbox_is_read_marked_and_cleared_by_its_owner_alone() {
     let line = get(&scene.view(), &owner(), 2).unwrap();
     assert_eq!(line.told.target, Some(Target::Request(Uuid::from_u128(51))));
     assert_eq!(line.told.who.as_deref(), Some("Ada"));
+    assert_eq!(line.title.as_deref(), Some("to learn"));
     assert!(
         get(&scene.view(), &ada(), 2).is_err(),
         "another's line is not there"
