@@ -112,6 +112,7 @@ fn listed(found: &Listed) -> Value {
     let mut shown = view::document(&found.request.object);
     shown["status"] = json!(found.status);
     shown["signed"] = json!(Signed::from(&found.signed));
+    shown["names"] = json!({"requester": found.requester_name});
     if let Some(sight) = &found.sight {
         shown["object"] = json!(ObjectShown::of(sight));
     }
@@ -130,6 +131,8 @@ fn whole(found: &View) -> Value {
     shown["jobs"] = json!(view::objects(&found.jobs));
     shown["releases"] = json!(view::objects(&found.releases));
     shown["progress"] = json!(found.progress);
+    let names = &found.names;
+    shown["names"] = json!({"requester": names.requester, "project": names.project, "code": names.code});
     shown["requester_left"] = json!(found.requester_left);
     shown["history"] = json!(view::objects(&found.history));
     shown["signed"] = json!(Signed::from(&found.signed));

@@ -293,12 +293,13 @@ fn list(session: &Session, wanted: &List) -> Result<(), Failure> {
                     state_of(request),
                     signed(request),
                     asks_for(request),
+                    print::field(&request["names"], "requester"),
                     print::field(request, "created_at"),
                     first_line(request["reason"].as_str().unwrap_or_default()),
                 ]
             })
             .collect();
-        let headings = ["ID", "STATE", "SIGNED", "ASKS FOR", "MADE", "REASON"];
+        let headings = ["ID", "STATE", "SIGNED", "ASKS FOR", "WHOSE", "SINCE", "REASON"];
         let mut text = print::table(&headings, &rows);
         if !requests["next"].is_null() {
             text.push_str("\n(there is more: use --all)");

@@ -153,12 +153,25 @@ pub struct RequestListed {
     pub signature: Option<SignatureShown>,
     /// What has become of it.
     pub status: StatusShown,
+    /// What it names, by name.
+    pub names: NamesShown,
+}
+
+/// How what a request names is called, as far as it is known here.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NamesShown {
+    /// Who asks.
+    pub requester: Option<String>,
+    /// The project; not in lists.
+    pub project: Option<String>,
+    /// The code; not in lists.
+    pub code: Option<String>,
 }
 
 /// How far a request has come.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProgressShown {
-    /// When it was submitted.
+    /// When it was submitted or, where it was made elsewhere, taken in: when it was made travels in no bundle.
     #[schema(format = DateTime)]
     pub submitted: String,
     /// The numbers of what carried it to another node, where there is one.

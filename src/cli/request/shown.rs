@@ -56,8 +56,12 @@ fn until(decision: &Value) -> String {
 }
 
 pub(super) fn facts(request: &Value) -> String {
+    let named = |name: &str| match (print::field(request, name), print::field(&request["names"], name)) {
+        (id, name) if name.is_empty() => id,
+        (id, name) => format!("{name} ({id})"),
+    };
     let mut facts = ["id", "project", "code", "requester", "predecessor"]
-        .map(|name| (name, print::field(request, name)))
+        .map(|name| (name, named(name)))
         .to_vec();
     let object = &request["object"];
     if object.is_object() {
@@ -78,7 +82,7 @@ pub(super) fn facts(request: &Value) -> String {
     }
     let progress = &request["progress"];
     if progress.is_object() {
-        facts.push(("submitted", print::field(progress, "submitted")));
+        facts.push(("here since", print::field(progress, "submitted")));
         facts.push(("carried in bundle", print::field(progress, "carried_in")));
         facts.push(("received", print::field(progress, "received")));
         facts.push(("decided on", print::field(progress, "decided_on")));
@@ -156,7 +160,7 @@ mod tests {
     #[test]
     fn a_request_is_told_with_all_that_belongs_to_it() {
         let request = json!({
-            "id": "r", "reason": "why\u{1b}[1m", "status": {"state": "denied", "reason": "too small"},
+            "id": "r", "project": "p", "names": {"project": "Pima"}, "reason": "why\u{1b}[1m", "status": {"state": "denied", "reason": "too small"},
             "progress": {"submitted": "now", "carried_in": [1, 2], "received": true, "decided_on": "2026-01-01", "released": false},
             "submitted_code": {"id": "c", "source": "def f():\n\treturn 1\r\n"},
             "decisions": [{"on": "2026-01-01", "by_name": "Olga", "verdict": {"deny": {"reason": "too small"}}}],
@@ -164,6 +168,7 @@ mod tests {
         });
         let text = whole(&request, false);
         for expected in [
+            "project            Pima (p)",
             "state              denied",
             "carried in bundle  1, 2",
             "why\\u{1b}[1m",

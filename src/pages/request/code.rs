@@ -30,7 +30,7 @@ pub fn shown(found: &Review, code: &Code, reading: &Reading, query: &Fields, pat
                     p.soft {
                         "Compared with " (reveal(&before.body.name)) ", "
                         (match why { Earlier::TakenUp => "of the request that this one takes up", Earlier::Approved => "which was approved before" })
-                        "; submitted " (time(before.object.created_at)) "."
+                        "; here since " (time(before.object.created_at)) "."
                     }
                     (difference("Changes of the source", &before.body.source, &code.source))
                 },

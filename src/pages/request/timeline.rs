@@ -34,10 +34,12 @@ fn ahead(what: &str) -> Step {
 
 /// The steps of a request, as this side knows them.
 pub fn shown(found: &Review) -> Markup {
-    let mut steps = vec![reached(
-        html! { "Submitted" },
-        time(found.view.progress.submitted),
-    )];
+    // When it was made travels in no bundle.
+    let begun = match &found.by_way_of {
+        Some(peer) => html! { "Arrived from " (reveal(peer)) },
+        None => html! { "Submitted" },
+    };
+    let mut steps = vec![reached(begun, time(found.view.progress.submitted))];
     if let Some(crossing) = found.view.progress.crossing.as_ref().filter(|_| found.made_here) {
         steps.extend(across(crossing));
     }
