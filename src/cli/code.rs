@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::client::part;
 use super::failure::Failure;
 use super::signing::SignWith;
-use super::{Session, call, input, names, print};
+use super::{Session, input, names, print};
+use crate::domain::whole_number;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -41,7 +42,7 @@ pub(super) struct Submit {
     #[arg(long, value_name = "PARAMETER=ASSET", value_parser = binding)]
     asset: Vec<(String, String)>,
     /// Bind a parameter to a constant
-    #[arg(long, value_name = "PARAMETER=JSON", value_parser = call::argument)]
+    #[arg(long, value_name = "PARAMETER=JSON", value_parser = constant)]
     constant: Vec<(String, Value)>,
     #[command(flatten)]
     output: OutputPolicy,
@@ -63,6 +64,15 @@ struct OutputPolicy {
 fn binding(text: &str) -> Result<(String, String), String> {
     let (parameter, asset) = text.split_once('=').ok_or("write it as PARAMETER=ASSET")?;
     Ok((parameter.to_owned(), asset.to_owned()))
+}
+
+/// `parameter=JSON`.
+fn constant(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as PARAMETER=JSON")?;
+    let parsed = serde_json::from_str(value)
+        .map_err(|error| format!("{value:?} is not JSON ({error}); text needs its quotes: '{name}=\"…\"'"))?;
+    whole_number::check(value.as_bytes()).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), parsed))
 }
 
 pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
@@ -189,6 +199,15 @@ pub(super) fn facts(code: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_constant_is_json() {
+        assert_eq!(constant("n=3").unwrap(), ("n".into(), json!(3)));
+        assert_eq!(constant("s=\"a=b\"").unwrap(), ("s".into(), json!("a=b")));
+        assert!(constant("n=18446744073709551616").is_err());
+        assert!(constant("s=text").is_err());
+        assert!(constant("s").is_err());
+    }
 
     #[test]
     fn a_parameter_is_bound_once() {
