@@ -162,17 +162,23 @@ fn told(imported: &Value) -> String {
         print::field(imported, "sequence"),
         print::field(imported, "sender_name")
     );
+    let waits = match imported["brought"].as_u64() {
+        Some(0) => "nothing new waits for review".to_owned(),
+        _ => format!(
+            "{} new object(s) wait for review",
+            print::field(imported, "brought")
+        ),
+    };
     let brought = format!(
-        "{} object(s) wait for review, {} were known, {} blob(s) came along",
-        print::field(imported, "brought"),
+        "{waits}, {} were known, {} blob(s) came along",
         print::field(imported, "known"),
         print::field(imported, "blobs")
     );
     match imported["state"].as_str() {
         Some("repeated") => format!("This is {whose}, which has been here before. Nothing changed."),
-        Some("late") => format!("Received {whose}, late: a newer one came first. {brought}."),
+        Some("late") => format!("Received {whose}, late, since a newer one came first: {brought}."),
         _ => format!(
-            "Received {whose}. {brought}.\nNext: poundlock review {} show",
+            "Received {whose}: {brought}.\nNext: poundlock review {} show",
             print::field(imported, "sender")
         ),
     }

@@ -203,7 +203,7 @@ pub(super) fn run(session: &Session, verb: &Verb) -> Result<(), Failure> {
             said(
                 session,
                 &json!({"dataset": dataset, "published_to": peer}),
-                "Published; the next bundle carries it.",
+                "Published; the next bundle carries it, unless it is held.",
             )
         }
         Verb::Unpublish { dataset, peer } => {

@@ -1,5 +1,6 @@
 //! `poundlock init`: a new node.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -55,7 +56,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
     if let Some(listen) = arguments.listen {
         config.server.listen = listen;
     }
-    config.runtime.python.interpreter.clone_from(&arguments.python);
+    if let Some(python) = &arguments.python {
+        config.runtime.python.interpreter = Some(executable(python)?);
+    }
     let made =
         make::make(&arguments.folder, &arguments.name, &config).map_err(|error| Failure::chain(&error))?;
     let mut told = json!({
@@ -80,10 +83,37 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
     })
 }
 
+/// The whole path of a program that is there. A link stays one: an environment's interpreter knows by its name where it belongs.
+fn executable(named: &Path) -> Result<PathBuf, Failure> {
+    let path = std::path::absolute(named).map_err(|error| Failure::file(named, &error))?;
+    let about = std::fs::metadata(&path).map_err(|error| Failure::file(&path, &error))?;
+    if about.is_file() && about.permissions().mode() & 0o111 != 0 {
+        return Ok(path);
+    }
+    Err(Failure::usage(format!(
+        "{} is no program; name the interpreter itself, such as /usr/bin/python3",
+        path.display()
+    )))
+}
+
 /// How to set the node up once it runs.
 pub(super) fn next(folder: &Path) -> String {
     format!(
         "poundlock --node {} setup --owner \"YOUR NAME\" --email YOU@EXAMPLE.ORG",
         folder.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interpreter_is_a_program_that_is_there() {
+        assert!(executable(Path::new("/bin/sh")).unwrap().is_absolute());
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| executable(path).unwrap_err().to_string();
+        assert!(refused(folder.path()).contains("no program"));
+        assert!(refused(&folder.path().join("python3")).contains("python3"));
+    }
 }

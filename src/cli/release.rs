@@ -67,7 +67,7 @@ pub(super) fn release(session: &Session, arguments: &ReleaseArguments) -> Result
     let status = session.client.get("/setup/status")?;
     let reaches = match status["side"].as_str() {
         Some("solo") => "its requester can fetch it now",
-        _ => "the next bundle carries it",
+        _ => "the next bundle carries it, unless it is held",
     };
     session.out.show(&released, |released| {
         format!(

@@ -222,6 +222,11 @@ fn told(exported: &Value) -> String {
             ("hash", print::field(exported, "hash")),
         ])
     );
+    if exported["records"] == 0 {
+        text.push_str(
+            "\nIt carries no object: nothing is owed that your choice lets through. It tells the other node what has arrived here.",
+        );
+    }
     let left_over = exported["left_over"].as_u64().unwrap_or_default();
     if left_over > 0 {
         text.push_str(&format!(

@@ -134,7 +134,7 @@ async fn change(form: Form, id: Path<Uuid>) -> Answer {
         })
         .await?;
     let said = if publishes {
-        "It is published. It goes with the next bundle."
+        "It is published. It goes with the next bundle, unless it is held."
     } else {
         "It is published there no more. What that node has, it keeps."
     };
