@@ -13,7 +13,7 @@ use super::peers::{self, owe_everything, paired};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
 use crate::domain::hash::Hash;
-use crate::domain::id::{BundleId, Epoch};
+use crate::domain::id::{BundleId, Epoch, NodeId};
 use crate::domain::object::{Kind, Object};
 use crate::domain::peer::{CarriedObject, Peer, Received, Sent};
 use crate::domain::side::Level;
@@ -22,7 +22,7 @@ use crate::store::records::{self, Here, RecordError};
 use crate::store::tables::{CARRIED, CARRIED_IN, DELIVERED, HAS_BLOB, OWED, PEERS, SENT};
 use crate::store::transaction::Tx;
 use crate::sync::batch::{Batch, Member};
-use crate::sync::record::{Carried, Direction, Downward, Upward};
+use crate::sync::record::{Carried, Direction, DoesNotTravel, Downward, Own, Upward};
 use crate::sync::select::Filters;
 
 pub(super) use preview::requester_of;
@@ -350,7 +350,7 @@ impl Load {
         }
         Ok(Part {
             key: (member.kind as u8, member.id),
-            record: encode(self.level, &object, root)?,
+            record: encode(self.level, &object, root, NodeId(peer))?,
             blobs,
         })
     }
@@ -385,16 +385,22 @@ impl Load {
 }
 
 /// Encodes what of an object travels from this level. A high node has no way to encode what must not go down.
-fn encode(level: Level, object: &Object, root: Uuid) -> Result<Vec<u8>, Refusal> {
+fn encode(level: Level, object: &Object, root: Uuid, peer: NodeId) -> Result<Vec<u8>, Refusal> {
     match level {
-        Level::Low => encode_as::<Upward>(object, root),
-        Level::High => encode_as::<Downward>(object, root),
+        Level::Low => encode_as(object, root, Upward::of(&object.body)),
+        Level::High if object.home == peer => {
+            encode_as(object, root, Own::of(object, peer).map(Downward::Returned))
+        }
+        Level::High => encode_as(object, root, Downward::of(&object.body)),
     }
 }
 
-fn encode_as<D: Direction>(object: &Object, root: Uuid) -> Result<Vec<u8>, Refusal> {
-    let body =
-        D::of(&object.body).map_err(|error| Refusal::conflict("does_not_travel", error.to_string()))?;
+fn encode_as<D: Direction>(
+    object: &Object,
+    root: Uuid,
+    body: Result<D, DoesNotTravel>,
+) -> Result<Vec<u8>, Refusal> {
+    let body = body.map_err(|error| Refusal::conflict("does_not_travel", error.to_string()))?;
     let carried = Carried {
         id: object.id,
         home: object.home,

@@ -1,5 +1,7 @@
 //! Whom a node exchanges bundles with: pairing, rotation, epochs, revocation, and what is held back.
 
+mod owing;
+
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
@@ -9,18 +11,18 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit;
 use crate::domain::hash::Hash;
 use crate::domain::id::{Epoch, NodeId};
-use crate::domain::object::Kind;
-use crate::domain::peer::{Owed, Peer, Received, Trust};
+use crate::domain::peer::{Peer, Received, Trust};
 use crate::domain::settings::Node;
 use crate::domain::side::Level;
 use crate::domain::text;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
-use crate::store::tables::{
-    BY_KIND, DELIVERED, HAS_BLOB, HELD, IGNORED, INBOX, JOURNAL, NODE, OBJECTS, OWED, PEERS,
-};
+use crate::store::tables::{HELD, IGNORED, INBOX, NODE, PEERS};
 use crate::store::transaction::Tx;
 use crate::sync::eligible;
+
+use owing::forget_deliveries;
+pub use owing::{owe_back, owe_everything};
 
 /// A peer's public identity, as its file says it; the transport has checked the file's own signature.
 #[derive(Clone, Debug)]
@@ -524,61 +526,6 @@ fn empty_inbox(tx: &mut Tx<'_>, peer: Uuid) -> Result<(), Refusal> {
     }
     for (key, ()) in tx.range_prefix(&IGNORED, &peer, None, usize::MAX)? {
         tx.delete(&IGNORED, &key)?;
-    }
-    Ok(())
-}
-
-fn forget_deliveries(tx: &mut Tx<'_>, peer: Uuid) -> Result<(), Refusal> {
-    let delivered = tx.range_prefix(&DELIVERED, &peer, None, usize::MAX)?;
-    for (key, _) in delivered {
-        tx.delete(&DELIVERED, &key)?;
-    }
-    let blobs = tx.range_prefix(&HAS_BLOB, &peer, None, usize::MAX)?;
-    for (key, ()) in blobs {
-        tx.delete(&HAS_BLOB, &key)?;
-    }
-    Ok(())
-}
-
-/// Owes a peer all that it may have, as when it is new or has lost what it had. Costs as much as there is to owe.
-///
-/// # Errors
-/// The store fails.
-pub fn owe_everything(tx: &mut Tx<'_>, here: &Here, peer: Uuid) -> Result<(), Refusal> {
-    let position = tx.last(&JOURNAL)?.map_or(0, |(position, _)| position);
-    // People and code come along with the projects and requests that need them.
-    let kinds = [
-        Kind::Project,
-        Kind::Dataset,
-        Kind::Asset,
-        Kind::Request,
-        Kind::Decision,
-        Kind::Job,
-        Kind::Release,
-    ];
-    for kind in kinds {
-        let mut ids = Vec::new();
-        tx.for_each(&BY_KIND, &(kind as u8), |(_, _, id), ()| {
-            ids.push(id);
-            Ok::<_, Refusal>(())
-        })?;
-        for id in ids {
-            if let Some(object) = tx.get(&OBJECTS, &id)? {
-                records::owe_again(tx, here, peer, &object, position)?;
-            }
-        }
-    }
-    // And so do those that nothing needs any more, such as people who have left their project: the peer has had them.
-    for ((_, id), delivered) in tx.range_prefix(&DELIVERED, &peer, None, usize::MAX)? {
-        if tx.contains(&OWED, &(peer, id))? {
-            continue;
-        }
-        if let Some(object) = tx.get(&OBJECTS, &id)?
-            && records::may_have(tx, here.node, here.side, peer, &object)?
-        {
-            let root = delivered.root;
-            tx.put(&OWED, &(peer, id), &Owed { position, root })?;
-        }
     }
     Ok(())
 }

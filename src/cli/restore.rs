@@ -63,8 +63,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure>
             text.push_str(&format!(
                 "\nThen, with each of: {}\n  1. Export a bundle and carry it there. It is refused once, and names the epoch.\n  2. Tell \
                  the owner there the epoch by voice; they confirm it: poundlock pair epoch PEER {epoch}\n  3. There: import the \
-                 bundle again, review it, and export one for here. What went apart since the copy is shown as forked.\n\nIf the \
-                 node's keys were rotated after the copy was made, put the newest keys folder back first.",
+                 bundle again, review it, and export one for here. What went apart since the copy is shown as forked, and what a \
+                 low node has forgotten is given back.\n\nIf the node's keys were rotated after the copy was made, put the newest keys \
+                 folder back first.",
                 peers.join(", ")
             ));
         }

@@ -132,6 +132,7 @@ fn marks(batch: &Value, titles: &BTreeMap<&str, String>) -> Vec<String> {
 fn member(member: &Value) -> Node {
     let change = match member["change"].as_str() {
         Some("forked") => "FORKED".to_owned(),
+        Some("returned") => "given back".to_owned(),
         _ => print::field(member, "change"),
     };
     let deleted = if member["deleted"] == true {
@@ -144,7 +145,7 @@ fn member(member: &Value) -> Node {
         print::field(member, "kind"),
         print::field(member, "title")
     );
-    let is_new = member["change"] == "new";
+    let is_new = matches!(member["change"].as_str(), Some("new" | "returned"));
     let changes = member["changes"].as_array().into_iter().flatten();
     let vouched = ["signed", "verify_key"].map(|name| print::field(&member[name], "says"));
     let mut details: Vec<_> = vouched.into_iter().filter(|says| !says.is_empty()).collect();

@@ -95,6 +95,7 @@ pub fn change(change: Change, deleted: bool) -> Markup {
         Change::New => badge(Tone::Good, Icon::In, "new"),
         Change::Modified => badge(Tone::Waiting, Icon::Running, "modified"),
         Change::Same => badge(Tone::Plain, Icon::Done, "same"),
+        Change::Returned => badge(Tone::Good, Icon::In, "given back"),
         Change::Forked => badge(Tone::Bad, Icon::Warning, "forked"),
     }
 }

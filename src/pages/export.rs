@@ -171,7 +171,7 @@ fn owed(visit: &Visit, peer: Uuid, preview: &Preview) -> Markup {
 }
 
 fn by_change(batch: &Batch) -> Vec<(Change, String)> {
-    [Change::New, Change::Modified, Change::Same]
+    [Change::New, Change::Returned, Change::Modified, Change::Same]
         .into_iter()
         .filter_map(|wanted| {
             let members: Vec<_> = batch

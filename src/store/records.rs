@@ -212,10 +212,12 @@ pub fn write(
 /// # Errors
 /// As [`write()`].
 pub fn adopt(tx: &mut Tx<'_>, here: &Here, id: Uuid, body: Body) -> Result<Object, RecordError> {
-    let object = write_from(tx, here, id, body, false, |_| true)?;
     for (peer, _) in peers(tx)? {
+        // Nor is it given back any more.
+        tx.delete(&OWED, &(peer, id))?;
         drop_pending(tx, peer, id)?;
     }
+    let object = write_from(tx, here, id, body, false, |_| true)?;
     Ok(object)
 }
 
@@ -297,6 +299,33 @@ pub fn take(tx: &mut Tx<'_>, here: &Here, id: Uuid, pending: Pending) -> Result<
         }
     }
     Ok(object)
+}
+
+/// Takes back what this node has written and forgotten, as a peer has kept it. What is here already stays. Projects alone may bear
+/// one name: they are found by their ids, and can be neither renamed nor deleted.
+///
+/// # Errors
+/// The name, or a person's address, is another's by now, or the store fails.
+pub fn take_back(tx: &mut Tx<'_>, here: &Here, id: Uuid, pending: Pending) -> Result<(), RecordError> {
+    if object(tx, id)?.is_some() {
+        return Ok(());
+    }
+    let object = Object {
+        id,
+        home: here.node,
+        epoch: here.epoch,
+        revision: pending.revision,
+        deleted: pending.deleted,
+        created_at: here.now,
+        updated_at: here.now,
+        body: pending.body,
+    };
+    let unique = match object.kind() {
+        Kind::Project => Unique::ByItsHome,
+        _ => Unique::Checked,
+    };
+    let position = replace(tx, None, &object, unique)?;
+    owe_everybody(tx, here, &object, position)
 }
 
 fn check_size(body: &Body) -> Result<(), RecordError> {

@@ -19,6 +19,8 @@ pub enum Change {
     Modified,
     /// It has this revision.
     Same,
+    /// It is its own, which it has forgotten since its store was set back.
+    Returned,
     /// It has a revision of another epoch that this one does not follow from. Shown, and never overwritten in silence.
     Forked,
 }

@@ -14,6 +14,8 @@ use crate::domain::side::Level;
 pub struct Facts {
     /// The home of the request that a decision, job or release answers.
     pub request_home: Option<NodeId>,
+    /// Whether the peer is the object's home, and has forgotten it since its store was set back.
+    pub forgotten: bool,
     /// Whether the dataset, or the asset's dataset, is published to the peer.
     pub published: bool,
     /// Whether the peer was told of a deleted dataset or asset before, and the word that it is deleted says nothing else; see
@@ -23,10 +25,14 @@ pub struct Facts {
 
 /// Whether `peer` may receive the object from `this_node`, which stands on `level`. A sender sends only what it is the home of. A low node receives
 /// only answers to its own requests, and the datasets that were published to it. Of one that is published to it no more it
-/// is told only that it was deleted: else it would show there for ever.
+/// is told only that it was deleted: else it would show there for ever. And it is given back what it has forgotten of its own;
+/// never does a low node give a decision back to a high one, whose own alone authorise.
 pub fn eligible(object: &Object, this_node: NodeId, level: Level, peer: NodeId, facts: Facts) -> bool {
-    if object.home != this_node || stays(&object.body) {
+    if stays(&object.body) {
         return false;
+    }
+    if object.home != this_node {
+        return level == Level::High && object.home == peer && facts.forgotten;
     }
     match (level, object.kind()) {
         (Level::Low, Kind::Job | Kind::Release) => false,

@@ -31,6 +31,8 @@ pub struct KnownRevision {
     pub number: u64,
     /// Its digest.
     pub digest: Hash,
+    /// Whether it waits in the inbox.
+    pub waits: bool,
 }
 
 /// A record, as it arrives.
@@ -48,6 +50,8 @@ pub struct ArrivedRevision {
     pub number: u64,
     /// Its digest.
     pub digest: Hash,
+    /// Whether it gives back what is this node's own.
+    pub returned: bool,
 }
 
 /// What a record brings.
@@ -122,7 +126,8 @@ pub fn compare(
     level: Level,
     known: Option<&KnownRevision>,
 ) -> Result<News, Dishonest> {
-    if arrived.home != sender {
+    let writer = if arrived.returned { this_node } else { sender };
+    if arrived.home != writer {
         return Err(Dishonest::NotTheHome(arrived.id));
     }
     if arrived.number == 0 || arrived.number > REVISION_MAX {
@@ -135,6 +140,9 @@ pub fn compare(
     let Some(known) = known else { return Ok(News::New) };
     if known.kind != arrived.kind {
         return Err(Dishonest::OtherKind(arrived.id));
+    }
+    if arrived.returned {
+        return Ok(returned(arrived, known));
     }
     if known.home != sender {
         return from_another_home(arrived, this_node, level, known);
@@ -156,6 +164,16 @@ pub fn compare(
             id: arrived.id,
             number: arrived.number,
         }),
+    }
+}
+
+/// What is given back is news only where it is not known: it overwrites nothing that this node has written. A newer revision takes
+/// the place of one that still waits to be taken back.
+fn returned(arrived: &ArrivedRevision, known: &KnownRevision) -> News {
+    if known.waits && known.under == arrived.under && arrived.number > known.number {
+        News::Newer
+    } else {
+        News::Older
     }
 }
 
@@ -335,6 +353,7 @@ mod tests {
             under: Epoch(Uuid::from_u128(epoch)),
             number,
             digest: Hash([digest; 32]),
+            returned: false,
         }
     }
 
@@ -345,6 +364,7 @@ mod tests {
             under: Epoch(Uuid::from_u128(epoch)),
             number,
             digest: Hash([digest; 32]),
+            waits: false,
         }
     }
 
@@ -399,5 +419,36 @@ mod tests {
         let anothers = known(OTHER, Kind::Dataset, 1, 1, 1);
         assert!(news(&arrived(Kind::Dataset, 1, 2, 2), &anothers).is_err());
         assert!(news(&arrived(Kind::Asset, 1, 2, 2), &dataset).is_err());
+    }
+
+    #[test]
+    fn what_is_given_back_overwrites_nothing() {
+        let own = ArrivedRevision {
+            home: HERE,
+            returned: true,
+            ..arrived(Kind::Request, 1, 4, 4)
+        };
+        let back = |known: Option<&KnownRevision>| compare(&own, SENDER, HERE, Level::Low, known);
+        assert_eq!(back(None), Ok(News::New));
+        for number in [3, 4, 5] {
+            let here = known(HERE, Kind::Request, 1, number, 3);
+            assert_eq!(back(Some(&here)), Ok(News::Older));
+        }
+        let waiting = KnownRevision {
+            waits: true,
+            ..known(HERE, Kind::Request, 1, 3, 3)
+        };
+        assert_eq!(back(Some(&waiting)), Ok(News::Newer));
+        let another = known(HERE, Kind::Project, 1, 3, 3);
+        assert_eq!(back(Some(&another)), Err(Dishonest::OtherKind(own.id)));
+        for (home, returned) in [(SENDER, true), (OTHER, true), (HERE, false)] {
+            let false_home = ArrivedRevision {
+                home,
+                returned,
+                ..own
+            };
+            let refused = compare(&false_home, SENDER, HERE, Level::Low, None);
+            assert_eq!(refused, Err(Dishonest::NotTheHome(own.id)), "{home:?}");
+        }
     }
 }

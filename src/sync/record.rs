@@ -2,7 +2,8 @@
 //! object; what is not named here cannot cross.
 //!
 //! The two directions have separate types. [`Downward`], from high to low, has no variant for code, requests, projects
-//! or people: what was born on the high side cannot leave, because there is nothing to put it in.
+//! or people: what was born on the high side cannot leave, because there is nothing to put it in. What the receiver itself
+//! made, and has lost, goes back in [`Own`], which nothing else can be made into.
 //!
 //! Records are encoded as deterministic CBOR by the transport, whose format they are part of.
 
@@ -24,7 +25,7 @@ use crate::domain::dataset::{Contributor, Dataset, MockAccess, Visibility};
 use crate::domain::hash::Hash;
 use crate::domain::id::{CodeId, DatasetId, JobId, NodeId, RequestId, UserId};
 use crate::domain::job::{self, Job};
-use crate::domain::object::Body;
+use crate::domain::object::{Body, Object};
 use crate::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use crate::domain::project::Project;
 use crate::domain::release::{OutputFormat, Part, Release};
@@ -40,7 +41,7 @@ pub use asked::{DecisionRecord, RequestRecord};
 pub struct Carried<B> {
     /// The object.
     pub id: Uuid,
-    /// Its home: always the sender, which is checked on arrival.
+    /// Its home: the sender or, of what is given back, the receiver. It is checked on arrival.
     pub home: NodeId,
     /// The revision's number.
     pub number: u64,
@@ -86,6 +87,28 @@ pub enum Downward {
     Job(JobRecord),
     /// A released result, log or failure report; its bytes travel as a blob.
     Release(ReleaseRecord),
+    /// What the receiver has sent itself, and has forgotten since its store was set back.
+    Returned(Own),
+}
+
+/// What a low node is the home of, on its way back to it, exactly as it came from there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Own(Upward);
+
+impl Own {
+    /// Of an object that came from the low node `receiver`.
+    ///
+    /// # Errors
+    /// It has its home elsewhere, or is not what came from there to the letter: the digest of its revision covers all of it.
+    pub fn of(object: &Object, receiver: NodeId) -> Result<Self, DoesNotTravel> {
+        let as_it_came = digest(object.id, receiver, object.deleted, &object.body)
+            .is_ok_and(|digest| digest == object.revision.digest);
+        if object.home != receiver || !as_it_came {
+            return Err(DoesNotTravel(object.kind().word()));
+        }
+        Upward::of(&object.body).map(Self)
+    }
 }
 
 /// A person, without account or password.
@@ -212,6 +235,11 @@ pub trait Direction: Serialize + DeserializeOwned + Clone + std::fmt::Debug {
 
     /// The body as the receiver keeps it.
     fn into_body(self) -> Body;
+
+    /// Whether it gives back what is the receiver's own.
+    fn is_returned(&self) -> bool {
+        false
+    }
 }
 
 impl Direction for Upward {
@@ -262,7 +290,12 @@ impl Direction for Downward {
             Self::Asset(record) => Body::Asset(record.into()),
             Self::Job(record) => Body::Job(record.into()),
             Self::Release(record) => Body::Release(record.into()),
+            Self::Returned(Own(record)) => record.into_body(),
         }
+    }
+
+    fn is_returned(&self) -> bool {
+        matches!(self, Self::Returned(_))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::node::{Node, OWNER, items};
+use crate::node::{Node, OWNER, PASSWORD, items};
 use crate::person::{Person, word};
 use crate::world::{World, apply_all, import, inbox, text, try_import};
 
@@ -123,21 +123,11 @@ fn a_restored_low_node_is_found_out_confirmed_and_brought_level() {
         "{:#}",
         stale.1
     );
-    let up = world.export_up();
-    let waits = try_import(&world.owner, &up);
     assert_eq!(
-        (waits.0, word(&waits)),
-        (409, "bundle_epoch_unconfirmed"),
-        "{:#}",
-        waits.1
+        confirm_from_below(&world),
+        restored["epoch"],
+        "what the two owners compare"
     );
-    let named = world.owner.get(&format!("/peers/{}", world.low_id))["unconfirmed_epoch"].clone();
-    assert_eq!(named, restored["epoch"], "what the two owners compare");
-    world.owner.post(
-        &format!("/peers/{}/epoch", world.low_id),
-        &json!({ "epoch": named }),
-    );
-    assert_eq!(import(&world.owner, &up)["state"], "received");
     let batches = inbox(&world.owner, &world.low_id);
     assert_eq!(
         change_of(&batches, &project),
@@ -160,10 +150,84 @@ fn a_restored_low_node_is_found_out_confirmed_and_brought_level() {
     );
     world.carry_down();
     assert_eq!(
+        world.scientist.get(&format!("/requests/{second}"))["reason"],
+        "a second",
+        "and goes back"
+    );
+    assert_eq!(
         world.scientist.get(&format!("/requests/{first}"))["status"]["state"],
         "denied"
     );
     level(&world);
+}
+
+/// Has the high owner confirm the epoch that the restored low node's next bundle bears, and takes that in.
+fn confirm_from_below(world: &World) -> Value {
+    let up = world.export_up();
+    let waits = try_import(&world.owner, &up);
+    assert_eq!(
+        (waits.0, word(&waits)),
+        (409, "bundle_epoch_unconfirmed"),
+        "{:#}",
+        waits.1
+    );
+    let peer = format!("/peers/{}", world.low_id);
+    let named = world.owner.get(&peer)["unconfirmed_epoch"].clone();
+    world
+        .owner
+        .post(&format!("{peer}/epoch"), &json!({ "epoch": named }));
+    assert_eq!(import(&world.owner, &up)["state"], "received");
+    named
+}
+
+#[test]
+fn what_a_restored_low_node_has_forgotten_comes_back_with_its_answers() {
+    let mut world = World::new();
+    let backup = world.root.path().join("backup");
+    back_up(&mut world.low, &backup);
+    world.sign_in_again();
+
+    // A person, their project and a request that is answered, none of which the copy knows.
+    let account = json!({"name": "Tess", "email": "tess@example.org", "password": PASSWORD, "role": "user"});
+    let tess = world.low_owner.post("/users", &account)["id"].clone();
+    world.scientist = Person::sign_in(world.low.address(), "tess@example.org", PASSWORD);
+    let request = world.request(&world.project(), &constant_code(&world), "to know it");
+    world.carry_up();
+    world.approve(&request);
+    let release = world.release(&world.run(&request), "result");
+    let result = format!("/releases/{}/content", text(&release["id"]));
+    world.carry_down();
+    assert_eq!(world.scientist.download(&result), b"1\n");
+    import(&world.owner, &world.export_up());
+
+    put_back(&mut world.low, &backup);
+    let folder = world.low.folder().display().to_string();
+    assert_eq!(world.low.run(OWNER, &["restore", &folder]).code, 0);
+    world.low.start();
+    world.sign_in_again();
+    confirm_from_below(&world);
+    import(&world.low_owner, &world.export_down());
+    let batches = inbox(&world.low_owner, &world.high_id);
+    assert_eq!(change_of(&batches, &request), "returned");
+    assert_eq!(change_of(&batches, &text(&tess)), "returned");
+    assert!(
+        batches.iter().all(|batch| batch["waits_for"] == json!([])),
+        "{batches:#?}"
+    );
+    apply_all(&world.low_owner, &world.high_id);
+
+    // The person has no account any more: one is made for them, and is theirs again.
+    assert_eq!(world.low_owner.post("/users", &account)["id"], tess);
+    let tess = Person::sign_in(world.low.address(), "tess@example.org", PASSWORD);
+    assert_eq!(
+        tess.get(&format!("/requests/{request}"))["status"]["state"],
+        "approved"
+    );
+    assert_eq!(tess.download(&result), b"1\n");
+    level(&world);
+    world.low.stop();
+    let checked = world.low.run(OWNER, &["check", &folder]);
+    assert_eq!(checked.code, 0, "{}", checked.stderr);
 }
 
 #[test]

@@ -60,7 +60,8 @@ pub fn may_create_user(
     Ok(id)
 }
 
-/// Makes an account.
+/// Makes an account. A person who was given back to a restored node has none: whoever may create users gives them one again, and a
+/// stranger with their address does not become them.
 ///
 /// # Errors
 /// See [`may_create_user`]; or a field is wrong, or the address has an account.
@@ -72,16 +73,37 @@ pub fn create_user(
 ) -> Result<Person, Refusal> {
     let role = may_create_user(tx, actor, wanted.role.as_deref())?;
     let account = Account { role, active: true };
-    let user = User::new(&wanted.profile)?;
-    let made = write_user(tx, here, wanted.id, user, &account, &wanted.credentials)?;
+    let before = match actor {
+        Some(_) => without_account(tx, &wanted.profile.email)?,
+        None => None,
+    };
+    let (id, user) = match before {
+        Some((id, user)) => (id, user.with_profile(&wanted.profile)?),
+        None => (wanted.id, User::new(&wanted.profile)?),
+    };
+    let made = write_user(tx, here, id, user, &account, &wanted.credentials)?;
     let by = audit::Actor::User(actor.map_or(made.id, |actor| actor.user.0));
     let details = [("role", roles::find(tx, role)?.name)];
     records::audit(tx, here, by, Action::USER_CREATED, &[made.id], &details)?;
-    records::notify(tx, here, Event::Welcome, Some(made.id), Some(wanted.id))?;
+    records::notify(tx, here, Event::Welcome, Some(made.id), Some(id))?;
     if actor.is_none() {
         records::notify(tx, here, Event::UserRegistered, Some(made.id), None)?;
     }
     with_account(tx, made)
+}
+
+/// The person of this node who has an address, and no account.
+fn without_account(read: &impl Read, email: &str) -> Result<Option<(UserId, User)>, Refusal> {
+    let Some(id) = by_address(read, node(read)?.id, email)? else {
+        return Ok(None);
+    };
+    if read.contains(&ACCOUNTS, &id.0)? {
+        return Ok(None);
+    }
+    Ok(match records::object(read, id.0)?.map(|object| object.body) {
+        Some(Body::User(user)) => Some((id, user)),
+        _ => None,
+    })
 }
 
 pub(super) fn write_user(

@@ -464,6 +464,7 @@ impl World {
         for low in 0..2 {
             invariants::check_level(&self.nodes[low], &self.nodes[HIGH]);
             invariants::check_level(&self.nodes[HIGH], &self.nodes[low]);
+            invariants::check_given_back(&self.nodes[HIGH], &self.nodes[low]);
             invariants::check_bytes(&self.nodes[low], &self.nodes[1 - low]);
         }
     }

@@ -135,7 +135,7 @@ pub(super) fn batches(read: &impl Read, peer: Uuid) -> Result<Vec<Batch>, Refusa
     }
     let mut batches = Vec::with_capacity(roots.len());
     for (root, ids) in roots {
-        batches.push(batch(read, root, &ids, &waiting)?);
+        batches.push(batch(read, peer, root, &ids, &waiting)?);
     }
     // Oldest bundle first; within one, as a reader expects: projects and datasets before requests before jobs.
     batches.sort_by_key(|batch| (order(batch.kind), first_sequence(batch, &waiting), batch.root));
@@ -160,6 +160,7 @@ fn first_sequence(batch: &Batch, waiting: &BTreeMap<Uuid, Pending>) -> u64 {
 
 fn batch(
     read: &impl Read,
+    peer: Uuid,
     root: Uuid,
     ids: &[Uuid],
     waiting: &BTreeMap<Uuid, Pending>,
@@ -175,6 +176,7 @@ fn batch(
     for id in ids {
         let Some(pending) = waiting.get(id) else { continue };
         let change = match records::object(read, *id)? {
+            _ if pending.home.0 != peer => Change::Returned,
             _ if pending.forked => Change::Forked,
             None => Change::New,
             // Adopted on the other side, and changed here since.
@@ -224,9 +226,10 @@ fn batch(
         kind: root_body
             .as_deref()
             .map_or_else(|| root_kind(&members), Body::kind),
-        title: root_body
-            .as_deref()
-            .map_or_else(|| "(not here)".to_owned(), Body::title),
+        title: root_body.as_deref().map_or_else(
+            || "something that this node does not have".to_owned(),
+            Body::title,
+        ),
         needs,
         members,
     })

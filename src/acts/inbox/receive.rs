@@ -18,7 +18,7 @@ use crate::domain::peer::{Arrived, ArrivedHeader, Peer, Pending, Received};
 use crate::domain::side::Level;
 use crate::store::read::Read;
 use crate::store::records::{self, Here, RecordError};
-use crate::store::tables::{ARRIVED, IGNORED, INBOX, INBOX_SUPERSEDED, OBJECTS, PEERS};
+use crate::store::tables::{ARRIVED, IGNORED, INBOX, INBOX_SUPERSEDED, OBJECTS, OWED, PEERS};
 use crate::store::transaction::Tx;
 use crate::sync::intake::{self, ArrivedRevision, Dishonest, KnownRevision, News};
 use crate::sync::ledger::{self, Arrival, Known, Place, Refused};
@@ -40,6 +40,8 @@ pub struct Record {
     pub root: Uuid,
     /// What it holds.
     pub body: Body,
+    /// Whether it gives back what is this node's own.
+    pub returned: bool,
 }
 
 /// A bundle whose every byte has been verified.
@@ -173,6 +175,7 @@ fn decode_as<D: Direction>(bytes: &[u8]) -> Result<Record, CborError> {
         root,
         body,
     } = cbor::from_deterministic_slice::<Carried<D>>(bytes)?;
+    let returned = body.is_returned();
     let body = body.into_body();
     let digest = record::digest(id, home, deleted, &body)?;
     Ok(Record {
@@ -182,6 +185,7 @@ fn decode_as<D: Direction>(bytes: &[u8]) -> Result<Record, CborError> {
         deleted,
         root,
         body,
+        returned,
     })
 }
 
@@ -220,6 +224,8 @@ pub fn receive(tx: &mut Tx<'_>, here: &Here, delivery: &Delivery) -> Result<Rece
         own_epoch: here.epoch,
         begun_anew: sender.own_epoch.is_some(),
     };
+    let set_back = sender.received.highest == 0
+        && !(sender.retired_epochs.is_empty() && sender.former_epochs.is_empty());
     let place = ledger::place(arrival, &known)?;
     if place == Place::Repeated {
         let known = u64::try_from(delivery.records.len()).unwrap_or(u64::MAX);
@@ -255,6 +261,9 @@ pub fn receive(tx: &mut Tx<'_>, here: &Here, delivery: &Delivery) -> Result<Rece
         delivery.acknowledged,
     )?;
     note_arrival(tx, here, &mut sender, delivery, receipt)?;
+    if set_back && here.level().map_err(Refusal::from)? == Level::High {
+        peers::owe_back(tx, here, delivery.sender)?;
+    }
     Ok(receipt)
 }
 
@@ -337,6 +346,7 @@ fn take_in(
         under,
         number: record.revision.number,
         digest: record.revision.digest,
+        returned: record.returned,
     };
     let pending = tx.get(&INBOX, &(peer, record.id))?;
     let known = match &pending {
@@ -347,6 +357,10 @@ fn take_in(
     let news = intake::compare(&arrived, NodeId(peer), here.node, level, known.as_ref())?;
     intake::check_body(record.id, &record.body)?;
     check_place(tx, here.node, level, record)?;
+    if level == Level::High && known.is_some_and(|known| known.home.0 == peer) {
+        // Its home has it: it need not be given back.
+        tx.delete(&OWED, &(peer, record.id))?;
+    }
     if let Some(other) = review::foreign_reference(tx, (here.node, level), NodeId(peer), &record.body)? {
         return Err(Dishonest::Foreign { id: record.id, other }.into());
     }
@@ -410,6 +424,7 @@ fn known_pending(pending: &Pending) -> KnownRevision {
         under: pending.under,
         number: pending.revision.number,
         digest: pending.revision.digest,
+        waits: true,
     }
 }
 
@@ -424,6 +439,7 @@ fn known_object(read: &impl Read, here: &Here, id: Uuid) -> Result<Option<KnownR
         },
         number: object.revision.number,
         digest: object.revision.digest,
+        waits: false,
     }))
 }
 

@@ -15,14 +15,14 @@ use crate::domain::id::{NodeId, UserId};
 use crate::domain::job;
 use crate::domain::key_pins::Carrier;
 use crate::domain::notification::Event;
-use crate::domain::object::Body;
+use crate::domain::object::{Body, Kind};
 use crate::domain::peer::{Pending, ReviewAct, Reviewed};
 use crate::domain::release::Part;
 use crate::domain::side::Level;
 use crate::failpoint::failpoint;
 use crate::store::read::Read;
-use crate::store::records::{self, Here};
-use crate::store::tables::{IGNORED, INBOX, REVIEWED};
+use crate::store::records::{self, Here, RecordError};
+use crate::store::tables::{IGNORED, INBOX, JOURNAL, REVIEWED};
 use crate::store::transaction::Tx;
 use crate::sync::batch::Batch;
 use crate::sync::intake;
@@ -174,9 +174,15 @@ fn take_batch(tx: &mut Tx<'_>, actor: &Actor, here: &Here, peer: Uuid, batch: &B
             Body::Request(request) => keys::taken_in(tx, here, request.requester)?,
             _ => *here,
         };
-        records::take(tx, &taken_in, member.id, pending)?;
+        let gives_back = pending.home == here.node;
+        if gives_back {
+            records::take_back(tx, &taken_in, member.id, pending).map_err(name_taken)?;
+        } else {
+            records::take(tx, &taken_in, member.id, pending)?;
+        }
         records::drop_pending(tx, peer, member.id)?;
-        if !deleted {
+        // What is given back was told when it was written.
+        if !deleted && !gives_back {
             if let Body::User(user) = &body {
                 let by = audit::Actor::User(actor.user.0);
                 keys::saw(tx, here, by, UserId(member.id), user, Some(carrier))?;
@@ -184,7 +190,37 @@ fn take_batch(tx: &mut Tx<'_>, actor: &Actor, here: &Here, peer: Uuid, batch: &B
             announce(tx, here, member.id, before.as_ref(), &body)?;
         }
     }
+    owe_forgotten(tx, here, peer, batch)?;
     note(tx, actor, here, peer, batch.root, ReviewAct::Applied)
+}
+
+/// The name of what is given back may be another's by now.
+fn name_taken(error: RecordError) -> Refusal {
+    let RecordError::NameTaken { kind, name } = error else {
+        return error.into();
+    };
+    let detail = match kind {
+        Kind::User => format!(
+            "{name} has another account by now, and this brings back the person who had the address before; delete that account, \
+             apply this, and make the person an account again"
+        ),
+        _ => format!(
+            "there is another {} named {name:?} by now; rename or delete that, and apply this",
+            kind.word()
+        ),
+    };
+    Refusal::conflict("name_taken", detail)
+}
+
+/// Owes a peer what waited here until now, and what it has forgotten meanwhile.
+fn owe_forgotten(tx: &mut Tx<'_>, here: &Here, peer: Uuid, batch: &Batch) -> Result<(), Refusal> {
+    let position = tx.last(&JOURNAL)?.map_or(0, |(position, _)| position);
+    for member in &batch.members {
+        if let Some(object) = records::object(tx, member.id)?.filter(|object| object.home.0 == peer) {
+            records::owe_again(tx, here, peer, &object, position)?;
+        }
+    }
+    Ok(())
 }
 
 /// What waits was compared with what was here when it arrived. Since then another peer may have brought an object under the

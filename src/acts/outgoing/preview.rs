@@ -161,6 +161,7 @@ fn batch(
             continue;
         }
         let change = match delivered {
+            _ if owed && object.home != node.id => Change::Returned,
             None if owed => Change::New,
             Some(delivered) if delivered.revision != object.revision => Change::Modified,
             _ => Change::Same,

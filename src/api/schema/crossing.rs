@@ -70,6 +70,8 @@ pub enum ChangeShown {
     Modified,
     /// It has this revision.
     Same,
+    /// It is its own, which it has forgotten since its store was set back.
+    Returned,
     /// It has a revision that this one does not follow from.
     Forked,
 }

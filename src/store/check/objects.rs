@@ -131,20 +131,21 @@ fn lists(read: &impl Read, counts: &Counts, findings: &mut Findings) -> Result<(
     })
 }
 
-/// What peers are owed is at home here, and its batch's root is here too; what waits in an inbox came from its home.
+/// What peers are owed is at home here, or theirs and forgotten there, and its batch's root is here too; what waits in an inbox came
+/// from its home, or is given back to it.
 fn owed(read: &impl Read, node: &Node, findings: &mut Findings) -> Result<(), TableError> {
     read.for_each(&OWED, &(), |(peer, id), owed| {
         let object = records::object(read, id)?;
         let known = read.contains(&PEERS, &peer)? && read.contains(&OBJECTS, &owed.root)?;
         findings.require(
-            known && object.is_some_and(|object| object.home == node.id),
+            known && object.is_some_and(|object| object.home == node.id || object.home.0 == peer),
             || format!("{id} is owed to {peer}, and cannot be sent"),
         );
         Ok::<_, TableError>(())
     })?;
     read.for_each(&INBOX, &(), |(peer, id), pending| {
         findings.count("records_in_inboxes");
-        let known = read.contains(&PEERS, &peer)? && pending.home.0 == peer;
+        let known = read.contains(&PEERS, &peer)? && (pending.home.0 == peer || pending.home == node.id);
         findings.require(known, || {
             let kind: Kind = pending.body.kind();
             format!("a {} {id} waits from {peer}, which is not its home", kind.word())

@@ -9,7 +9,7 @@ use crate::domain::peer::{Owed, Trust};
 use crate::domain::side::Side;
 use crate::store::read::Read;
 use crate::store::table::TableError;
-use crate::store::tables::{CARRIED, CARRIED_IN, DELIVERED, HISTORY, OWED, PUBLISHED};
+use crate::store::tables::{CARRIED, CARRIED_IN, DELIVERED, HISTORY, INBOX, OWED, PEERS, PUBLISHED};
 use crate::store::transaction::Tx;
 use crate::sync::eligible::{self, Facts};
 
@@ -104,9 +104,12 @@ fn owe_with(
     }
     tx.put(&OWED, &(peer, object.id), &Owed { position, root })?;
     for companion in eligible::companions(&object.body) {
-        let Some(needed) = super::object(tx, companion)?.filter(|needed| needed.home == here.node) else {
+        let Some(needed) = super::object(tx, companion)? else {
             continue;
         };
+        if !may_have(tx, here.node, here.side, peer, &needed)? {
+            continue;
+        }
         let delivered = tx.get(&DELIVERED, &(peer, companion))?;
         let up_to_date = companions == Companions::Changed
             && delivered.is_some_and(|delivered| delivered.revision == needed.revision);
@@ -168,11 +171,26 @@ fn facts(read: &impl Read, peer: Uuid, object: &Object) -> Result<Facts, TableEr
         None => false,
     };
     let told = dataset.is_some() && !published && object.deleted && was_told(read, peer, object)?;
+    let forgotten = object.home.0 == peer && has_forgotten(read, peer, object)?;
     Ok(Facts {
+        forgotten,
         request_home,
         published,
         told,
     })
+}
+
+/// Whether a peer's store was set back to before it made an object: bundles of its new epoch are here, which bring all that it has
+/// under that epoch, and this is still here under an earlier one, with nothing newer that waits.
+fn has_forgotten(read: &impl Read, peer: Uuid, object: &Object) -> Result<bool, TableError> {
+    let Some(home) = read.get(&PEERS, &peer)? else {
+        return Ok(false);
+    };
+    if home.epoch == object.epoch || home.received.highest == 0 {
+        return Ok(false);
+    }
+    let waits = read.get(&INBOX, &(peer, object.id))?;
+    Ok(waits.is_none_or(|pending| pending.under != home.epoch))
 }
 
 /// Whether a peer was sent, or had first, a revision of which a tombstone says nothing new.

@@ -6,10 +6,11 @@ use super::*;
 use crate::domain::decision::Verdict;
 use crate::domain::hash::Hash;
 use crate::domain::id::{NodeId, RequestId};
+use crate::domain::object::Object;
 use crate::domain::peer::Received;
 use crate::domain::request::Subject;
 use crate::sync::intake::Dishonest;
-use crate::sync::record::{Carried, Direction, Downward, Upward};
+use crate::sync::record::{Carried, Direction, Downward, Own, Upward};
 
 /// A record as a liar writes it.
 fn record<D: Direction>(home: NodeId, id: Uuid, number: u64, root: Uuid, body: &Body) -> Vec<u8> {
@@ -50,6 +51,26 @@ fn caught(low: &Node, high: &Node, lie: Vec<u8>) -> Dishonest {
         ImportRefused::Dishonest(lie) => lie,
         other => panic!("refused for another reason: {other}"),
     }
+}
+
+#[test]
+fn nothing_but_what_a_low_node_has_sent_goes_back_to_it() {
+    let (low, high, [user, _, code, request]) = acquainted();
+    for id in [user, code, request] {
+        let object = high.object(id).unwrap();
+        assert!(Own::of(&object, low.id).is_ok());
+        assert!(Own::of(&object, high.id).is_err(), "another's");
+        let own = Object {
+            home: high.id,
+            ..object.clone()
+        };
+        assert!(Own::of(&own, low.id).is_err() && Own::of(&own, high.id).is_err());
+    }
+    let mut altered = high.object(request).unwrap();
+    rename(&mut altered.body, "more");
+    assert!(Own::of(&altered, low.id).is_err());
+    let job = high.object(high.job(request)).unwrap();
+    assert!(Own::of(&job, low.id).is_err());
 }
 
 #[test]

@@ -105,6 +105,76 @@ fn a_batch_waits_for_what_has_not_arrived() {
     assert!(low.object(one).is_some() && low.object(other).is_none());
 }
 
+#[test]
+fn what_a_restored_node_has_forgotten_is_given_back_with_its_answers() {
+    let (low, high, [.., request]) = arrived();
+    high.apply_all(low.id.0);
+    let saved = low.dump();
+    let lost = low.collaboration("bob", &[]);
+    let [_, project, _, later] = lost;
+    carry(&low, &high);
+    let kept = lost.map(|id| high.object(id).unwrap());
+    let (one, other) = (high.approve(request), high.approve(later));
+    let low = low.restored(&saved);
+    bring_after_restore(&low, &high);
+    assert!(
+        lost.iter()
+            .all(|id| !high.rows(&OWED).iter().any(|((_, owed), _)| owed == id)),
+        "nothing tells what is still there before the node has spoken"
+    );
+    bring(&low, &high);
+    bring(&high, &low);
+    let shown = low.inbox(high.id.0);
+    assert!(shown.iter().all(|batch| batch.waits_for.is_empty()), "{shown:#?}");
+    let returned: BTreeSet<_> = shown
+        .iter()
+        .flat_map(|shown| &shown.batch.members)
+        .filter(|member| member.change == Change::Returned)
+        .map(|member| member.id)
+        .collect();
+    assert_eq!(returned, lost.into());
+    low.apply_all(high.id.0);
+    for before in kept {
+        let back = low.object(before.id).unwrap();
+        assert_eq!(
+            (back.revision, &back.body, back.home),
+            (before.revision, &before.body, low.id)
+        );
+    }
+    assert!(low.object(one).is_some() && low.object(other).is_some());
+    // It goes on as if it had never been gone: the high side knows it under the new epoch, and nothing is owed.
+    carry(&low, &high);
+    carry(&high, &low);
+    carry(&low, &high);
+    let epoch = low.object(later).unwrap().epoch;
+    assert_eq!(high.object(later).unwrap().epoch, epoch);
+    assert!(high.rows(&OWED).is_empty() && low.rows(&OWED).is_empty());
+    assert!(high.inbox(low.id.0).is_empty() && low.inbox(high.id.0).is_empty());
+    low.edit(project, |body| rename(body, "described anew"));
+    carry(&low, &high);
+    assert_eq!(
+        high.object(project).unwrap().body,
+        low.object(project).unwrap().body
+    );
+}
+
+#[test]
+fn what_waited_for_review_when_its_home_was_restored_is_given_back_once_it_is_applied() {
+    let (low, high) = two();
+    carry(&low, &high);
+    let saved = low.dump();
+    let [.., request] = low.collaboration("ada", &[]);
+    bring(&low, &high);
+    let low = low.restored(&saved);
+    bring_after_restore(&low, &high);
+    bring(&low, &high);
+    carry(&high, &low);
+    assert!(low.object(request).is_none());
+    high.apply_all(low.id.0);
+    carry(&high, &low);
+    assert!(low.object(request).is_some());
+}
+
 fn bring_after_restore(restored: &Node, to: &Node) {
     ByHand.import(to, &export(restored, to)).unwrap_err();
     confirm_epoch(to, restored).unwrap();
