@@ -258,7 +258,7 @@ fn check_evaluated(evaluated: &Evaluated, names: Names<'_>, before: &[Statement]
             "name the base",
         ),
         Place::ClassKeyword => (
-            names.library(name).as_deref() == Some("abc.ABCMeta"),
+            evaluated.form == Form::Name && names.library(name).as_deref() == Some("abc.ABCMeta"),
             "a keyword argument of a class runs code at import",
             "only metaclass=ABCMeta may stand here, imported from abc",
         ),
