@@ -16,6 +16,8 @@ DECORATORS = frozenset(
 )
 _CALLED = {"dataclasses.dataclass", "functools.lru_cache"}
 _HOOKS = {"__class_getitem__", "__init_subclass__", "__mro_entries__", "__prepare__", "__set_name__", "__signature__"}
+# What a module may say of itself in Python's own manner.
+_SAID = {"__all__", "__author__", "__copyright__", "__credits__", "__date__", "__doc__", "__email__", "__license__", "__version__"}
 # Of an enumeration: what may be special, what it may derive from beside Python's own enumerations, and what may decorate it.
 _METHODS = {"__format__", "__ge__", "__gt__", "__le__", "__lt__", "__str__"}
 _BASES = {"builtins.bytes", "builtins.float", "builtins.int", "builtins.object", "builtins.str", "builtins.tuple"}
@@ -135,17 +137,25 @@ def _check_body(body, names, path, family):
             _check_other(statement, names, path)
 
 
+def _tells(bound):
+    """Whether a module binds a name that tells Python, or a library, what the module is."""
+    return any(name.startswith("__") and name.endswith("__") and name not in _SAID for name in bound)
+
+
 def _check_other(statement, names, path):
-    bound = _binds(statement)
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        origins = [origin.partition(".")[0] for _name, origin in bound]
-        if names.inside is None and not {"*", "__builtins__"} & {name for name, _ in bound} and "submission" not in origins:
+    bound = [name for name, _origin in _binds(statement)]
+    if names.inside is None and _tells(bound):
+        pass
+    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+        # A source is one file: what stands beside it can be nothing but itself.
+        homes = {origin.partition(".")[0] for _name, origin in _binds(statement)}
+        if names.inside is None and "*" not in bound and not homes & {"", "submission"}:
             return
     elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         plain = (ast.Name, ast.Tuple, ast.List, ast.Store)
         is_plain = all(isinstance(node, plain) for target in targets for node in ast.walk(target))
-        if is_plain and (statement.value is None or _is_literal(statement.value)) and ("__builtins__", None) not in bound:
+        if is_plain and (statement.value is None or _is_literal(statement.value)):
             if isinstance(statement, ast.AnnAssign):
                 _check_evaluated(statement.annotation, _is_type, "annotation", names, path)
             return
@@ -166,8 +176,8 @@ def _is_docstring(statement):
 def _check_definition(node, names, path, family, before):
     name = f"{path}.{node.name}" if path else node.name
     _check_decorators(node, names, name, before if path else [])
-    if node.name in _HOOKS and path or node.name == "__builtins__":
-        raise NotSelfContained(f"a node refuses {name}, which Python runs while it builds a class, or looks at it")
+    if node.name in _HOOKS if path else _tells([node.name]):
+        raise NotSelfContained(f"a node refuses {name}, which Python looks at while it builds a class, or a module")
     if getattr(node, "type_params", None):
         raise NotSelfContained(f"a node refuses the type parameters of {name}")
     if not isinstance(node, ast.ClassDef):

@@ -56,9 +56,15 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Whether an import takes what it binds from the source itself.
+/// Whether an import takes what it binds from the source itself. Source is one file: what stands beside it can be nothing else.
 pub(super) fn is_of_itself(import: &Statement) -> bool {
-    import.origins.iter().any(|origin| split(origin).0 == OWN_MODULE)
+    let is_own = |origin: &String| origin.starts_with('.') || split(origin).0 == OWN_MODULE;
+    import.origins.iter().any(is_own)
+}
+
+/// Whether a name is one of those that Python itself gives a meaning to.
+pub(super) fn is_reserved(name: &str) -> bool {
+    name.starts_with("__") && name.ends_with("__")
 }
 
 /// The statements that bind a name.

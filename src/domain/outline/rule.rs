@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::enumeration;
-use super::names::{Names, bindings, is_of_itself};
+use super::names::{Names, bindings, is_of_itself, is_reserved};
 use super::problem::{CodeProblem, problem};
 use super::{Evaluated, Form, Function, Outline, ParameterKind, Place, Statement, StatementKind};
 use crate::domain::code::Code;
@@ -38,6 +38,19 @@ const HOOKS: [&str; 6] = [
     "__signature__",
 ];
 
+/// What a module may say of itself in Python's own manner. Every other name of that kind tells Python, or a library, what the module is.
+const SAID: [&str; 9] = [
+    "__all__",
+    "__author__",
+    "__copyright__",
+    "__credits__",
+    "__date__",
+    "__doc__",
+    "__email__",
+    "__license__",
+    "__version__",
+];
+
 /// Judges source by its outline. `parameters` are the names that the input policy binds.
 ///
 /// The rule:
@@ -53,7 +66,8 @@ const HOOKS: [&str; 6] = [
 ///   …), or the `.setter`, `.getter` or `.deleter` of a property that stands before it in the class. `@dataclass` and `@lru_cache`
 ///   may be called, with literals. A name counts as that of the library only where every import that binds it takes it from
 ///   there, and as Python's own where nothing of the source binds it;
-/// - nothing imports the source itself, by which any name could stand for anything that it defines;
+/// - nothing imports the source itself, by its name or as what stands beside it, by which any name could stand for anything that it
+///   defines; and it tells Python nothing of what it is, such as the package that it belongs to;
 /// - no class defines what Python calls while it builds one. While it builds an enumeration it makes the members, too: an
 ///   enumeration, and what it derives from, has no special methods but those that nothing calls then;
 /// - no name leads through two dots into what the source defines: through a member, that can be a property's getter.
@@ -225,11 +239,13 @@ fn check_statement(statement: &Statement, in_class: bool) -> Option<CodeProblem>
             let what = format!("{hook} runs while a class is built, or looked at");
             Some(problem(line, what, "do without it"))
         }
-        _ if !in_class && binds("__builtins__") => {
-            let what = "a second meaning of __builtins__, and so of all of Python's own names";
+        _ if in_class => None,
+        _ => {
+            let tells = |name: &&String| is_reserved(name) && !SAID.contains(&name.as_str());
+            let name = statement.binds.iter().find(tells)?;
+            let what = format!("a second meaning of {name}, by which Python finds names or modules");
             Some(problem(line, what, "do without it"))
         }
-        _ => None,
     }
 }
 
