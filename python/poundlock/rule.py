@@ -15,12 +15,18 @@ DECORATORS = frozenset(
     + ["functools.total_ordering", "typing.final", "typing.overload", "typing.override"]
 )
 _CALLED = {"dataclasses.dataclass", "functools.lru_cache"}
-_HOOKS = {"__class_getitem__", "__init_subclass__", "__mro_entries__", "__prepare__", "__set_name__", "__signature__"}
+_HOOKS = {"__class_getitem__", "__init_subclass__", "__mro_entries__", "__prepare__", "__set_name__", "__signature__"} | {
+    "__annotate__", "__annotate_func__", "__annotations__", "__dataclass_fields__", "__doc__"
+}
 # What a module may say of itself in Python's own manner.
 _SAID = {"__all__", "__author__", "__copyright__", "__credits__", "__date__", "__doc__", "__email__", "__license__", "__version__"}
-# Of an enumeration: what may be special, what it may derive from beside Python's own enumerations, and what may decorate it.
+# Of an enumeration: what may be special, what it may derive from beside Python's own enumerations, which classes stay what they are when
+# they are subscripted, and what may decorate it.
 _METHODS = {"__format__", "__ge__", "__gt__", "__le__", "__lt__", "__str__"}
 _BASES = {"builtins.bytes", "builtins.float", "builtins.int", "builtins.object", "builtins.str", "builtins.tuple"}
+_GENERIC = {"builtins.dict", "builtins.frozenset", "builtins.list", "builtins.set", "builtins.tuple"} | {
+    "typing.Generic", "typing.Protocol"
+}
 _OF_ENUMERATIONS = {"functools.total_ordering", "typing.final"}
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -129,6 +135,19 @@ def _names(node):
     return [found for child in ast.iter_child_nodes(node) for found in _names(child)]
 
 
+def _is_mangled(found, names):
+    """Whether a name has a part that Python reads as another one in the body of a class: `__x` in the class `A` is `_A__x`."""
+    parts = found.split(".") if names.inside is not None else []
+    return any(part.startswith("_") and "__" in part and not part.endswith("__") for part in parts)
+
+
+def _looks_inside(found, names):
+    """Whether a name leads to a class through what Python keeps inside of something: `C.__base__` is another class than `C`."""
+    parts = [part for origin in names.may_be(found) for part in origin.split(".")]
+    reserved = any(part.startswith("__") and part.endswith("__") for part in parts)
+    return reserved or any(part.startswith("_") for part in found.split(".")[1:])
+
+
 def _check_body(body, names, path, family):
     for place, statement in enumerate(body):
         if isinstance(statement, _DEFINITIONS):
@@ -144,7 +163,7 @@ def _tells(bound):
 
 def _check_other(statement, names, path):
     bound = [name for name, _origin in _binds(statement)]
-    if names.inside is None and _tells(bound):
+    if _tells(bound) if names.inside is None else _HOOKS & set(bound):
         pass
     elif isinstance(statement, (ast.Import, ast.ImportFrom)):
         # A source is one file: what stands beside it can be nothing but itself.
@@ -170,7 +189,9 @@ def _check_other(statement, names, path):
 
 def _is_docstring(statement):
     value = statement.value if isinstance(statement, ast.Expr) else None
-    return isinstance(value, ast.Constant) and (isinstance(value.value, str) or value.value is ...)
+    # Of a text with this mark Python reads a signature, and looks up the names in it.
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str) and "\n--\n" not in value.value
+    return is_text or isinstance(value, ast.Constant) and value.value is ...
 
 
 def _check_definition(node, names, path, family, before):
@@ -192,7 +213,8 @@ def _check_definition(node, names, path, family, before):
     for base in node.bases:
         _check_evaluated(base, lambda node: not _is_literal(node) and _is_type(node), "base", names, name)
     for keyword in node.keywords:
-        if keyword.arg != "metaclass" or names.library(_dotted(keyword.value)) != "abc.ABCMeta":
+        metaclass = _dotted(keyword.value) or ""
+        if keyword.arg != "metaclass" or names.library(metaclass) != "abc.ABCMeta" or _is_mangled(metaclass, names):
             raise NotSelfContained(f"a node refuses the keyword {keyword.arg} of the class {name}: it takes metaclass=ABCMeta alone")
     if node.name in family:
         _check_enumeration(node, names, name)
@@ -200,8 +222,11 @@ def _check_definition(node, names, path, family, before):
 
 
 def _check_evaluated(node, fits, what, names, path):
-    deep = [found for found in _names(node) if found.count(".") > 1 and names.may_be_own(found)]
-    if not fits(node) or deep:
+    def is_other(found):
+        deep = found.count(".") > 1 and names.may_be_own(found)
+        return deep or _is_mangled(found, names) or what == "base" and _looks_inside(found, names)
+
+    if not fits(node) or any(map(is_other, _names(node))):
         raise NotSelfContained(
             f"a node refuses {ast.unparse(node)!r} as {what} in {path or 'the source'}, which would run as the source is read: use a "
             f"literal or a name, or compute it inside a function"
@@ -222,7 +247,7 @@ def _check_decorators(node, names, name, before):
             fits = library in _CALLED and all(map(_is_literal, values))
         else:
             fits = library in DECORATORS or _is_accessor(called or "", names, before)
-        if not fits:
+        if not fits or _is_mangled(called, names):
             shown = called or ast.unparse(decorator)
             raise NotSelfContained(
                 f"a node refuses the decorator @{shown} of {name}, which would run as the source is read: call it inside a "
@@ -258,12 +283,13 @@ def _family(names):
     for node, where in classes:
         inside = where.within(node)
         classes += [(inner, inside) for inner in node.body if isinstance(inner, ast.ClassDef)]
-        for base in filter(None, map(_dotted, node.bases)):
+        for base in _bases(node, where):
             if _is_enumeration(base, where):
                 pending.append(node.name)
-            last = base.rpartition(".")[2]
-            derived.setdefault(last, []).append(node.name)
-            bases.setdefault(node.name, []).append(last)
+            # A decorated class is an attribute of what it became.
+            for part in base.split("."):
+                derived.setdefault(part, []).append(node.name)
+                bases.setdefault(node.name, []).append(part)
     family = set()
     # First whatever derives from an enumeration, then whatever those derive from.
     for edges in (derived, bases):
@@ -278,6 +304,12 @@ def _family(names):
     return family
 
 
+def _bases(node, names):
+    """The names of whatever a class may derive from. A subscript may stand for what is between its brackets, as `Annotated` does."""
+    found = [_names(base) for base in node.bases]
+    return [name for of in found for name in (of[:1] if of and names.library(of[0]) in _GENERIC else of)]
+
+
 def _is_enumeration(base, names):
     """Whether a base may be one of Python's classes of enumerations. Modules hand them on under names much like theirs."""
     parts = [origin.split(".") for origin in names.may_be(base)]
@@ -286,13 +318,14 @@ def _is_enumeration(base, names):
 
 def _check_enumeration(node, names, name):
     """Python makes the members of an enumeration while it builds the class, and calls what it and its bases define for that."""
-    for base in node.bases:
-        base = _dotted(base)
+    # What is no enumeration itself would be what the values of members are of, which are compared.
+    allowed = _BASES if any(_is_enumeration(base, names) for base in _bases(node, names)) else {"builtins.object"}
+    for base in map(_dotted, node.bases):
         is_own = "." not in (base or ".") and names.may_be_own(base) and not names.may_be(base)
-        if not (_is_enumeration(base, names) or names.library(base) in _BASES or is_own):
+        if not (_is_enumeration(base, names) or names.library(base) in allowed or is_own):
             raise NotSelfContained(
                 f"a node refuses the enumeration {name}, whose base {base} may compute while its members are made: derive it from "
-                f"Enum and the like, str, int, float, bytes or tuple, and classes of your own"
+                f"Enum and the like, with them from str, int, float, bytes or tuple, and from classes of your own"
             )
     for decorator in node.decorator_list:
         if names.library(_called(decorator)) not in _OF_ENUMERATIONS:

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Names;
 use super::problem::{CodeProblem, problem};
-use super::{Evaluated, Form, Place, Statement, StatementKind};
+use super::{Form, Place, Statement, StatementKind};
 
 /// The special methods that nothing calls before the code itself does.
 const METHODS: [&str; 6] = ["__format__", "__ge__", "__gt__", "__le__", "__lt__", "__str__"];
-/// What an enumeration may derive from, beside classes of Python's module for them and such of the source.
+/// What an enumeration may derive from, beside classes of Python's module for them and such of the source. A class that is none may not,
+/// for it would be what the members' values are of, and those are compared.
 const BASES: [&str; 6] = [
     "builtins.bytes",
     "builtins.float",
@@ -17,11 +18,22 @@ const BASES: [&str; 6] = [
     "builtins.str",
     "builtins.tuple",
 ];
+/// What a subscript makes no other class of: a class that derives from one of these, subscripted, derives from nothing that stands
+/// between the brackets.
+const GENERIC: [&str; 7] = [
+    "builtins.dict",
+    "builtins.frozenset",
+    "builtins.list",
+    "builtins.set",
+    "builtins.tuple",
+    "typing.Generic",
+    "typing.Protocol",
+];
 /// What may decorate one.
 const DECORATORS: [&str; 2] = ["functools.total_ordering", "typing.final"];
 
 /// The names of the classes that may be enumerations, or that one may derive from. It goes by plain names: where two
-/// classes share one, both count.
+/// classes share one, both count; and of a name with dots each part counts, for a decorated class is an attribute of what it became.
 pub(super) fn family(module: &[Statement]) -> BTreeSet<&str> {
     let mut classes = Vec::new();
     let names = Names { module, class: None };
@@ -32,13 +44,14 @@ pub(super) fn family(module: &[Statement]) -> BTreeSet<&str> {
         let Some(name) = class.binds.first().map(String::as_str) else {
             continue;
         };
-        for base in bases_of(class) {
+        for base in bases_of(class, names) {
             if is_of_python(base, names) {
                 pending.push(name);
             }
-            let base = last(base);
-            derived.entry(base).or_default().push(name);
-            bases.entry(name).or_default().push(base);
+            for part in base.split('.') {
+                derived.entry(part).or_default().push(name);
+                bases.entry(name).or_default().push(part);
+            }
         }
     }
     // First whatever derives from an enumeration, then whatever those derive from.
@@ -66,16 +79,17 @@ fn gather<'a>(statements: &'a [Statement], names: Names<'a>, classes: &mut Vec<(
 /// Judges a class of the family.
 pub(super) fn check(class: &Statement, names: Names<'_>) -> Vec<CodeProblem> {
     let mut problems = Vec::new();
+    let is_enumeration = bases_of(class, names).any(|base| is_of_python(base, names));
     for evaluated in &class.evaluated {
         let known = evaluated.name.as_deref().filter(|_| evaluated.form == Form::Name);
         let library = known.and_then(|name| names.library(name)).unwrap_or_default();
         let (fits, what, mend) = match evaluated.place {
             Place::Base => (
-                is_of_python(evaluated, names)
-                    || BASES.contains(&library.as_str())
-                    || known.is_some_and(|name| is_class_of_the_source(name, names)),
+                known.is_some_and(|name| is_of_python(name, names) || is_class_of_the_source(name, names))
+                    || library == "builtins.object"
+                    || is_enumeration && BASES.contains(&library.as_str()),
                 "an enumeration derives from a class that may compute while its members are made",
-                "derive it from Enum and the like, str, int, float, bytes or tuple, and classes of this source",
+                "derive it from Enum and the like, with them from str, int, float, bytes or tuple, and from classes of this source",
             ),
             Place::Decorator => (
                 DECORATORS.contains(&library.as_str()),
@@ -106,11 +120,25 @@ fn is_special(name: &str) -> bool {
     name.starts_with('_') && name.ends_with('_')
 }
 
-fn bases_of(class: &Statement) -> impl Iterator<Item = &Evaluated> {
-    class
+/// The names of whatever a class may derive from. A subscript may stand for what is between its brackets: `Annotated[Enum, 1]` is
+/// `Enum`, and so are `Union[Enum]` and `Enum | Enum`.
+fn bases_of<'a>(class: &'a Statement, names: Names<'a>) -> impl Iterator<Item = &'a str> {
+    let bases = class
         .evaluated
         .iter()
-        .filter(|evaluated| evaluated.place == Place::Base && evaluated.form == Form::Name)
+        .filter(|evaluated| evaluated.place == Place::Base);
+    bases.flat_map(move |base| {
+        let generic = |name: &String| {
+            names
+                .library(name)
+                .is_some_and(|known| GENERIC.contains(&known.as_str()))
+        };
+        let inside = match base.names.first() {
+            Some(first) if generic(first) => 1,
+            _ => base.names.len(),
+        };
+        base.name.iter().chain(&base.names[..inside]).map(String::as_str)
+    })
 }
 
 /// Whether a base can be nothing but a class of the source, which is of the family then.
@@ -118,15 +146,8 @@ fn is_class_of_the_source(base: &str, names: Names<'_>) -> bool {
     !base.contains('.') && names.may_be_own(base) && names.may_be(base).next().is_none()
 }
 
-/// The last part of a base's name.
-fn last(base: &Evaluated) -> &str {
-    let name = base.name.as_deref().unwrap_or_default();
-    name.rsplit('.').next().unwrap_or_default()
-}
-
 /// Whether a base may be one of Python's classes of enumerations. Modules hand them on under names much like theirs.
-fn is_of_python(base: &Evaluated, names: Names<'_>) -> bool {
-    let name = base.name.as_deref().unwrap_or_default();
+fn is_of_python(name: &str, names: Names<'_>) -> bool {
     names.may_be(name).any(|origin| {
         let last = origin.rsplit('.').next().unwrap_or_default().to_lowercase();
         last.contains("enum") || last.contains("flag") || origin.split('.').any(|part| part == "enum")

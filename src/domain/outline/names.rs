@@ -62,6 +62,12 @@ pub(super) fn is_of_itself(import: &Statement) -> bool {
     import.origins.iter().any(is_own)
 }
 
+/// Whether a dotted name has a part that Python reads as another one in the body of a class: `__x` in the class `A` is `_A__x`.
+pub(super) fn is_mangled(dotted: &str) -> bool {
+    let is_mangled = |part: &str| part.starts_with('_') && part.contains("__") && !part.ends_with("__");
+    dotted.split('.').any(is_mangled)
+}
+
 /// Whether a name is one of those that Python itself gives a meaning to.
 pub(super) fn is_reserved(name: &str) -> bool {
     name.starts_with("__") && name.ends_with("__")

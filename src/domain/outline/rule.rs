@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::enumeration;
-use super::names::{Names, bindings, is_of_itself, is_reserved};
+use super::names::{Names, bindings, is_mangled, is_of_itself, is_reserved};
 use super::problem::{CodeProblem, problem};
 use super::{Evaluated, Form, Function, Outline, ParameterKind, Place, Statement, StatementKind};
 use crate::domain::code::Code;
@@ -28,9 +28,15 @@ const DECORATORS: [&str; 13] = [
 /// Those of them that may be called where they stand, with literals: they call nothing that they are given.
 const CALLED: [&str; 2] = ["dataclasses.dataclass", "functools.lru_cache"];
 
-/// What Python calls while it builds, subscripts or describes a class: with them, a definition would run code at import.
-const HOOKS: [&str; 6] = [
+/// What Python calls while it builds, subscripts or describes a class: with them, a definition would run code at import. `@dataclass` calls
+/// methods of what it takes for fields and annotations, writes source of their names, and looks up what a docstring says of a signature.
+const HOOKS: [&str; 11] = [
+    "__annotate__",
+    "__annotate_func__",
+    "__annotations__",
     "__class_getitem__",
+    "__dataclass_fields__",
+    "__doc__",
     "__init_subclass__",
     "__mro_entries__",
     "__prepare__",
@@ -70,7 +76,9 @@ const SAID: [&str; 9] = [
 ///   defines; and it tells Python nothing of what it is, such as the package that it belongs to;
 /// - no class defines what Python calls while it builds one. While it builds an enumeration it makes the members, too: an
 ///   enumeration, and what it derives from, has no special methods but those that nothing calls then;
-/// - no name leads through two dots into what the source defines: through a member, that can be a property's getter.
+/// - no name leads through two dots into what the source defines: through a member, that can be a property's getter. None leads to a
+///   base through an attribute that Python keeps for itself, and none in the body of a class is private to the class, which Python
+///   reads as another name.
 ///
 /// # Errors
 /// Every problem found, by line.
@@ -234,12 +242,11 @@ fn check_statement(statement: &Statement, in_class: bool) -> Option<CodeProblem>
             let mend = "move it into a function: only imports, definitions and constants may stand here";
             Some(problem(line, what, mend))
         }
-        StatementKind::Function | StatementKind::AsyncFunction | StatementKind::Class if in_class => {
+        _ if in_class => {
             let hook = HOOKS.iter().find(|hook| binds(hook))?;
             let what = format!("{hook} runs while a class is built, or looked at");
             Some(problem(line, what, "do without it"))
         }
-        _ if in_class => None,
         _ => {
             let tells = |name: &&String| is_reserved(name) && !SAID.contains(&name.as_str());
             let name = statement.binds.iter().find(tells)?;
@@ -288,10 +295,34 @@ fn check_evaluated(evaluated: &Evaluated, names: Names<'_>, before: &[Statement]
     if !fits {
         return Some(problem(evaluated.line, what, mend));
     }
-    let deep = |name: &&String| name.matches('.').count() > 1 && names.may_be_own(name);
-    let name = evaluated.name.iter().chain(&evaluated.names).find(deep)?;
-    let what = format!("{name} looks into what this source defines, which can run it at import");
-    Some(problem(evaluated.line, what, "look it up inside a function"))
+    check_names(evaluated, names)
+}
+
+fn check_names(evaluated: &Evaluated, names: Names<'_>) -> Option<CodeProblem> {
+    for name in evaluated.name.iter().chain(&evaluated.names) {
+        let (what, mend) = if name.matches('.').count() > 1 && names.may_be_own(name) {
+            let what = "looks into what this source defines, which can run it at import";
+            (what, "look it up inside a function")
+        } else if evaluated.place == Place::Base && looks_inside(name, names) {
+            let what = "does not show which class it is";
+            (what, "name the base as it is called where it is defined")
+        } else if names.class.is_some() && is_mangled(name) {
+            let what = "is another name in the body of a class";
+            (what, "name it without two underscores")
+        } else {
+            continue;
+        };
+        return Some(problem(evaluated.line, format!("{name} {what}"), mend));
+    }
+    None
+}
+
+/// Whether a name leads to a class through what Python keeps inside of something: `C.__base__` is another class than `C`.
+fn looks_inside(name: &str, names: Names<'_>) -> bool {
+    name.split('.').skip(1).any(|part| part.starts_with('_'))
+        || names
+            .may_be(name)
+            .any(|origin| origin.split('.').any(is_reserved))
 }
 
 fn is_known_decorator(evaluated: &Evaluated, names: Names<'_>, before: &[Statement]) -> bool {

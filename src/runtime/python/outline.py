@@ -116,7 +116,8 @@ def _statement(node):
         entry["binds"] = [name for name, _ in bound]
         entry["origins"] = [origin for _, origin in bound]
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        if isinstance(node.value.value, str):
+        # Of a text with this mark Python reads a signature, and looks up the names in it.
+        if isinstance(node.value.value, str) and "\n--\n" not in node.value.value:
             entry["kind"] = "docstring"
         elif node.value.value is ...:
             entry["kind"] = "nothing"
