@@ -10,7 +10,7 @@ use crate::domain::audit::Action;
 use crate::domain::dataset::DatasetDraft;
 use crate::domain::id::{AssetId, DatasetId, NodeId};
 use crate::domain::object::{Body, Kind, Object};
-use crate::domain::private_data::PrivateData;
+use crate::domain::private_data::{MockOrigin, PrivateData};
 use crate::domain::schema::Schema;
 use crate::domain::text;
 use crate::store::read::Read;
@@ -94,6 +94,9 @@ fn import_asset(
     if let (Some(mock), Some(private)) = (&new.mock, &new.private) {
         check_mock(&private.schema, &mock.schema).map_err(|error| assets::differs(&error))?;
         assets::refuse_unmarked(mock, Some(private.hash))?;
+    }
+    if let Some(mock) = new.mock.as_ref().filter(|mock| mock.made_up) {
+        assets::remember(tx, new.id, Some((mock.blob, MockOrigin::MadeUp)))?;
     }
     let object = records::write(tx, here, new.id.0, Body::Asset(asset), false)?;
     assets::note(tx, actor, here, Action::ASSET_CREATED, &object, details)?;

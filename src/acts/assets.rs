@@ -8,11 +8,11 @@ use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
 use crate::domain::id::{AssetId, DatasetId, NodeId};
 use crate::domain::object::{Body, Kind, Object};
-use crate::domain::private_data::{PrivateData, is_private_data};
+use crate::domain::private_data::{KnownMock, MockOrigin, PrivateData, is_private_data};
 use crate::domain::schema::Schema;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
-use crate::store::tables::PRIVATE_DATA;
+use crate::store::tables::{KNOWN_MOCKS, PRIVATE_DATA};
 use crate::store::transaction::Tx;
 
 use super::{Refusal, datasets, runs, visible};
@@ -147,6 +147,7 @@ pub fn set_mock(
         tx.put(&PRIVATE_DATA, &id.0, &private)?;
     }
     asset.mock = Some(new.mock());
+    remember(tx, id, new.made_up.then_some((new.blob, MockOrigin::MadeUp)))?;
     let object = records::write(tx, here, id.0, Body::Asset(asset), false)?;
     let details = vec![
         ("mock", new.blob.to_string()),
@@ -159,6 +160,20 @@ pub fn set_mock(
     };
     note(tx, actor, here, action, &object, details)?;
     Ok(object)
+}
+
+/// Remembers where the present mock of an asset comes from, in place of what was known of any before; none where people here gave it.
+pub(super) fn remember(
+    tx: &mut Tx<'_>,
+    id: AssetId,
+    mock: Option<(Hash, MockOrigin)>,
+) -> Result<(), Refusal> {
+    match mock {
+        Some((blob, origin)) => tx.put(&KNOWN_MOCKS, &id.0, &KnownMock { blob, origin })?,
+        None if tx.contains(&KNOWN_MOCKS, &id.0)? => tx.delete(&KNOWN_MOCKS, &id.0)?,
+        None => {}
+    }
+    Ok(())
 }
 
 /// Whether a mock may stand where this private data is: real data leaves only as what it is, by whoever may release.
@@ -200,6 +215,7 @@ pub fn remove_mock(tx: &mut Tx<'_>, actor: &Actor, here: &Here, id: AssetId) -> 
     may_set_mock(tx, actor, here.node, false, id)?;
     let (_, mut asset) = find(tx, id)?;
     asset.mock = None;
+    remember(tx, id, None)?;
     if let Some(mut private) = tx.get(&PRIVATE_DATA, &id.0)? {
         private.rows_shared_with_mock = 0;
         tx.put(&PRIVATE_DATA, &id.0, &private)?;
@@ -314,6 +330,10 @@ fn fits(
     let Some(mock) = mock.filter(|mock| !mock.is_real) else {
         return Ok(());
     };
+    let known = read.get(&KNOWN_MOCKS, &id.0)?;
+    if known.is_some_and(|known| known.blob == mock.blob) {
+        return Ok(());
+    }
     let (same_bytes, rows) = (mock.blob == new.hash, mock.schema.rows());
     if !is_private_data(same_bytes, new.rows_shared, rows) {
         return Ok(());
@@ -339,7 +359,7 @@ fn as_compared(same: bool, what: &str) -> Result<(), Refusal> {
 /// Describes the private data that stands behind an asset. Nothing of it enters the asset's body, nor the audit chain.
 ///
 /// # Errors
-/// See [`may_attach`]; and the mock has other columns or types, or is not what the data was compared with.
+/// See [`may_attach`]; and the mock has other columns or types, is not what the data was compared with, or passes for the data itself.
 pub fn attach(
     tx: &mut Tx<'_>,
     actor: &Actor,

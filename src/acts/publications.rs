@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::{Refusal, datasets, peers};
+use super::{Refusal, assets, datasets, peers};
 use crate::domain::access::{Actor, Permission};
+use crate::domain::asset::Asset;
 use crate::domain::audit::{self, Action};
-use crate::domain::id::{DatasetId, NodeId};
+use crate::domain::id::{AssetId, DatasetId, NodeId};
 use crate::domain::object::{Body, Kind, Object};
+use crate::domain::private_data::MockOrigin;
 use crate::domain::side::Level;
 use crate::domain::text;
 use crate::store::read::Read;
@@ -139,6 +141,9 @@ pub fn adopt(tx: &mut Tx<'_>, actor: &Actor, here: &Here, dataset: DatasetId) ->
     }
     for asset in assets {
         let body = with_a_free_name(tx, here.node, asset.id, asset.body)?;
+        if let Body::Asset(Asset { mock: Some(mock), .. }) = &body {
+            assets::remember(tx, AssetId(asset.id), Some((mock.blob, MockOrigin::Adopted)))?;
+        }
         records::adopt(tx, here, asset.id, body)?;
     }
     for origin in begun {

@@ -34,6 +34,27 @@ pub struct PrivateData {
     pub rows_shared_with_mock: u64,
 }
 
+/// A mock of which is known that nobody made it of the private data here, however many of its rows stand there too. No body holds any
+/// of it: what a node knows of its own mocks stays with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownMock {
+    /// The mock. Of another one nothing is said.
+    pub blob: Hash,
+    /// Where it comes from.
+    pub origin: MockOrigin,
+}
+
+/// Where such a mock comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MockOrigin {
+    /// This node made it up, of what its owner declared: in a table of a few narrow columns nearly every row can be there by chance.
+    MadeUp,
+    /// It came up with a dataset that was adopted here. People who never had the data made it; and if it is the data after all, then
+    /// that is open already on the node that it came from, and a refusal would keep back nothing. It is told.
+    Adopted,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use crate::domain::notification::preferences::Preferences;
 use crate::domain::notification::{Mailbox, Notice, Notification, Progress};
 use crate::domain::object::{Object, Revision};
 use crate::domain::peer::{Arrived, CarriedObject, Owed, Peer, Pending, Reviewed, Sent};
-use crate::domain::private_data::PrivateData;
+use crate::domain::private_data::{KnownMock, PrivateData};
 use crate::domain::role::Role;
 use crate::domain::session::{Credentials, Reset, Session};
 use crate::domain::settings::{Changed, Node, Settings};
@@ -76,6 +76,8 @@ pub const RUNS_OF: Table<(Uuid, u64, Uuid), ()> = Table::new(31, "runs_of", 1);
 pub const RUNS_OPEN: Table<(u64, Uuid), ()> = Table::new(32, "runs_open", 1);
 /// Private data attached to assets, by asset. Empty on a low node.
 pub const PRIVATE_DATA: Table<Uuid, PrivateData> = Table::new(33, "private_data", 1);
+/// Mocks that nobody here gave, by asset.
+pub const KNOWN_MOCKS: Table<Uuid, KnownMock> = Table::new(36, "known_mocks", 1);
 /// Results of runs on private data that were not released, in the order of the milliseconds of their runs' end.
 pub const RESULTS_UNRELEASED: Table<(u64, Uuid), ()> = Table::new(35, "results_unreleased", 1);
 /// Runs of one kind of data apart, see [`Run::listed_apart`]; in the order of the milliseconds of their queueing.
@@ -181,6 +183,7 @@ pub fn visit_all(visitor: &mut impl Visitor) {
     visitor.visit(&RUNS_OF);
     visitor.visit(&RUNS_OPEN);
     visitor.visit(&PRIVATE_DATA);
+    visitor.visit(&KNOWN_MOCKS);
     visitor.visit(&RUNS_APART);
     visitor.visit(&RESULTS_UNRELEASED);
     visitor.visit(&PEERS);

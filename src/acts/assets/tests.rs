@@ -147,6 +147,44 @@ fn private_data_does_not_come_in_behind_a_mock_of_its_rows() {
 }
 
 #[test]
+fn what_this_node_made_up_stands_before_any_private_data() {
+    let scene = Scene::new(Side::High);
+    let id = bare(&scene);
+    let ages = || table(&[("age", ColumnType::Integer)]);
+    let attaching = || {
+        let new = NewPrivateData {
+            rows_shared: 3,
+            compared_with: Some(Hash::of(b"m")),
+            ..new_private(ages())
+        };
+        scene.act(move |tx, here| {
+            detach(tx, &owner(), here, id, &new)?;
+            attach(tx, &owner(), here, id, &new)
+        })
+    };
+    let made_up = NewMock {
+        made_up: true,
+        ..new_mock(ages(), false)
+    };
+    give(&scene, owner(), id, made_up.clone()).unwrap();
+    attaching().unwrap();
+    // Also in place of what is attached.
+    attaching().unwrap();
+    scene
+        .act(move |tx, here| remove_private(tx, &owner(), here, id))
+        .unwrap();
+    // The next mock is somebody's own, be it the same bytes: nobody knows what it was made of.
+    give(&scene, owner(), id, new_mock(ages(), false)).unwrap();
+    assert_eq!(word(attaching()), "mock_is_private_data");
+    give(&scene, owner(), id, made_up).unwrap();
+    scene
+        .act(move |tx, here| remove_mock(tx, &owner(), here, id))
+        .unwrap();
+    give(&scene, owner(), id, new_mock(ages(), false)).unwrap();
+    assert_eq!(word(attaching()), "mock_is_private_data");
+}
+
+#[test]
 fn a_count_of_shared_rows_is_of_what_is_here() {
     let scene = Scene::new(Side::High);
     let id = bare(&scene);

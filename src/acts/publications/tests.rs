@@ -1,7 +1,10 @@
 use super::*;
 use crate::acts::scene::{ASSET, OTHER, Scene, ada, owner, word};
+use crate::domain::asset::{DataFormat, Mock};
+use crate::domain::hash::Hash;
 use crate::domain::id::Epoch;
 use crate::domain::peer::{Peer, Received, Trust};
+use crate::domain::schema::Schema;
 use crate::domain::side::Side;
 use crate::store::tables::PEERS;
 
@@ -152,6 +155,46 @@ fn an_adopted_dataset_keeps_its_ids_and_travels_back_down() {
         word(scene.act(move |tx, here| adopt(tx, &owner(), here, lungs))),
         "at_home"
     );
+}
+
+#[test]
+fn private_data_may_be_attached_behind_an_adopted_mock_of_its_rows() {
+    let scene = paired();
+    let lungs = low_born(&scene, 200);
+    let asset = AssetId(Uuid::from_u128(201));
+    let schema = Schema::Tensor {
+        dtype: "float64".into(),
+        shape: vec![4, 2],
+    };
+    let mock = Mock {
+        blob: Hash::of(b"from below"),
+        length: 9,
+        format: DataFormat::Npy,
+        schema: schema.clone(),
+        is_real: false,
+    };
+    let compared_with = Some(mock.blob);
+    scene
+        .act(move |tx, here| {
+            let elsewhere = Here { node: OTHER, ..*here };
+            let mut body = Asset::new(lungs, "all", "")?;
+            body.mock = Some(mock);
+            records::write(tx, &elsewhere, asset.0, Body::Asset(body), false)?;
+            adopt(tx, &owner(), here, lungs)
+        })
+        .unwrap();
+    let private = assets::NewPrivateData {
+        format: DataFormat::Npy,
+        length: 9,
+        hash: Hash::of(b"private"),
+        schema,
+        rows_shared: 4,
+        compared_with,
+    };
+    let attached = scene
+        .act(move |tx, here| assets::attach(tx, &owner(), here, asset, &private))
+        .unwrap();
+    assert_eq!(attached.rows_shared_with_mock, 4, "it is told");
 }
 
 /// As if the low node had added an asset to a dataset before it knew that this node has taken it over.
