@@ -8,7 +8,8 @@ use super::hash::Hash;
 use super::id::UserId;
 use super::schema::Schema;
 
-/// Whether a mock passes for the private data itself: they are the same bytes, or more than half of its `rows` stand there too.
+/// Whether a mock passes for the private data itself: they are the same bytes, or more than half of its `rows` stand there too; of an
+/// array of one dimension, of its elements in runs.
 /// Fewer may be there by chance, above all in narrow tables of few values, and are told instead.
 pub fn is_private_data(same_bytes: bool, shared: u64, rows: u64) -> bool {
     same_bytes || shared > rows / 2

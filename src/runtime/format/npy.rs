@@ -2,6 +2,7 @@
 //! booleans and strings: never objects, which are pickles, and no structures.
 
 mod glance;
+mod sequence;
 mod slices;
 
 use std::io::{self, Read, Write};
@@ -10,6 +11,7 @@ use arrow::array::ArrowPrimitiveType;
 use arrow::datatypes::Float16Type;
 
 pub(super) use glance::glance;
+pub(super) use sequence::shared_elements;
 pub(super) use slices::each_slice;
 
 use super::FormatError;

@@ -165,7 +165,8 @@ impl Reader {
     }
 
     /// Counts the rows of `mock` that also stand in `private`; of a tensor, the slices along its first dimension. Of a tensor
-    /// with one dimension only, nothing is counted: single numbers say nothing. `key` is 32 random bytes. Reads both files
+    /// with one dimension only, the elements are counted that stand in runs of the private one which are too long to be there by
+    /// chance: single numbers say nothing. `key` is 32 random bytes. Reads both files
     /// through, the private one once for every 2 million rows of the mock.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! How many rows of a mock also stand in the private data: a warning to the owner who supplies a mock.
 //!
 //! Rows are compared by what they say, not by how it is written: numbers by value, missing values as one, so that a CSV mock
-//! is found in a Parquet file; slices of arrays by their elements, in whichever order of bytes and dimensions they lie. Memory
-//! is bounded: the mock is taken in portions, and only hashes of its rows are kept.
+//! is found in a Parquet file; slices of arrays by their elements, in whichever order of bytes and dimensions they lie; and of arrays
+//! of one dimension, whose slices are single numbers, runs of them. Memory is bounded: the mock is taken in portions, and only hashes
+//! of its rows are kept.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -39,6 +40,12 @@ type Opened = (File, DataFormat);
 
 /// Counts in this process: see [`Reader::shared_rows`](super::Reader::shared_rows).
 pub(super) fn count(mock: Opened, private: Opened, key: &[u8; 32]) -> Result<u64, FormatError> {
+    if (mock.1, private.1) == (DataFormat::Npy, DataFormat::Npy) {
+        let elements = npy::shared_elements(&mock.0, &private.0, key)?;
+        if elements > 0 {
+            return Ok(elements);
+        }
+    }
     let mut shared = 0;
     let mut portion: HashMap<RowHash, u64> = HashMap::new();
     each_row(&mock, key, |row| {
@@ -234,6 +241,9 @@ mod tests {
         assert_eq!(count(&by_column, &private, DataFormat::Npy), 3);
         let line = npy("(3,)", &[1.0, 2.0, 3.0]);
         assert_eq!(count(&line, &line, DataFormat::Npy), 0);
+        let values: Vec<_> = (0..20).map(|at| f64::from(at * at)).collect();
+        let (all, part) = (npy("(20,)", &values), npy("(12,)", &values[4..16]));
+        assert_eq!(count(&part, &all, DataFormat::Npy), 12);
         let endless = npy("(1152921504606846976, 0)", &[]);
         assert_eq!(
             count(&endless, &endless, DataFormat::Npy),
