@@ -177,6 +177,76 @@ fn mock_and_private_data_must_fit_each_other() {
 }
 
 #[test]
+fn a_made_up_mock_is_not_taken_for_the_data_that_comes_in_later() {
+    let node = Node::ready("high");
+    let asset = asset(&node);
+    let mut rows = "sex,age\n".to_owned();
+    for age in 20..30 {
+        rows += &format!("0,{age}\n1,{age}\n");
+    }
+    let private = node.file("narrow.csv", rows.as_bytes());
+    let attach = ["asset", "private", &asset, private.to_str().unwrap()];
+    node.run(OWNER, &attach).json();
+    let generate = [
+        "--column",
+        "sex:int,min=0,max=1",
+        "--column",
+        "age:int,min=20,max=29",
+    ];
+    let generate = [&["asset", "generate-mock", &asset, "--rows", "50"][..], &generate].concat();
+    node.run(OWNER, &generate).json();
+    // Every row is there by chance.
+    assert_eq!(node.run(OWNER, &attach).json()["mock_shares_rows"], 50);
+
+    // The same bytes, from somebody who may have cut them from the data.
+    let mock = node.workplace.path().join("made_up.csv");
+    let mock = mock.to_str().unwrap();
+    let download = ["asset", "mock", &asset, "--download", "--output", mock];
+    node.run(OWNER, &download).json();
+    let given = node.run(OWNER, &["asset", "mock", &asset, mock]);
+    assert_eq!(given.refused(1), "mock_is_private_data", "{}", given.stderr);
+}
+
+#[test]
+fn a_part_of_a_list_of_numbers_is_no_mock_of_it() {
+    let node = Node::ready("high");
+    let asset = asset(&node);
+    let numbers: Vec<_> = (0..200).map(|at| f64::from(at * at % 977) / 7.0).collect();
+    let file = |name: &str, order: &str, numbers: Vec<[u8; 8]>| {
+        let header = format!(
+            "{{'descr': '{order}f8', 'fortran_order': False, 'shape': ({},), }}",
+            numbers.len()
+        );
+        let header = format!("{header:<117}\n");
+        let start = [
+            &b"\x93NUMPY\x01\x00"[..],
+            &118_u16.to_le_bytes(),
+            header.as_bytes(),
+        ]
+        .concat();
+        node.file(name, &[start, numbers.concat()].concat())
+    };
+    let little = |numbers: &[f64]| numbers.iter().map(|number| number.to_le_bytes()).collect();
+    let private = file("all.npy", "<", little(&numbers));
+    node.run(OWNER, &["asset", "private", &asset, private.to_str().unwrap()])
+        .json();
+    let part = file("part.npy", "<", little(&numbers[40..70]));
+    let turned = file(
+        "turned.npy",
+        ">",
+        numbers.iter().map(|number| number.to_be_bytes()).collect(),
+    );
+    for mock in [part, turned] {
+        let refused = node.run(OWNER, &["asset", "mock", &asset, mock.to_str().unwrap()]);
+        assert_eq!(refused.refused(1), "mock_is_private_data", "{}", refused.stderr);
+    }
+    let own: Vec<_> = numbers.iter().map(|number| number + 0.5).collect();
+    let own = file("own.npy", "<", little(&own));
+    let given = node.run(OWNER, &["asset", "mock", &asset, own.to_str().unwrap()]);
+    assert_eq!(given.json()["mock_shares_rows"], 0);
+}
+
+#[test]
 fn what_is_no_data_leaves_everything_as_it_was() {
     let node = Node::ready("high");
     let asset = asset(&node);
