@@ -5,6 +5,7 @@
 //! process, as the runs are, and the next start marks those as interrupted.
 
 mod crew;
+mod places;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,56 +24,35 @@ use crate::domain::id::JobId;
 use crate::domain::job::{Data, Run};
 use crate::runtime::Cancel;
 
+use crew::TakenUp;
+use places::{Beside, Faults};
+
 pub use crew::Crew;
+pub use places::Places;
 
 /// How long the runner waits after the store or the system has failed it.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How many runs one after the other the node may fail to carry out before the rest of the queue waits: what is wrong with it would
-/// end them all.
-const FAULTS_MAX: u32 = 3;
-
 /// Owns the queue of runs.
 #[derive(Debug)]
 pub struct Runner {
     crew: Arc<Crew>,
     places: Places,
-    under_way: BTreeMap<JobId, (Data, Cancel)>,
+    under_way: BTreeMap<JobId, UnderWay>,
     /// Whether what an earlier process left has been put in order.
     tidied: bool,
     /// Whether the queue is being looked at, and whether something came since.
     looking: bool,
     look_again: bool,
-    /// How many runs one after the other could not be carried out, for a fault of the node's.
-    faults: u32,
+    faults: Faults,
     /// Who waits for the runner to stop; runs are no longer taken up.
     stopping: Option<Vec<oneshot::Sender<()>>>,
 }
 
-/// How many runs may be under way at once; at least one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Places {
-    /// So many, whatever data they receive.
-    Shared(u16),
-    /// So many on mocks, and as many on private data. Where scientists run code on mocks beside private data, how long theirs
-    /// wait must not tell when other code runs on that.
-    Apart(u16),
-}
-
-impl Places {
-    /// How many runs of one kind may be under way at once.
-    fn of_each(self) -> usize {
-        let (Self::Shared(count) | Self::Apart(count)) = self;
-        usize::from(count.max(1))
-    }
-
-    /// Whether there is one for a run on `data`, beside those that are under way.
-    fn has_one_for(self, data: Data, under_way: impl Iterator<Item = Data>) -> bool {
-        let taken = match self {
-            Self::Shared(_) => under_way.count(),
-            Self::Apart(_) => under_way.filter(|other| *other == data).count(),
-        };
-        taken < self.of_each()
-    }
+/// A run that is under way.
+#[derive(Debug)]
+struct UnderWay {
+    beside: Beside,
+    cancel: Cancel,
 }
 
 impl Runner {
@@ -85,14 +65,17 @@ impl Runner {
             tidied: false,
             looking: false,
             look_again: false,
-            faults: 0,
+            faults: Faults::none(places),
             stopping: None,
         }
     }
 
     fn has_place_for(&self, data: Data) -> bool {
-        let under_way = self.under_way.values().map(|(data, _)| *data);
-        self.stopping.is_none() && self.tidied && self.places.has_one_for(data, under_way)
+        let under_way: Vec<Beside> = self.under_way.values().map(|run| run.beside).collect();
+        self.stopping.is_none()
+            && self.tidied
+            && self.places.has_one_for(data, &under_way)
+            && self.faults.let_one_begin(data, &under_way)
     }
 
     /// Looks at the queue and takes up as many runs as there are free places.
@@ -104,13 +87,6 @@ impl Runner {
         if let Err(not_ready) = self.crew.readiness() {
             // What waits is not at fault; it runs when the node has been started where it can be kept in.
             tracing::error!(error = %not_ready, "the queue of runs waits");
-            return;
-        }
-        if self.faults >= FAULTS_MAX {
-            tracing::error!(
-                "the queue of runs waits: the last {FAULTS_MAX} could not be carried out, and their logs say why; mend that, then start \
-                 a run or the node again"
-            );
             return;
         }
         if ![Data::Mock, Data::Private]
@@ -156,23 +132,21 @@ impl Runner {
     }
 
     fn start(&mut self, id: JobId, data: Data, cancel: Cancel, context: &mut Context<Self>) {
-        self.under_way.insert(id, (data, cancel.clone()));
+        let beside = Beside {
+            data,
+            on_trial: self.faults.any(data),
+        };
+        let stops_it = cancel.clone();
+        self.under_way.insert(id, UnderWay { beside, cancel });
         let (crew, runner) = (Arc::clone(&self.crew), context.address());
         // Not a future of this actor: its end must be told even if the actor is started again meanwhile.
         actix_web::rt::spawn(async move {
-            let work = actix_web::rt::task::spawn_blocking(move || crew.run(id, &cancel));
-            let failed = match work.await {
-                Ok(Ok(())) => false,
-                Ok(Err(error)) => {
-                    tracing::error!(error = ?error, run = %id, "a run could not be carried through");
-                    true
-                }
-                Err(error) => {
-                    tracing::error!(%error, run = %id, "the thread of a run ended");
-                    true
-                }
-            };
-            if let Err(error) = runner.send(Over { id, failed }).await {
+            let work = actix_web::rt::task::spawn_blocking(move || crew.run(id, &stops_it));
+            let came_of_it = work.await.unwrap_or_else(|error| {
+                tracing::error!(%error, run = %id, "the thread of a run ended");
+                TakenUp::Fault
+            });
+            if let Err(error) = runner.send(Over { id, data, came_of_it }).await {
                 tracing::debug!(%error, "the runner is gone");
             }
         });
@@ -259,9 +233,9 @@ impl Handler<Enqueue> for Runner {
                 .await
         };
         Box::pin(queued.into_actor(self).map(|queued, runner, context| {
-            if queued.is_ok() {
+            if let Ok(Run { data, .. }) = queued {
                 // Whoever starts one now may have mended what was wrong: one more is tried.
-                runner.faults = runner.faults.min(FAULTS_MAX - 1);
+                runner.faults.try_one_more(data);
                 runner.look(context);
             }
             queued
@@ -297,8 +271,8 @@ impl Handler<CancelRun> for Runner {
             Ok(match cancelled? {
                 Cancelled::BeforeItBegan(run) => run,
                 Cancelled::UnderWay(run) => {
-                    if let Some((_, cancel)) = runner.under_way.get(&id) {
-                        cancel.cancel();
+                    if let Some(under_way) = runner.under_way.get(&id) {
+                        under_way.cancel.cancel();
                     }
                     run
                 }
@@ -307,11 +281,12 @@ impl Handler<CancelRun> for Runner {
     }
 }
 
-/// A run is over, or could not be carried through.
+/// A run that was taken up is under way no more.
 #[derive(Clone, Copy, Debug)]
 struct Over {
     id: JobId,
-    failed: bool,
+    data: Data,
+    came_of_it: TakenUp,
 }
 
 impl Message for Over {
@@ -326,12 +301,17 @@ impl Handler<Over> for Runner {
         if self.stopping.is_some() {
             return self.stopped();
         }
-        if over.failed {
-            self.faults += 1;
-            self.pause(context);
-        } else {
-            self.faults = 0;
-            self.look(context);
+        match over.came_of_it {
+            TakenUp::CarriedOut => {
+                self.faults.clear(over.data);
+                self.look(context);
+            }
+            TakenUp::NothingLearnt => self.look(context),
+            TakenUp::NotBegun => self.pause(context),
+            TakenUp::Fault => {
+                self.faults.one_more(over.data);
+                self.pause(context);
+            }
         }
     }
 }
@@ -356,8 +336,8 @@ impl Handler<Stop> for Runner {
         self.stopping.get_or_insert_default().push(reply);
         context.run_later(stop.grace, |runner, _| {
             runner.crew.interrupt();
-            for (_, cancel) in runner.under_way.values() {
-                cancel.cancel();
+            for under_way in runner.under_way.values() {
+                under_way.cancel.cancel();
             }
         });
         self.stopped();
@@ -365,26 +345,5 @@ impl Handler<Stop> for Runner {
             // A runner that is gone has stopped too.
             let _gone = stopped.await;
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_on_private_data_take_no_place_of_those_on_mocks_where_they_are_apart() {
-        let busy =
-            |places: Places, data, under_way: &[Data]| !places.has_one_for(data, under_way.iter().copied());
-        let (mock, private) = (Data::Mock, Data::Private);
-        assert!(!busy(Places::Apart(1), mock, &[private]));
-        assert!(!busy(Places::Apart(1), private, &[mock]));
-        assert!(busy(Places::Apart(1), mock, &[private, mock]));
-        assert!(busy(Places::Shared(2), mock, &[private, private]));
-        assert!(!busy(Places::Shared(2), private, &[mock]));
-        assert!(
-            !busy(Places::Shared(0), private, &[]),
-            "a node that runs nothing would never finish"
-        );
     }
 }
