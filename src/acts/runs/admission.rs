@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use crate::acts::requests::{decisions, with_homes};
 use crate::acts::visible::{self, Found};
-use crate::acts::{Refusal, accounts, grants};
+use crate::acts::{Refusal, accounts, grants, releases};
 use crate::domain::access::{Actor, Permission, Viewer};
 use crate::domain::asset::Asset;
 use crate::domain::code::Code;
-use crate::domain::id::{AssetId, RequestId, UserId};
+use crate::domain::id::{AssetId, JobId, RequestId, UserId};
 use crate::domain::job::{Data, Run, State};
 use crate::domain::object::{Body, Kind};
 use crate::domain::release::Part;
@@ -187,9 +187,10 @@ struct Used {
 fn used_up(read: &impl Read, id: RequestId, code: &Found<Code>) -> Result<[Used; 2], Refusal> {
     let [mut theirs, mut others] = [Used::default(); 2];
     read.for_each(&RUNS_OF, &code.object.id, |(_, _, run), ()| {
-        if let Some(run) = read.get(&RUNS, &run)?
+        let job = JobId(run);
+        if let Some(run) = read.get(&RUNS, &job.0)?
             && counts(&run)
-            && !is_for_nobody(read, &run)?
+            && !is_for_nobody(read, job, &run)?
         {
             let used = if run.request == Some(id) {
                 &mut theirs
@@ -213,19 +214,13 @@ fn counts(run: &Run) -> bool {
 }
 
 /// Whether the result of a run that is over went to nobody, and never will: its request was withdrawn before it was released.
-fn is_for_nobody(read: &impl Read, run: &Run) -> Result<bool, Refusal> {
+fn is_for_nobody(read: &impl Read, id: JobId, run: &Run) -> Result<bool, Refusal> {
     let Some(request) = run.request.filter(|_| run.state.is_over()) else {
         return Ok(false);
     };
     let withdrawn = records::object(read, request.0)?
         .is_some_and(|object| matches!(&object.body, Body::Request(request) if request.withdrawn));
-    if !withdrawn {
-        return Ok(false);
-    }
-    let released = records::children(read, request.0, Kind::Release)?;
-    Ok(!released
-        .iter()
-        .any(|object| matches!(&object.body, Body::Release(release) if release.part == Part::Result)))
+    Ok(withdrawn && releases::released(read, id, Part::Result)?.is_none())
 }
 
 /// Whether every asset that the code names has the data that the run needs.

@@ -339,6 +339,35 @@ fn a_run_whose_result_nobody_will_get_does_not_count() {
 }
 
 #[test]
+fn of_two_runs_of_a_withdrawn_request_the_one_that_was_released_counts() {
+    let scene = Scene::new(Side::High);
+    let code = scene.code(40, OutputPolicy::ExecuteCount(2));
+    let request = scene.request(50, code);
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let first = scene.run(80, request, succeeded(b"1"));
+    scene.result_arrives(request, first);
+    scene
+        .act(move |tx, here| want_another_run(tx, &ada(), here, request, None))
+        .unwrap();
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    scene.run(81, request, succeeded(b"2"));
+    scene
+        .act(move |tx, here| withdraw(tx, &ada(), here, request, None))
+        .unwrap();
+    let again = scene.request(51, code);
+    scene.decide(owner(), again, Verdict::Approve).unwrap();
+    scene.run(82, again, succeeded(b"3"));
+    scene
+        .act(move |tx, here| want_another_run(tx, &ada(), here, again, None))
+        .unwrap();
+    assert!(scene.decide(owner(), again, Verdict::Approve).is_ok());
+    assert_eq!(
+        word(queue_as(&scene, owner(), 83, private(again))),
+        "runs_used_up"
+    );
+}
+
+#[test]
 fn a_withdrawn_request_does_not_begin() {
     let (scene, request) = approved(ONCE);
     queue_as(&scene, owner(), 80, private(request)).unwrap();
