@@ -128,6 +128,14 @@ pub fn check(
             "the result of this run was set aside; run the code again, and release what that returns",
         ));
     }
+    if run.state == State::Interrupted {
+        // Its job would tell that the code has failed.
+        return Err(Refusal::conflict(
+            "interrupted",
+            "the node broke this run off, or could not carry it out: nothing that it left tells of the code; run the code again, and \
+             release what that leaves",
+        ));
+    }
     let product = match run.product(wanted.part) {
         Some(product) if run.state.is_over() => product.clone(),
         _ => {

@@ -132,6 +132,24 @@ fn what_a_cancelled_run_printed_travels_with_word_of_the_run() {
 }
 
 #[test]
+fn nothing_leaves_of_an_interrupted_run_which_would_tell_that_the_code_failed() {
+    let scene = Scene::new(Side::High);
+    let request = scene.request(50, scene.code(40, OutputPolicy::SingleExecution));
+    scene.decide(owner(), request, Verdict::Approve).unwrap();
+    let ended = Ended {
+        log: Some(product(b"the code is not at fault")),
+        ..Ended::empty(State::Interrupted)
+    };
+    let job = scene.run(80, request, ended);
+    let log = wanted(job, Part::Log, b"the code is not at fault");
+    assert_eq!(
+        word(release_as(&scene, owner(), log, b"the code is not at fault")),
+        "interrupted"
+    );
+    assert!(records::object(&scene.view(), job.0).unwrap().is_none());
+}
+
+#[test]
 fn the_failure_report_of_a_failed_run_can_be_released() {
     let (scene, request, _) = ran();
     let ended = Ended {

@@ -228,7 +228,8 @@ pub(super) fn tell(tx: &mut Tx<'_>, here: &Here, id: JobId, run: &Run) -> Result
     Ok(())
 }
 
-/// Writes the job of a run that was cancelled or interrupted, which had none, before something of it is released: a release travels with its job.
+/// Writes the job of a run that was cancelled, which had none, before something of it is released: a release travels with its job.
+/// Earlier versions released what interrupted runs had left, too.
 ///
 /// # Errors
 /// The store fails.
