@@ -20,7 +20,8 @@ use crate::acts::accounts::{self, Change, NewUser, Person, ProfileChange, Wanted
 use crate::domain::access::Actor;
 use crate::domain::id::UserId;
 use crate::domain::object::Body;
-use crate::domain::user::Profile;
+use crate::domain::session::Credentials;
+use crate::domain::user::{Profile, User};
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
@@ -213,36 +214,21 @@ pub async fn make(
         Some(_) => None,
         None => Some(context.throttles().admit(Trier::at(from), context.store.now())?),
     };
-    let made = make_counted(context, actor, new).await;
+    let hashed = check_and_hash(context, actor.clone(), &new).await;
     if let Some(counted) = counted {
-        match &made {
-            // What tells nothing of who has an account.
+        match &hashed {
+            // It has cost next to nothing.
             Err(problem) if problem.status() != StatusCode::CONFLICT => {
                 context.throttles().take_back(counted)
             }
-            // Whether it succeeds or tells that an address has an account: strangers get few of either.
+            // Strangers get few hashes, whatever comes of them: an account, or that the address has one.
             _ => counted.stays(),
         }
     }
-    made
-}
-
-async fn make_counted(context: &Context, actor: Option<Actor>, new: NewAccount) -> Result<Person, Problem> {
-    let (who, role) = (actor.clone(), new.role.clone());
-    let words = context
-        .store
-        .read(move |view| {
-            accounts::may_create_user(view, who.as_ref(), role.as_deref())?;
-            accounts::own_words(view, None)
-        })
-        .await?;
-    let own = [&new.profile.name, &new.profile.email, &new.profile.institution].map(Clone::clone);
-    let words = words.into_iter().chain(own).collect();
-    let credentials = context.passwords().hash(new.password, words).await?;
     let wanted = NewUser {
         id: UserId(context.new_id()),
         profile: new.profile,
-        credentials,
+        credentials: hashed?,
         role: new.role,
     };
     let made = context
@@ -250,6 +236,26 @@ async fn make_counted(context: &Context, actor: Option<Actor>, new: NewAccount) 
         .act(move |tx, here| accounts::create_user(tx, here, actor.as_ref(), &wanted))
         .await;
     Ok(made?)
+}
+
+/// Checks all that needs no hash, and makes the slow one last: what a stranger is refused before has cost next to nothing.
+async fn check_and_hash(
+    context: &Context,
+    actor: Option<Actor>,
+    new: &NewAccount,
+) -> Result<Credentials, Problem> {
+    let role = new.role.clone();
+    let words = context
+        .store
+        .read(move |view| {
+            accounts::may_create_user(view, actor.as_ref(), role.as_deref())?;
+            accounts::own_words(view, None)
+        })
+        .await?;
+    User::new(&new.profile)?;
+    let own = [&new.profile.name, &new.profile.email, &new.profile.institution].map(Clone::clone);
+    let words = words.into_iter().chain(own).collect();
+    context.passwords().hash(new.password.clone(), words).await
 }
 
 /// What people are looked for by; all of it must fit.
