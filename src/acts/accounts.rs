@@ -127,7 +127,8 @@ pub fn account(read: &impl Read, user: UserId) -> Result<Account, Refusal> {
 fn administered(read: &impl Read, actor: &Actor, user: UserId) -> Result<Account, Refusal> {
     actor.require(Permission::CreateUsers)?;
     let theirs = account(read, user)?;
-    account::may_administer(actor, &roles::find(read, theirs.role)?)?;
+    let role = roles::find(read, theirs.role)?;
+    account::may_administer(&actor.permissions, &role.permissions)?;
     Ok(theirs)
 }
 

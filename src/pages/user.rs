@@ -134,7 +134,8 @@ fn about(found: &Found) -> Markup {
 
 /// Whether the one who looks may act on the account, or why not.
 fn may_act(visit: &Visit, account: &AccountView) -> Result<(), String> {
-    crate::domain::account::may_administer(&visit.actor, &account.role.1).map_err(|denied| denied.to_string())
+    crate::domain::account::may_administer(&visit.actor.permissions, &account.role.1.permissions)
+        .map_err(|denied| denied.to_string())
 }
 
 fn administered(visit: &Visit, id: UserId, found: &Found, account: &AccountView, refused: &Filled) -> Markup {

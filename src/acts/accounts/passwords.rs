@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Refusal, account, administered, credentials, node, person, sessions};
 use crate::acts::{roles, settings};
 use crate::domain::access::Actor;
-use crate::domain::account::may_offer_reset;
+use crate::domain::account::{may_administer, may_offer_reset};
 use crate::domain::audit::{self, Action};
 use crate::domain::hash::Hash;
 use crate::domain::id::UserId;
@@ -153,7 +153,7 @@ pub fn check_reset(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Use
     let holds = match &found {
         Some(Reset {
             user, by: Some(by), ..
-        }) => may_all_of(read, *by, *user)?,
+        }) => still_administers(read, *by, *user)?,
         Some(_) => true,
         None => false,
     };
@@ -165,17 +165,17 @@ pub fn check_reset(read: &impl Read, token: &Hash, now: Timestamp) -> Result<Use
     })
 }
 
-/// Whether somebody's account is active and has every permission of another's.
-fn may_all_of(read: &impl Read, one: UserId, other: UserId) -> Result<bool, Refusal> {
+/// Whether somebody's account is active and may act on another's, as both are now.
+fn still_administers(read: &impl Read, one: UserId, other: UserId) -> Result<bool, Refusal> {
     let accounts = (read.get(&ACCOUNTS, &one.0)?, read.get(&ACCOUNTS, &other.0)?);
     let (Some(one), Some(other)) = accounts else {
         return Ok(false);
     };
-    let (may, theirs) = (
+    let (has, theirs) = (
         roles::find(read, one.role)?.permissions,
         roles::find(read, other.role)?.permissions,
     );
-    Ok(one.active && theirs.is_subset(&may))
+    Ok(one.active && may_administer(&has, &theirs).is_ok())
 }
 
 /// Whether a token lies with somebody that still holds.
