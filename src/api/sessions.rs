@@ -34,7 +34,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 }
 
 /// Who signs in, and from where.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     /// The account's address.
     pub email: String,
@@ -102,6 +102,22 @@ async fn verified(
     context: &Context,
     attempt: Attempt,
 ) -> Result<(Zeroizing<String>, accounts::SignedIn), Problem> {
+    // Another sign-in of the same person may have hashed the password anew meanwhile, by today's parameters. That happens once.
+    if let Some(signed_in) = verified_once(context, attempt.clone()).await? {
+        return Ok(signed_in);
+    }
+    let from = attempt.from;
+    match verified_once(context, attempt).await? {
+        Some(signed_in) => Ok(signed_in),
+        None => Err(refuse(context, None, from).await?),
+    }
+}
+
+/// What comes of verifying a password by the hash that is stored at the moment; none if another is by the time that it is verified.
+async fn verified_once(
+    context: &Context,
+    attempt: Attempt,
+) -> Result<Option<(Zeroizing<String>, accounts::SignedIn)>, Problem> {
     let (email, from) = (attempt.email, attempt.from);
     let found = context
         .store
@@ -136,7 +152,8 @@ async fn verified(
         })
         .await;
     match done {
-        Ok(signed_in) => Ok((token, signed_in)),
+        Ok(signed_in) => Ok(Some((token, signed_in))),
+        Err(ActError::Refusal(Refusal::Changed { .. })) => Ok(None),
         // That a code is asked for is no failure; a wrong one is.
         Err(
             error @ ActError::Refusal(Refusal::Conflict {

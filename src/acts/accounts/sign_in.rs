@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Person, Refusal, person, second_factor, sessions};
@@ -52,19 +53,24 @@ pub fn refused_sign_in() -> Refusal {
 }
 
 /// Begins a session for somebody whose password has been verified. To verify it takes a while: one that was changed meanwhile, so
-/// that all sessions ended, begins none.
+/// that all sessions ended, begins none. Nor does one that another sign-in has only hashed anew; whoever asks verifies it once more.
 ///
 /// # Errors
-/// The account is gone or deactivated, or has another password by now, which is told like a wrong password; or the second factor
-/// is needed or wrong.
+/// The account is gone or deactivated, which is told like a wrong password; the stored hash is another by now
+/// ([`Refusal::Changed`]); or the second factor is needed or wrong.
 pub fn sign_in(tx: &mut Tx<'_>, here: &Here, presented: &Presented) -> Result<SignedIn, Refusal> {
     let user = presented.user;
     let account = tx.get(&ACCOUNTS, &user.0)?.filter(|account| account.active);
     let held = tx.get(&CREDENTIALS, &user.0)?;
-    let held = held.filter(|held| held.password_hash == presented.verified.password_hash);
-    let (Some(_), Some(_), Some(person)) = (held, account, person(tx, user)?) else {
+    let (Some(held), Some(_), Some(person)) = (held, account, person(tx, user)?) else {
         return Err(refused_sign_in());
     };
+    if held.password_hash != presented.verified.password_hash {
+        return Err(Refusal::Changed {
+            detail: "the password was changed or hashed anew while it was verified".to_owned(),
+            difference: Value::Null,
+        });
+    }
     let proof = second_factor::prove(tx, here, user, presented.code.as_deref())?;
     let session = Session::begin(presented.session, user, &presented.agent, here.now);
     sessions::begin(tx, here, &session, &presented.token)?;

@@ -3,6 +3,8 @@
 use futures_util::future::join_all;
 
 use super::*;
+use crate::acts::accounts;
+use crate::store::tables::CREDENTIALS;
 
 #[actix_web::test]
 async fn whoever_tries_out_who_has_an_account_by_naming_members_has_to_wait() {
@@ -71,6 +73,50 @@ async fn a_session_has_another_token_once_its_password_is_shown_again() {
         (sessions.as_array().unwrap().len(), &sessions[0]["current"]),
         (1, &json!(true))
     );
+}
+
+#[actix_web::test]
+async fn of_two_sign_ins_at_once_both_succeed_where_the_password_is_hashed_anew() {
+    use argon2::password_hash::PasswordHasher;
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let _token: String = owner!(app, lab);
+    let weak = argon2::Params::new(8 * 1024, 1, 1, None).unwrap();
+    let weak = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, weak);
+    let stored = weak.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    let of_earlier_parameters = lab.running.node().store.act(move |tx, _| {
+        let (user, mut held) = accounts::credentials(tx, "olga@example.org")?.unwrap();
+        held.password_hash = stored;
+        Ok(tx.put(&CREDENTIALS, &user.0, &held)?)
+    });
+    of_earlier_parameters.await.unwrap();
+    let body = json!({"email": "olga@example.org", "password": PASSWORD});
+    // Both read the stored hash before the first has made another of it.
+    let both = (0..2).map(|_| call_service(&app, post("/sessions", &body).to_request()));
+    for answer in join_all(both).await {
+        assert_eq!(answer.status(), 201);
+    }
+    let view = lab.running.node().store.view().unwrap();
+    let noted = crate::store::audit::entries_after(&view, 0, usize::MAX).unwrap();
+    let mut actions = noted.iter().map(|entry| entry.fields.action.as_str());
+    assert!(!actions.any(|action| action == "login.refused"));
+}
+
+#[actix_web::test]
+async fn a_stranger_who_registers_is_refused_before_anything_is_hashed() {
+    let lab = lab(Side::Low);
+    let app = served!(lab);
+    let _token: String = owner!(app, lab);
+    // Of both that are wrong the address is told: the password has not been looked at.
+    let body = json!({"name": "Sam", "email": "no address", "password": "short"});
+    let refused = send!(app, post("/users", &body));
+    let told = refused.1.to_string();
+    assert_eq!(refused.0, 400, "{told}");
+    assert!(told.contains("email") && !told.contains("password"), "{told}");
+    let body = json!({"name": "Sam", "email": "no address", "password": PASSWORD});
+    for _ in 0..20 {
+        assert_eq!(send!(app, post("/users", &body)).0, 400, "it costs nothing");
+    }
 }
 
 #[actix_web::test]
