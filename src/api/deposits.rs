@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::DirBuilderExt;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -36,7 +37,7 @@ struct DepositQuery {
 /// metadata, and is released like any other.
 #[utoipa::path(tag = "requests", security(("token" = [])), params(DepositQuery),
     request_body(content = schema::Bytes, content_type = "application/octet-stream"), responses(
-    (status = 201, description = "The run", body = schema::RunShown), (status = 409, description = "Denied, withdrawn, or its runs are used up"),
+    (status = 201, description = "The run", body = schema::RunShown), (status = 409, description = "Denied, withdrawn, its runs are used up, or the disk has no room"),
     (status = 422, description = "The file is not of that format")))]
 #[post("/{id}/deposits")]
 async fn deposit(
@@ -68,8 +69,10 @@ async fn deposit(
         .folder
         .room_left()
         .map_err(|error| Problem::internal(&error))?;
-    let most = context.config.runtime.limits.output_bytes.min(room);
-    files::upload_to_file(body, most, &file).await?;
+    let allowed = context.config.runtime.limits.output_bytes;
+    files::upload_to_file(body, allowed.min(room), &file)
+        .await
+        .map_err(|problem| explained(problem, allowed, room))?;
     let deposit = Deposit {
         actor,
         id,
@@ -79,6 +82,17 @@ async fn deposit(
     };
     let made = context.triage.send(deposit).await.map_err(ActError::from)??;
     Ok(HttpResponse::Created().json(runs::run(id, &made, &[])))
+}
+
+/// Why a deposit was not taken in: what was too large for the disk alone can be deposited once there is room.
+fn explained(problem: Problem, allowed: u64, room: u64) -> Problem {
+    if problem.word() != "too_large" || allowed <= room {
+        return problem;
+    }
+    let detail = format!(
+        "the result does not fit onto this node's disk, which has room for {room} bytes and a reserve; make room, and deposit it again"
+    );
+    Problem::new(StatusCode::CONFLICT, "no_space", detail).with("room", room)
 }
 
 /// Writes the private data that an approved request asks for as its result. Nothing leaves by that: the result is reviewed
@@ -95,4 +109,21 @@ async fn fulfil(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web:
     let fulfil = Fulfil { actor, id, request };
     let made = context.triage.send(fulfil).await.map_err(ActError::from)??;
     Ok(HttpResponse::Created().json(runs::run(id, &made, &[])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_disk_alone_has_no_room_for_is_not_called_too_large() {
+        let told = |allowed: u64, room: u64| {
+            let problem = explained(Problem::too_large(allowed.min(room)), allowed, room);
+            problem.word().to_owned()
+        };
+        assert_eq!(told(10, 9), "no_space");
+        assert_eq!(told(10, 10), "too_large");
+        assert_eq!(told(10, 11), "too_large");
+        assert_eq!(explained(Problem::busy("later"), 10, 9).word(), "busy");
+    }
 }
