@@ -38,8 +38,8 @@ pub(in crate::cli) struct JoinArguments {
     /// The folders with the volumes, in any order; give the command again for the next medium
     #[arg(required = true)]
     folder: Vec<PathBuf>,
-    /// The bundle to write; what is there so far lies beside it, as FILE.NUMBER.joining,
-    /// with the number of that very bundle
+    /// The bundle to write; what is there so far lies beside it, as FILE.DIGITS.joining,
+    /// with the first 16 digits of that very bundle's hash
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// The public identities of those who may have signed it
