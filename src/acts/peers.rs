@@ -168,8 +168,9 @@ fn renewed(known: Peer, introduced: Introduction) -> Result<Peer, Refusal> {
     if introduced.epoch != known.epoch {
         let detail = format!(
             "{} is paired with these very keys, and this identity names another epoch than the pairing goes on in. Nothing needs to be \
-             done: it is an older file, or that node has ended another pairing since. Only where its store was restored, its next \
-             bundle is refused and names the new epoch, which is then confirmed: `poundlock pair epoch`",
+             done now: it is an older file, or that node has ended another pairing since. Where it has ended this very one and begins it \
+             anew, or its store was restored, its next bundle is refused and names the new epoch, which is then confirmed: `poundlock \
+             pair epoch`",
             known.name
         );
         return Err(Refusal::conflict("peer_known", detail));
