@@ -3,7 +3,7 @@
 mod preview;
 mod sent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use poundlock_transport::cbor;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ pub struct Parcel {
     pub records: Vec<Vec<u8>>,
     /// The blobs that the peer does not have, with their lengths.
     pub blobs: BTreeMap<Hash, u64>,
-    /// How many batches did not fit and stay owed: another bundle carries them.
+    /// How many batches hold something that did not fit, and that no earlier bundle under way carries: another has to be made for it.
     pub left_over: u64,
 }
 
@@ -137,14 +137,16 @@ pub fn pack(
         bytes: 0,
         blob_bytes: 0,
     };
-    let mut left_over = 0;
+    let (mut left_over, mut is_full) = (0, false);
     for batch in loading_order(tx, here, peer, &preview)? {
-        let taken = match left_over {
-            0 => load.take(tx, here, peer, batch)?,
-            _ => Vec::new(),
+        let taken = if is_full {
+            Vec::new()
+        } else {
+            load.take(tx, here, peer, batch)?
         };
         if taken.len() < batch.members.len() {
-            left_over += 1;
+            is_full = true;
+            left_over += u64::from(leaves_behind(tx, here, peer, batch, &taken)?);
         }
         for member in taken {
             let carried = CarriedObject {
@@ -238,6 +240,23 @@ fn loading_order<'a>(
     }
     fresh.append(&mut under_way);
     Ok(fresh)
+}
+
+/// Whether a batch of which so much is taken leaves anything behind that no bundle under way carries.
+fn leaves_behind(
+    read: &impl Read,
+    here: &Here,
+    peer: Uuid,
+    batch: &Batch,
+    taken: &[&Member],
+) -> Result<bool, Refusal> {
+    let taken: BTreeSet<Uuid> = taken.iter().map(|member| member.id).collect();
+    for member in &batch.members {
+        if !taken.contains(&member.id) && !is_under_way(read, here, peer, member)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a bundle that was not acknowledged carries what is owed. Where it was, the peer has lost it since, and nothing brings it.

@@ -209,7 +209,7 @@ pub struct Exported {
     pub records: u64,
     /// How many blobs.
     pub blobs: u64,
-    /// How many batches did not fit, and go with the next bundle.
+    /// How many batches hold something that did not fit, and that no bundle under way carries: it goes with the next one.
     pub left_over: u64,
 }
 

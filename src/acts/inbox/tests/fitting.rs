@@ -60,8 +60,9 @@ fn blobs_that_did_not_fit_go_with_the_next_bundle() {
         let parcel = parcel.unwrap();
         (parcel.blobs, parcel.left_over)
     };
-    let ((first, left), (second, _)) = (next(), next());
+    let ((first, left), (second, rest)) = (next(), next());
     assert_eq!((first.len(), left), (2, 1));
+    assert_eq!(rest, 0, "what did not fit into the second is in the first");
     assert!(second.keys().any(|blob| !first.contains_key(blob)));
 }
 
@@ -100,4 +101,28 @@ fn a_batch_larger_than_any_bundle_crosses_in_several() {
         acknowledge(&low, &high);
         assert_eq!((here(), owed(&high, &low).len()), (4, 0));
     }
+}
+
+#[test]
+fn a_batch_that_was_split_is_over_once_bundles_under_way_carry_all_of_it() {
+    let (low, high) = two();
+    let dataset = high.dataset("large");
+    for name in ["one", "two", "three"] {
+        high.asset(dataset, name);
+    }
+    high.publish(dataset, low.id.0);
+    // One mock of ten bytes fits into each.
+    let left_over = || {
+        let (owner, id, peer) = (high.owner(), BundleId(high.fresh_id()), low.id.0);
+        let wanted = Wanted {
+            most: Most {
+                blob_bytes: 15,
+                ..Most::default()
+            },
+            ..Wanted::default()
+        };
+        let parcel = high.act(move |tx, here| outgoing::pack(tx, &owner, here, peer, &wanted, id));
+        parcel.unwrap().left_over
+    };
+    assert_eq!([left_over(), left_over(), left_over()], [1, 1, 0]);
 }
