@@ -46,7 +46,7 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
 enum BindingBody {
     /// The id of an asset.
     Asset(Uuid),
-    /// Any JSON. It replaces whatever a caller passes.
+    /// Any JSON. Nothing that a caller passes takes its place.
     Constant(Value),
 }
 
@@ -180,7 +180,7 @@ async fn show(context: web::Data<Context>, SignedIn(actor): SignedIn, id: web::P
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CallBody {
-    /// Arguments by the names of parameters. Assets and constants are bound already, so what they hold does not matter.
+    /// Arguments by the names of parameters. Each of those is bound to an asset or a constant already, so that an argument is refused.
     #[serde(default)]
     arguments: BTreeMap<String, Value>,
 }

@@ -20,7 +20,7 @@ pub const RUNS_MAX: u32 = 1_000;
 pub enum Binding {
     /// An asset: its mock or its private data, as the run has it.
     Asset(AssetId),
-    /// A constant, as compact JSON text. It replaces whatever a caller passes.
+    /// A constant, as compact JSON text. Nothing that a caller passes takes its place.
     Constant(String),
 }
 

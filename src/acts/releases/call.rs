@@ -11,11 +11,15 @@ use crate::domain::access::Actor;
 use crate::domain::id::CodeId;
 use crate::domain::job::Verdict;
 use crate::domain::object::{Body, Kind};
+use crate::domain::policy::Binding;
 use crate::domain::release::{Part, Release};
 use crate::domain::request::{Request, Status};
 use crate::domain::text::Invalid;
 use crate::store::read::Read;
 use crate::store::records::{self, Here};
+
+/// The longest constant that is told whole, in characters.
+const SHOWN_MAX: usize = 100;
 
 /// What a call of code answers with.
 #[derive(Clone, Debug)]
@@ -39,11 +43,11 @@ pub struct NoResult {
     pub last_run: Option<Verdict>,
 }
 
-/// Calls code with the names of the arguments that the caller passes. What they hold does not matter: every parameter is
-/// bound to an asset or a constant, and constants replace whatever the caller passes.
+/// Calls code with the names of the arguments that the caller passes. None is taken: every parameter is bound to an asset or a
+/// constant, and whoever passes something else must not take the answer for one to that.
 ///
 /// # Errors
-/// There is no such code that the actor may see, or it has no such parameter.
+/// There is no such code that the actor may see, or an argument is passed.
 pub fn call<'a>(
     read: &impl Read,
     actor: &Actor,
@@ -52,18 +56,13 @@ pub fn call<'a>(
     arguments: impl IntoIterator<Item = &'a str>,
 ) -> Result<Answer, Refusal> {
     let found = visible::code(read, actor, code)?;
-    let unknown: Vec<Invalid> = arguments
+    let bound = &found.body.input_policy.parameters;
+    let refused: Vec<Invalid> = arguments
         .into_iter()
-        .filter(|name| !found.body.input_policy.parameters.contains_key(*name))
-        .map(|name| {
-            Invalid::new(
-                format!("arguments.{name}"),
-                "is not a parameter of the entry point",
-            )
-        })
+        .map(|name| Invalid::new(format!("arguments.{name}"), changes_nothing(bound.get(name))))
         .collect();
-    if !unknown.is_empty() {
-        return Err(Refusal::Invalid(unknown));
+    if !refused.is_empty() {
+        return Err(Refusal::Invalid(refused));
     }
     let (mut newest, mut last): (Option<Found<Release>>, Option<Found<Request>>) = (None, None);
     for object in records::children(read, code.0, Kind::Request)? {
@@ -93,6 +92,17 @@ pub fn call<'a>(
         last_run: last_run(read, actor, here, last.object.id)?,
         request: Box::new(last),
     }))
+}
+
+/// Why an argument is refused, by what its parameter is bound to.
+fn changes_nothing(bound: Option<&Binding>) -> String {
+    let bound = match bound {
+        None => return "is not a parameter of the entry point".to_owned(),
+        Some(Binding::Asset(asset)) => format!("the asset {asset}"),
+        Some(Binding::Constant(json)) if json.chars().count() <= SHOWN_MAX => format!("the constant {json}"),
+        Some(Binding::Constant(_)) => "a constant".to_owned(),
+    };
+    format!("is bound to {bound}, so an argument changes nothing; call without it")
 }
 
 /// What tells which of two releases is newer. Across the gap only the date of a release is told, and what one bundle brings is

@@ -264,7 +264,7 @@ fn only_who_may_release_does_and_never_a_mock_run() {
 fn a_call_answers_with_the_result_the_reason_or_the_state() {
     let scene = Scene::new(Side::High);
     let code = scene.code(40, OutputPolicy::ExecuteCount(2));
-    let calling = |code: CodeId| call(&scene.view(), &ada(), &scene.here(), code, ["n"]);
+    let calling = |code: CodeId| call(&scene.view(), &ada(), &scene.here(), code, []);
     assert!(matches!(calling(code).unwrap(), Answer::NeverRequested));
     let denied = scene.request(50, code);
     assert!(matches!(
@@ -299,6 +299,13 @@ fn a_call_answers_with_the_result_the_reason_or_the_state() {
         Answer::Result(result) => assert_eq!(result.body.blob, Hash::of(BYTES)),
         other => panic!("{other:?}"),
     }
+    let bound = call(&scene.view(), &ada(), &scene.here(), code, ["n", "table"]);
+    let told = bound.unwrap_err().to_string();
+    assert!(told.contains("arguments.n: is bound to the constant 3"), "{told}");
+    assert!(
+        told.contains(&format!("arguments.table: is bound to the asset {ASSET}")),
+        "{told}"
+    );
     let unknown = call(&scene.view(), &ada(), &scene.here(), code, ["m"]);
     assert!(matches!(unknown, Err(Refusal::Invalid(_))));
     let foreign = call(&scene.view(), &eve(), &scene.here(), code, []);
