@@ -18,8 +18,8 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{Epoch, NodeId};
 use crate::domain::peer::Peer;
 use crate::store::read::Read;
-use crate::store::records::{self, RecordError};
-use crate::store::tables::{NODE, PEERS};
+use crate::store::records;
+use crate::store::tables::PEERS;
 
 /// The longest identity file or rotation statement, in bytes.
 const STATEMENT_MAX: usize = 16 * 1024;
@@ -38,23 +38,6 @@ pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(confirm_rotation)
         .service(confirm_epoch)
         .service(revoke);
-}
-
-/// What of this node its peers are shown with.
-struct Own {
-    identity: PublicIdentity,
-    /// The epoch of its store.
-    epoch: Epoch,
-}
-
-async fn shown_with(context: &Context) -> Result<Own, Problem> {
-    let node = context
-        .store
-        .read(|view| Ok(view.get(&NODE, &())?.ok_or(RecordError::NoNode)?));
-    Ok(Own {
-        epoch: node.await?.epoch,
-        identity: own(context).await?,
-    })
 }
 
 /// This node's public half. Reading the key file blocks.
@@ -124,7 +107,7 @@ fn wrong_text() -> Problem {
 #[post("")]
 async fn introduce(context: web::Data<Context>, who: SignedIn, body: web::Bytes) -> Answer {
     let peer = read_in(&context, who.0, text(&body)?).await?;
-    Ok(HttpResponse::Created().json(view(&peer, &shown_with(&context).await?)?))
+    Ok(HttpResponse::Created().json(shown(&context, peer).await?))
 }
 
 /// Takes note of a peer by its identity file.
@@ -168,7 +151,16 @@ pub async fn fingerprint_with(context: &Context, peer: &Peer) -> Result<String, 
 }
 
 /// A peer as it is shown.
-fn view(peer: &Peer, own: &Own) -> Result<Value, Problem> {
+async fn shown(context: &Context, peer: Peer) -> Result<Value, Problem> {
+    let own = own(context).await?;
+    let counted = context
+        .store
+        .read(move |view| Ok((peers::own_epoch(view, &peer)?, peer)));
+    view(&counted.await?, &own)
+}
+
+/// A peer, with the epoch that this node's bundles for it bear, as it is shown beside this node's identity.
+fn view((own_epoch, peer): &(Epoch, Peer), own: &PublicIdentity) -> Result<Value, Problem> {
     let identity = public_identity(peer).map_err(|error| Problem::internal(&error))?;
     let successor = match &peer.successor {
         Some(text) => Some(PublicIdentity::from_text(text).map_err(|error| Problem::internal(&error))?),
@@ -179,10 +171,10 @@ fn view(peer: &Peer, own: &Own) -> Result<Value, Problem> {
         "name": peer.name,
         "side": peer.side,
         "trust": peer.trust,
-        "fingerprint": Fingerprint::of_pair(&own.identity, &identity).groups(),
-        "successor_fingerprint": successor.map(|successor| Fingerprint::of_pair(&own.identity, &successor).groups()),
+        "fingerprint": Fingerprint::of_pair(own, &identity).groups(),
+        "successor_fingerprint": successor.map(|successor| Fingerprint::of_pair(own, &successor).groups()),
         "epoch": peer.epoch,
-        "own_epoch": peer.own_epoch.unwrap_or(own.epoch),
+        "own_epoch": own_epoch,
         "unconfirmed_epoch": peer.unconfirmed_epoch,
         "forked": peer.forked,
         "last_sent": peer.last_sequence,
@@ -202,11 +194,18 @@ fn may_look(actor: &Actor) -> Result<(), Problem> {
 #[get("")]
 async fn list(context: web::Data<Context>, who: SignedIn) -> Answer {
     may_look(&who.0)?;
-    let peers = context.store.read(|view| Ok(records::peers(view)?)).await?;
-    let own = shown_with(&context).await?;
+    let own = own(&context).await?;
+    let peers = context.store.read(|view| {
+        let counted = |(_, peer)| Ok((peers::own_epoch(view, &peer)?, peer));
+        records::peers(view)?
+            .into_iter()
+            .map(counted)
+            .collect::<Result<Vec<_>, Refusal>>()
+    });
     let items = peers
+        .await?
         .iter()
-        .map(|(_, peer)| view(peer, &own))
+        .map(|counted| view(counted, &own))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(HttpResponse::Ok().json(json!({ "items": items, "next": null })))
 }
@@ -218,7 +217,7 @@ async fn get(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>) ->
     may_look(&who.0)?;
     let id = id.into_inner();
     let peer = context.store.read(move |view| peers::peer(view, id)).await?;
-    Ok(HttpResponse::Ok().json(view(&peer, &shown_with(&context).await?)?))
+    Ok(HttpResponse::Ok().json(shown(&context, peer).await?))
 }
 
 /// A fingerprint, as two people have compared it.
@@ -239,7 +238,7 @@ async fn confirm(
     Json(body): Json<Compared>,
 ) -> Answer {
     let confirmed = trust(&context, who.0, id.into_inner(), body.fingerprint).await?;
-    Ok(HttpResponse::Ok().json(view(&confirmed, &shown_with(&context).await?)?))
+    Ok(HttpResponse::Ok().json(shown(&context, confirmed).await?))
 }
 
 /// Trusts a peer whose fingerprint two people have compared; `given` is what was typed.
@@ -272,7 +271,7 @@ async fn propose_rotation(
     body: web::Bytes,
 ) -> Answer {
     let proposed = take_rotation(&context, who.0, id.into_inner(), text(&body)?).await?;
-    Ok(HttpResponse::Ok().json(view(&proposed, &shown_with(&context).await?)?))
+    Ok(HttpResponse::Ok().json(shown(&context, proposed).await?))
 }
 
 /// Takes note of a peer's new keys by the statement of its old ones.
@@ -300,7 +299,7 @@ async fn confirm_rotation(
     Json(body): Json<Compared>,
 ) -> Answer {
     let confirmed = trust_successor(&context, who.0, id.into_inner(), body.fingerprint).await?;
-    Ok(HttpResponse::Ok().json(view(&confirmed, &shown_with(&context).await?)?))
+    Ok(HttpResponse::Ok().json(shown(&context, confirmed).await?))
 }
 
 /// Trusts a peer's new keys, whose fingerprint two people have compared; `given` is what was typed.
@@ -356,7 +355,7 @@ async fn confirm_epoch(
         .store
         .act(move |tx, here| peers::confirm_epoch(tx, &who.0, here, id, Epoch(body.epoch)))
         .await?;
-    Ok(HttpResponse::Ok().json(view(&confirmed, &shown_with(&context).await?)?))
+    Ok(HttpResponse::Ok().json(shown(&context, confirmed).await?))
 }
 
 /// Ends the trust in a peer: nothing of it is imported or applied any more.
@@ -368,7 +367,7 @@ async fn revoke(context: web::Data<Context>, who: SignedIn, id: web::Path<Uuid>)
         .store
         .act(move |tx, here| peers::revoke(tx, &who.0, here, id))
         .await?;
-    Ok(HttpResponse::Ok().json(view(&revoked, &shown_with(&context).await?)?))
+    Ok(HttpResponse::Ok().json(shown(&context, revoked).await?))
 }
 
 /// Moves this node to new keys. The answer is the statement to carry to every peer, which confirms the new fingerprint by
