@@ -76,12 +76,33 @@ pub(super) fn taken_in(read: &impl Read, here: &Here, user: UserId) -> Result<He
     })
 }
 
-/// Finds another person of the same home who bears an address, and of whom something is pinned. Looks at everybody of whom
-/// something is: asked only for people of whom nothing is pinned, where their record waits or is taken in.
+/// The person by whom another is measured of whom nothing is pinned, where their record waits or is taken in: the one by whom they are
+/// measured as long as nobody has vouched for them, or else one who bears the address in the record.
 ///
 /// # Errors
 /// The store cannot be read.
-pub(super) fn namesake(
+pub(super) fn namesake_of(
+    read: &impl Read,
+    id: UserId,
+    known: &KeyPins,
+    home: NodeId,
+    address: &Email,
+) -> Result<Option<Namesake>, Refusal> {
+    if !known.pins.is_empty() {
+        return Ok(None);
+    }
+    match known.kept_namesake() {
+        Some(user) => Ok(Some(Namesake {
+            user,
+            key: pins(read, user)?.present().and_then(|pin| pin.key),
+        })),
+        None => namesake(read, id, home, address),
+    }
+}
+
+/// Finds another person of the same home who bears an address, and of whom something is pinned. Looks at everybody of whom
+/// something is.
+fn namesake(
     read: &impl Read,
     id: UserId,
     home: NodeId,
@@ -188,11 +209,7 @@ pub(super) fn saw(
     let mut pins = pins(tx, id)?;
     let before = pins.clone();
     let home = records::object(tx, id.0)?.map_or(here.node, |object| object.home);
-    let namesake = if pins.pins.is_empty() {
-        namesake(tx, id, home, &user.email)?
-    } else {
-        None
-    };
+    let namesake = namesake_of(tx, id, &pins, home, &user.email)?;
     let seen = pins.saw(
         user.verify_key,
         namesake,

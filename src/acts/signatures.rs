@@ -201,14 +201,14 @@ fn arriving_key(read: &impl Read, peer: Uuid, user: UserId) -> Result<Option<Ver
     }
 }
 
-/// Another person whose address the record of one bears who waits in an inbox.
+/// Another person by whom one is measured whose record waits in an inbox, and of whom nothing is pinned.
 fn arriving_namesake(read: &impl Read, peer: Uuid, user: UserId) -> Result<Option<Namesake>, Refusal> {
     match read.get(&INBOX, &(peer, user.0))? {
         Some(Pending {
             home,
             body: Body::User(record),
             ..
-        }) => keys::namesake(read, user, home, &record.email),
+        }) => keys::namesake_of(read, user, &keys::pins(read, user)?, home, &record.email),
         _ => Ok(None),
     }
 }
@@ -238,11 +238,7 @@ pub fn key_news(read: &impl Read, peer: Uuid, id: Uuid) -> Result<Option<KeyNews
         return Ok(None);
     };
     let pins = keys::pins(read, UserId(id))?;
-    let namesake = if pins.pins.is_empty() {
-        arriving_namesake(read, peer, UserId(id))?
-    } else {
-        None
-    };
+    let namesake = arriving_namesake(read, peer, UserId(id))?;
     Ok(match (pins.counts(namesake), user.verify_key) {
         (None, None) | (Some(None), None) => None,
         (None, Some(key)) => Some(KeyNews::First(key)),

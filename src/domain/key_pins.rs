@@ -140,6 +140,13 @@ impl KeyPins {
         self.pins.last()
     }
 
+    /// The namesake that this person keeps whatever address they bear now: as long as nobody has vouched for them, they are not rid of
+    /// it by another address.
+    pub fn kept_namesake(&self) -> Option<UserId> {
+        self.namesake
+            .filter(|_| self.pins.is_empty() && self.change.is_some())
+    }
+
     /// What a person's record is held against.
     pub fn counts(&self, namesake: Option<Namesake>) -> Option<Option<VerifyKey>> {
         match self.present() {

@@ -413,6 +413,29 @@ fn a_second_person_of_the_same_address_is_no_first_one() {
         let pins = keys::pins(&lock.high.view(), UserId(user)).unwrap();
         assert_eq!((pins.pins.len(), pins.namesake), (0, Some(UserId(lock.user))));
         assert_eq!(pins.change.unwrap().key, seed.map(key));
+        // Nor are they anybody's first by another address.
+        let elsewhere = User {
+            email: crate::domain::user::Email::parse("email", &format!("{}@example.net", user.simple()))
+                .unwrap(),
+            verify_key: seed.map(key),
+            ..ada.clone()
+        };
+        lock.low
+            .act(move |tx, here| {
+                Ok::<_, Refusal>(records::write(tx, here, user, Body::User(elsewhere), false)?)
+            })
+            .unwrap();
+        lock.bring();
+        assert_eq!(
+            news(user),
+            Some(KeyNews::Changed {
+                now: seed.map(key),
+                pinned: Some(key(1)),
+            })
+        );
+        lock.high.apply_all(lock.low.id.0);
+        let pins = keys::pins(&lock.high.view(), UserId(user)).unwrap();
+        assert_eq!((pins.pins.len(), pins.namesake), (0, Some(UserId(lock.user))));
         // A person with a new account says so by voice, and is known from then on.
         let (officer, typed) = (
             lock.high.person(7),
