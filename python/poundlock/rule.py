@@ -20,8 +20,9 @@ _HOOKS = {"__class_getitem__", "__init_subclass__", "__mro_entries__", "__prepar
 }
 # What a module may say of itself in Python's own manner.
 _SAID = {"__all__", "__author__", "__copyright__", "__credits__", "__date__", "__doc__", "__email__", "__license__", "__version__"}
-# Of an enumeration: what may be special, what it may derive from beside Python's own enumerations, which classes stay what they are when
+# Of an enumeration: what older versions of Python read of members while flags are joined, what may be special, what it may derive from beside Python's own enumerations, which classes stay what they are when
 # they are subscripted, and what may decorate it.
+_READ = {"name", "value"}
 _METHODS = {"__format__", "__ge__", "__gt__", "__le__", "__lt__", "__str__"}
 _BASES = {"builtins.bytes", "builtins.float", "builtins.int", "builtins.object", "builtins.str", "builtins.tuple"}
 _GENERIC = {"builtins.dict", "builtins.frozenset", "builtins.list", "builtins.set", "builtins.tuple"} | {
@@ -190,7 +191,7 @@ def _check_other(statement, names, path):
 def _is_docstring(statement):
     value = statement.value if isinstance(statement, ast.Expr) else None
     # Of a text with this mark Python reads a signature, and looks up the names in it.
-    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str) and "\n--\n" not in value.value
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str) and ")\n--\n\n" not in value.value
     return is_text or isinstance(value, ast.Constant) and value.value is ...
 
 
@@ -332,7 +333,7 @@ def _check_enumeration(node, names, name):
             raise NotSelfContained(f"a node refuses the decorator @{_called(decorator)} of the enumeration {name}")
     for inner in node.body:
         own = getattr(inner, "name", "") if isinstance(inner, _DEFINITIONS) else ""
-        if own.startswith("_") and own.endswith("_") and own not in _METHODS:
+        if own in _READ or own.startswith("_") and own.endswith("_") and own not in _METHODS:
             raise NotSelfContained(
                 f"a node refuses {name}.{own}, which may run while the members of an enumeration are made: of special methods it "
                 f"takes __str__, __format__ and those for an order"

@@ -25,7 +25,7 @@ class Rule(unittest.TestCase):
     def test_the_lists_are_those_of_a_node(self):
         for file, names in (
             ("rule", {"DECORATORS": rule.DECORATORS, "CALLED": rule._CALLED, "HOOKS": rule._HOOKS, "SAID": rule._SAID}),
-            ("enumeration", {"METHODS": rule._METHODS, "BASES": rule._BASES, "GENERIC": rule._GENERIC, "DECORATORS": rule._OF_ENUMERATIONS}),
+            ("enumeration", {"METHODS": rule._METHODS, "READ": rule._READ, "BASES": rule._BASES, "GENERIC": rule._GENERIC, "DECORATORS": rule._OF_ENUMERATIONS}),
         ):
             text = (ROOT / f"src/domain/outline/{file}.rs").read_text(encoding="utf-8")
             for name, own in names.items():

@@ -8,6 +8,8 @@ use super::{Form, Place, Statement, StatementKind};
 
 /// The special methods that nothing calls before the code itself does.
 const METHODS: [&str; 6] = ["__format__", "__ge__", "__gt__", "__le__", "__lt__", "__str__"];
+/// What Python before 3.11 reads of the members as it joins flags, `Bits.A | Bits.B`.
+const READ: [&str; 2] = ["name", "value"];
 /// What an enumeration may derive from, beside classes of Python's module for them and such of the source. A class that is none may not,
 /// for it would be what the members' values are of, and those are compared.
 const BASES: [&str; 6] = [
@@ -103,13 +105,17 @@ pub(super) fn check(class: &Statement, names: Names<'_>) -> Vec<CodeProblem> {
         }
     }
     for inner in &class.body {
-        let computes = |name: &&String| is_special(name) && !METHODS.contains(&name.as_str());
+        let computes = |name: &&String| {
+            let name = name.as_str();
+            READ.contains(&name) || is_special(name) && !METHODS.contains(&name)
+        };
         if inner.kind != StatementKind::Assignment
             && let Some(name) = inner.binds.iter().find(computes)
         {
             let what =
                 format!("{name} may run while the members of an enumeration are made, or as it is read");
-            let mend = "of special methods, an enumeration and its bases may have __str__, __format__ and those for an order";
+            let mend = "an enumeration and its bases may have no name or value of their own making, and of special methods __str__, \
+                        __format__ and those for an order";
             problems.push(problem(inner.line, what, mend));
         }
     }

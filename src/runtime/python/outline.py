@@ -117,7 +117,7 @@ def _statement(node):
         entry["origins"] = [origin for _, origin in bound]
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         # Of a text with this mark Python reads a signature, and looks up the names in it.
-        if isinstance(node.value.value, str) and "\n--\n" not in node.value.value:
+        if isinstance(node.value.value, str) and ")\n--\n\n" not in node.value.value:
             entry["kind"] = "docstring"
         elif node.value.value is ...:
             entry["kind"] = "nothing"
