@@ -100,6 +100,30 @@ impl Lock {
         }
     }
 
+    /// Brings a second person of the first one's address, with a key or none, and a request of theirs.
+    fn twin(&self, seed: Option<u8>) -> (Uuid, Uuid) {
+        let Body::User(ada) = self.low.object(self.user).unwrap().body else {
+            panic!("no user");
+        };
+        // Whoever has broken into a node is not held up by what it checks.
+        let address = (self.low.id.0, Kind::User as u8, Uuid::nil(), ada.email.folded());
+        self.low
+            .act(move |tx, _| -> Result<(), Refusal> { Ok(tx.delete(&NAMES, &address)?) })
+            .unwrap();
+        let user = self.low.write(Body::User(User {
+            verify_key: seed.map(key),
+            ..ada
+        }));
+        let project = self.low.project(&format!("another {seed:?}"), &[user]);
+        let code = self.low.code(user, &[]);
+        let request = self.low.request(project, code, user);
+        if let Some(seed) = seed {
+            sign_all(&self.low, seed, code, request);
+        }
+        self.bring();
+        (user, request)
+    }
+
     /// Carries all, without applying it.
     fn bring(&self) {
         ByHand.import(&self.high, &export(&self.low, &self.high)).unwrap();
@@ -374,34 +398,12 @@ fn a_request_whose_code_has_not_arrived_is_not_judged() {
 fn a_second_person_of_the_same_address_is_no_first_one() {
     let lock = Lock::new();
     carry(&lock.low, &lock.high);
-    let Body::User(ada) = lock.low.object(lock.user).unwrap().body else {
-        panic!("no user");
-    };
-    let twin = |seed: Option<u8>| {
-        // Whoever has broken into a node is not held up by what it checks.
-        let address = (lock.low.id.0, Kind::User as u8, Uuid::nil(), ada.email.folded());
-        lock.low
-            .act(move |tx, _| -> Result<(), Refusal> { Ok(tx.delete(&NAMES, &address)?) })
-            .unwrap();
-        let user = lock.low.write(Body::User(User {
-            verify_key: seed.map(key),
-            ..ada.clone()
-        }));
-        let project = lock.low.project(&format!("another {seed:?}"), &[user]);
-        let code = lock.low.code(user, &[]);
-        let request = lock.low.request(project, code, user);
-        if let Some(seed) = seed {
-            sign_all(&lock.low, seed, code, request);
-        }
-        lock.bring();
-        (user, request)
-    };
     let news = |user| key_news(&lock.high.view(), lock.low.id.0, user).unwrap();
     for (seed, standing) in [
         (Some(2), "valid_by_unconfirmed_key"),
         (None, "unsigned_but_expected"),
     ] {
-        let (user, request) = twin(seed);
+        let (user, request) = lock.twin(seed);
         let changed = KeyNews::Changed {
             now: seed.map(key),
             pinned: Some(key(1)),
@@ -413,29 +415,6 @@ fn a_second_person_of_the_same_address_is_no_first_one() {
         let pins = keys::pins(&lock.high.view(), UserId(user)).unwrap();
         assert_eq!((pins.pins.len(), pins.namesake), (0, Some(UserId(lock.user))));
         assert_eq!(pins.change.unwrap().key, seed.map(key));
-        // Nor are they anybody's first by another address.
-        let elsewhere = User {
-            email: crate::domain::user::Email::parse("email", &format!("{}@example.net", user.simple()))
-                .unwrap(),
-            verify_key: seed.map(key),
-            ..ada.clone()
-        };
-        lock.low
-            .act(move |tx, here| {
-                Ok::<_, Refusal>(records::write(tx, here, user, Body::User(elsewhere), false)?)
-            })
-            .unwrap();
-        lock.bring();
-        assert_eq!(
-            news(user),
-            Some(KeyNews::Changed {
-                now: seed.map(key),
-                pinned: Some(key(1)),
-            })
-        );
-        lock.high.apply_all(lock.low.id.0);
-        let pins = keys::pins(&lock.high.view(), UserId(user)).unwrap();
-        assert_eq!((pins.pins.len(), pins.namesake), (0, Some(UserId(lock.user))));
         // A person with a new account says so by voice, and is known from then on.
         let (officer, typed) = (
             lock.high.person(7),
@@ -457,6 +436,30 @@ fn a_second_person_of_the_same_address_is_no_first_one() {
         key_news(&lock.high.view(), other.id.0, user).unwrap(),
         Some(KeyNews::First(key(3)))
     );
+}
+
+#[test]
+fn a_second_person_is_nobodys_first_one_by_another_address_either() {
+    let lock = Lock::new();
+    carry(&lock.low, &lock.high);
+    let (user, request) = lock.twin(Some(2));
+    lock.high.apply_all(lock.low.id.0);
+    lock.low.edit(user, |body| {
+        if let Body::User(user) = body {
+            user.email = crate::domain::user::Email::parse("email", "other@example.net").unwrap();
+        }
+    });
+    lock.bring();
+    let changed = KeyNews::Changed {
+        now: Some(key(2)),
+        pinned: Some(key(1)),
+    };
+    let news = key_news(&lock.high.view(), lock.low.id.0, user).unwrap();
+    assert_eq!(news, Some(changed));
+    lock.high.apply_all(lock.low.id.0);
+    let pins = keys::pins(&lock.high.view(), UserId(user)).unwrap();
+    assert_eq!((pins.pins.len(), pins.namesake), (0, Some(UserId(lock.user))));
+    assert_eq!(lock.applied(request).0, "valid_by_unconfirmed_key");
 }
 
 #[test]
