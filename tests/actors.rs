@@ -17,15 +17,20 @@ use poundlock::acts::requests::{self, Asked, Draft, Submission};
 use poundlock::acts::runs::{self, Wanted};
 use poundlock::acts::{Refusal, releases};
 use poundlock::domain::access::Actor;
+use poundlock::domain::asset::{Asset, DataFormat, Mock};
+use poundlock::domain::dataset::{Dataset, DatasetDraft};
 use poundlock::domain::decision::Verdict;
 use poundlock::domain::hash::Hash;
-use poundlock::domain::id::{CodeId, DecisionId, JobId, ProjectId, ReleaseId, RequestId, UserId};
+use poundlock::domain::id::{
+    AssetId, CodeId, DatasetId, DecisionId, JobId, ProjectId, ReleaseId, RequestId, UserId,
+};
 use poundlock::domain::job::{Data, Run, State};
 use poundlock::domain::object::{Body, Kind, Object};
 use poundlock::domain::policy::{Binding, InputPolicy, OutputPolicy};
 use poundlock::domain::project::Project;
 use poundlock::domain::release;
 use poundlock::domain::role::Preset;
+use poundlock::domain::schema::Schema;
 use poundlock::domain::side::Side;
 use poundlock::node::{Config, Node, Running, make, open};
 use poundlock::store::records;
@@ -95,7 +100,12 @@ fn on_node<F: Future<Output = Running>>(root: &Path, side: Side, act: impl FnOnc
 }
 
 async fn submit(node: &Node, id: u128, source: &str) -> Result<Object, ActError> {
-    let bindings = [("n".to_owned(), Binding::Constant("7".into()))];
+    submit_bound(node, id, source, Binding::Constant("7".into())).await
+}
+
+/// Submits code whose parameter is bound to something.
+async fn submit_bound(node: &Node, id: u128, source: &str, bound: Binding) -> Result<Object, ActError> {
+    let bindings = [("n".to_owned(), bound)];
     let submit = Submit {
         actor: ada(),
         id: CodeId(Uuid::from_u128(id)),
@@ -153,8 +163,11 @@ async fn approved(node: &Node, id: u128, source: &str) -> RequestId {
 }
 
 async fn enqueue(node: &Node, request: RequestId, data: Data) -> JobId {
+    enqueue_wanted(node, Wanted::Request(request, data)).await
+}
+
+async fn enqueue_wanted(node: &Node, wanted: Wanted) -> JobId {
     let id = JobId(Uuid::new_v4());
-    let wanted = Wanted::Request(request, data);
     let asked = node.runner.send(Enqueue {
         actor: owner(),
         id,
@@ -373,6 +386,68 @@ fn what_the_node_cannot_carry_out_is_no_failure_of_the_code() {
         put();
         let last = enqueue(node, request, Data::Private).await;
         assert_eq!(until(node, last, State::is_over).await.state, State::Succeeded);
+        running.stop().await;
+    });
+}
+
+/// An asset whose mock the node's record names, and whose bytes are lost.
+async fn asset_without_its_mock(node: &Node) -> AssetId {
+    let [dataset, asset] = [Uuid::from_u128(20), Uuid::from_u128(21)];
+    let write = node.store.act(move |tx, here| {
+        let draft = DatasetDraft {
+            name: "Pima".into(),
+            ..DatasetDraft::default()
+        };
+        records::write(tx, here, dataset, Body::Dataset(Dataset::new(&draft)?), false)?;
+        let mut women = Asset::new(DatasetId(dataset), "women", "")?;
+        women.mock = Some(Mock {
+            blob: Hash::of(b"lost"),
+            length: 4,
+            format: DataFormat::Csv,
+            schema: Schema::Table {
+                columns: Vec::new(),
+                rows: 0,
+            },
+            is_real: false,
+        });
+        Ok(records::write(tx, here, asset, Body::Asset(women), false)?)
+    });
+    write.await.unwrap();
+    AssetId(asset)
+}
+
+#[test]
+fn what_one_run_lacks_holds_nobody_else_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("high");
+    made(&root, Side::High);
+    System::new().block_on(async {
+        let mut config = config(Side::High);
+        config.runtime.jobs_at_once = 1;
+        let running = open(&root, config).unwrap().start().unwrap();
+        let node = running.node();
+        let asset = asset_without_its_mock(node).await;
+        let code = |object: Object| Wanted::Code(CodeId(object.id));
+        let endless = code(submit(node, 40, ENDLESS).await.unwrap());
+        let lacks_its_input = code(submit_bound(node, 41, MEAN, Binding::Asset(asset)).await.unwrap());
+        let good = code(submit(node, 42, MEAN).await.unwrap());
+        // All wait behind the first: whoever starts one would have the queue tried again.
+        let first = enqueue_wanted(node, endless).await;
+        let mut lacking = Vec::new();
+        for _ in 0..4 {
+            lacking.push(enqueue_wanted(node, lacks_its_input).await);
+        }
+        let last = enqueue_wanted(node, good).await;
+        until(node, first, |state| state == State::Running).await;
+        let cancel = CancelRun {
+            actor: owner(),
+            id: first,
+        };
+        node.runner.send(cancel).await.unwrap().unwrap();
+        assert_eq!(until(node, last, State::is_over).await.state, State::Succeeded);
+        for id in lacking {
+            assert_eq!(run(node, id).await.state, State::Interrupted);
+        }
         running.stop().await;
     });
 }
