@@ -51,8 +51,9 @@ impl Furniture {
         let run = world.run(&request);
         assert_eq!(run["state"], "succeeded", "{run:#}");
         let release = world.release(&run, "result");
-        world.carry_down();
+        // Before the result is here: then the code may not run again, and is asked for no more.
         world.request(&project, &code, "to learn more");
+        world.carry_down();
         import(&world.owner, &world.export_up());
         let spare = |who: &Person| text(&who.post("/datasets", &json!({"name": "Spare"}))["id"]);
         spare(&world.low_owner);
