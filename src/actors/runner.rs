@@ -32,6 +32,7 @@ pub use places::Places;
 
 /// How long the runner waits after the store or the system has failed it.
 const PAUSE: Duration = Duration::from_secs(1);
+
 /// Owns the queue of runs.
 #[derive(Debug)]
 pub struct Runner {
