@@ -66,3 +66,28 @@ pub fn told(before: Option<&Body>, after: &Body, request: Option<&str>, shared: 
         },
     }
 }
+
+/// What a low node is told of what it made itself and has forgotten.
+pub fn given_back(body: &Body) -> Markup {
+    html! {
+        "what was its own, and it has forgotten since its store was set back: the "
+        (body.kind().word().replace('_', " ")) " “" (reveal(&body.title())) "”, as it came from there"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::UserId;
+    use crate::domain::project::Project;
+
+    #[test]
+    fn what_goes_back_is_called_the_others_own() {
+        let project = Project::new("Heights", "", UserId(uuid::Uuid::nil()), &[]).unwrap();
+        let said = given_back(&Body::Project(project)).into_string();
+        assert!(
+            said.starts_with("what was its own") && said.contains("the project “<bdi>Heights</bdi>”"),
+            "{said}"
+        );
+    }
+}

@@ -4,7 +4,7 @@ use actix_web::web::Path;
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use super::learning::told;
+use super::learning::{given_back, told};
 use super::{address, read};
 use crate::actors::ActError;
 use crate::actors::syncer::Export;
@@ -106,7 +106,9 @@ async fn learned(form: &Form, peer: Uuid) -> Result<Vec<Markup>, Problem> {
     Ok(objects
         .iter()
         .map(|(before, object, request, shared)| {
-            if object.deleted {
+            if object.home.0 == peer {
+                given_back(&object.body)
+            } else if object.deleted {
                 html! { "that something was removed: " (reveal(&object.body.title())) }
             } else {
                 told(before.as_ref(), &object.body, request.as_deref(), *shared)
