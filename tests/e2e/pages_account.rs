@@ -200,6 +200,7 @@ fn where_a_second_factor_is_demanded_nothing_is_open_before_it_is_added() {
     browser.check();
     browser.fill("Password", PASSWORD);
     browser.click("Show the secret");
+    browser.see("It is shown this once.");
     let secret = codes(&browser).swap_remove(0);
     browser.fill("Code", &authenticator::code(&secret));
     browser.click("Turn it on");
