@@ -124,7 +124,7 @@ fn a_restored_low_node_is_found_out_confirmed_and_brought_level() {
         stale.1
     );
     assert_eq!(
-        confirm_from_below(&world),
+        confirm(&world.owner, &world.low_id, &world.export_up()),
         restored["epoch"],
         "what the two owners compare"
     );
@@ -161,22 +161,19 @@ fn a_restored_low_node_is_found_out_confirmed_and_brought_level() {
     level(&world);
 }
 
-/// Has the high owner confirm the epoch that the restored low node's next bundle bears, and takes that in.
-fn confirm_from_below(world: &World) -> Value {
-    let up = world.export_up();
-    let waits = try_import(&world.owner, &up);
+/// Has the owner on the other side confirm the epoch that a restored node's bundle bears, and takes that in.
+fn confirm(who: &Person, restored: &str, bundle: &Path) -> Value {
+    let waits = try_import(who, bundle);
     assert_eq!(
         (waits.0, word(&waits)),
         (409, "bundle_epoch_unconfirmed"),
         "{:#}",
         waits.1
     );
-    let peer = format!("/peers/{}", world.low_id);
-    let named = world.owner.get(&peer)["unconfirmed_epoch"].clone();
-    world
-        .owner
-        .post(&format!("{peer}/epoch"), &json!({ "epoch": named }));
-    assert_eq!(import(&world.owner, &up)["state"], "received");
+    let peer = format!("/peers/{restored}");
+    let named = who.get(&peer)["unconfirmed_epoch"].clone();
+    who.post(&format!("{peer}/epoch"), &json!({ "epoch": named }));
+    assert_eq!(import(who, bundle)["state"], "received");
     named
 }
 
@@ -205,7 +202,7 @@ fn what_a_restored_low_node_has_forgotten_comes_back_with_its_answers() {
     assert_eq!(world.low.run(OWNER, &["restore", &folder]).code, 0);
     world.low.start();
     world.sign_in_again();
-    confirm_from_below(&world);
+    confirm(&world.owner, &world.low_id, &world.export_up());
     import(&world.low_owner, &world.export_down());
     let batches = inbox(&world.low_owner, &world.high_id);
     assert_eq!(change_of(&batches, &request), "returned");
@@ -258,20 +255,7 @@ fn a_restored_high_node_is_brought_level_and_remembers_what_it_decided() {
     world.high.start();
     world.sign_in_again();
     assert_eq!(world.owner.try_get(&format!("/requests/{second}")).0, 404);
-    let down = world.export_down();
-    let waits = try_import(&world.low_owner, &down);
-    assert_eq!(
-        (waits.0, word(&waits)),
-        (409, "bundle_epoch_unconfirmed"),
-        "{:#}",
-        waits.1
-    );
-    let peer = format!("/peers/{}", world.high_id);
-    let named = world.low_owner.get(&peer)["unconfirmed_epoch"].clone();
-    world
-        .low_owner
-        .post(&format!("{peer}/epoch"), &json!({ "epoch": named }));
-    import(&world.low_owner, &down);
+    confirm(&world.low_owner, &world.high_id, &world.export_down());
     apply_all(&world.low_owner, &world.high_id);
     world.carry_up();
     assert_eq!(
